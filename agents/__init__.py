@@ -1,0 +1,74 @@
+"""Agents with memory: cells, policies and the algorithms that train them.
+
+Names are imported when they are first used, so that what needs no PyTorch does not wait for it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+    from stable_baselines3.common.type_aliases import GymEnv
+
+    from agents.a2c import MemoryA2C
+    from agents.archive import ModelFileError
+    from agents.on_policy import MemoryOnPolicyAlgorithm, NonFiniteError
+    from agents.policies import MemoryPolicy
+    from agents.ppo import MemoryPPO
+    from agents.reinforce import Reinforce
+    from agents.vec_env import GymnasiumVecEnv, make_vec_env
+
+__all__ = [
+    "GymnasiumVecEnv",
+    "MemoryA2C",
+    "MemoryPPO",
+    "MemoryPolicy",
+    "ModelFileError",
+    "NonFiniteError",
+    "Reinforce",
+    "load",
+    "make_vec_env",
+]
+
+# The classes that a model file may name, and all other public names, by their modules.
+_ALGORITHMS = {"MemoryA2C": "a2c", "MemoryPPO": "ppo", "Reinforce": "reinforce"}
+_MODULES = {
+    **_ALGORITHMS,
+    "GymnasiumVecEnv": "vec_env",
+    "MemoryPolicy": "policies",
+    "ModelFileError": "archive",
+    "NonFiniteError": "on_policy",
+    "make_vec_env": "vec_env",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def load(
+    path: str | Path,
+    env: GymEnv | None = None,
+    device: torch.device | str = "auto",
+    **overrides: Any,
+) -> MemoryOnPolicyAlgorithm:
+    """Loads a model file of any algorithm; see `MemoryPPO.load`.
+
+    Raises:
+        ModelFileError: If the file is not a valid model file.
+        FileNotFoundError: If there is no such file.
+    """
+    from agents.archive import ModelFileError
+    from agents.files import read_model
+
+    path, metadata, _ = read_model(path)
+    name = metadata["class"]
+    if name not in _ALGORITHMS:
+        raise ModelFileError(path, f"it holds a {name[:100]}, which is unknown")
+    model: MemoryOnPolicyAlgorithm = __getattr__(name).load(path, env, device, **overrides)
+    return model

@@ -1,0 +1,98 @@
+"""Addressing and access of an external memory, for all heads at once (Graves et al. 2014).
+
+Memory is ``(B, N, W)``: N slots of W numbers. Weightings are ``(B, heads, N)``, distributions over
+the slots. Scalars of a head keep a last dimension of size 1.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+# Below this length a vector counts as having this length, which bounds the gradient of the cosine:
+# a slot that holds next to nothing resembles no key.
+MIN_NORM = 1e-3
+
+
+def content_weighting(memory: Tensor, keys: Tensor, strengths: Tensor) -> Tensor:
+    """Weighs the slots by their likeness to a key (equations 5 and 6).
+
+    Equation 6, the cosine, is computed with lengths of at least `MIN_NORM`.
+
+    Args:
+        memory: ``(B, N, W)``.
+        keys: ``(B, heads, W)``.
+        strengths: ``(B, heads, 1)``, not negative.
+
+    Returns:
+        Weightings ``(B, heads, N)``.
+    """
+    key_norms = torch.linalg.vector_norm(keys, dim=-1, keepdim=True).clamp(min=MIN_NORM)
+    slot_norms = torch.linalg.vector_norm(memory, dim=-1).clamp(min=MIN_NORM)
+    products = torch.bmm(keys * (strengths / key_norms), memory.transpose(1, 2))
+    return torch.softmax(products / slot_norms.unsqueeze(1), dim=-1)
+
+
+def interpolate(content: Tensor, previous: Tensor, gates: Tensor) -> Tensor:
+    """Chooses between the content and the previous weighting (equation 7).
+
+    Args:
+        content: ``(B, heads, N)``.
+        previous: ``(B, heads, N)``.
+        gates: ``(B, heads, 1)``; 1 takes the content, 0 the previous weighting.
+    """
+    return torch.lerp(previous, content, gates)
+
+
+def circular_shift(weightings: Tensor, shifts: Tensor) -> Tensor:
+    """Moves weightings along the slots, around the end (equation 8).
+
+    Args:
+        weightings: ``(B, heads, N)``.
+        shifts: Distributions over the offsets -r to r, ``(B, heads, 2 * r + 1)``.
+    """
+    shift_range = shifts.shape[-1] // 2
+    shifted = weightings * shifts[..., shift_range, None]
+    for offset, share in enumerate(shifts.unsqueeze(-1).unbind(2), start=-shift_range):
+        if offset != 0:
+            shifted = shifted + weightings.roll(offset, dims=-1) * share
+    return shifted
+
+
+def sharpen(weightings: Tensor, exponents: Tensor) -> Tensor:
+    """Raises weightings to a power and normalises them again (equation 9).
+
+    Computed from logarithms, so that a weighting whose powers all round to zero stays one.
+
+    Args:
+        weightings: ``(B, heads, N)``.
+        exponents: ``(B, heads, 1)``, at least 1.
+    """
+    tiny = torch.finfo(weightings.dtype).tiny
+    return torch.softmax(weightings.clamp(min=tiny).log() * exponents, dim=-1)
+
+
+def read(memory: Tensor, weightings: Tensor) -> Tensor:
+    """Returns each head's weighted sum of the slots, ``(B, heads, W)`` (equation 2)."""
+    return torch.bmm(weightings, memory)
+
+
+def erase_and_add(memory: Tensor, weightings: Tensor, erase: Tensor, add: Tensor) -> Tensor:
+    """Lets every head erase, then every head add (equations 3 and 4).
+
+    Args:
+        memory: ``(B, N, W)``.
+        weightings: ``(B, heads, N)``.
+        erase: ``(B, heads, W)``, from 0 to 1.
+        add: ``(B, heads, W)``.
+
+    Returns:
+        The new memory ``(B, N, W)``.
+    """
+    one = memory.new_ones(())
+    slots = weightings.unsqueeze(-1).unbind(1)
+    for slot, row in zip(slots, erase.unsqueeze(2).unbind(1), strict=True):
+        memory = memory * torch.addcmul(one, slot, row, value=-1)
+    for slot, row in zip(slots, add.unsqueeze(2).unbind(1), strict=True):
+        memory = torch.addcmul(memory, slot, row)
+    return memory

@@ -1,0 +1,86 @@
+"""What a memory cell is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, Generic
+
+from torch import Tensor, nn
+
+from agents.state import S
+
+
+class MemoryCell(nn.Module, ABC, Generic[S]):
+    """One pure step of a memory: ``forward(x, state) -> (out, state)``.
+
+    A cell knows nothing about time or episodes, keeps no state in its attributes and never changes
+    its inputs in place. `S` is the type of its state, a named tuple of tensors, batch first.
+
+    Args:
+        input_size: Width of `x`.
+        output_size: Width of `out`.
+
+    Raises:
+        ValueError: If a width is not an integer from 1 on.
+    """
+
+    def __init__(self, input_size: int, output_size: int) -> None:
+        super().__init__()
+        self.input_size = check_integer("input_size", input_size, minimum=1)
+        self.output_size = check_integer("output_size", output_size, minimum=1)
+
+    @abstractmethod
+    def initial_state(self, batch_size: int) -> S:
+        """Returns the state in which `batch_size` episodes start.
+
+        Learned parts are expanded parameters, so that gradients reach them.
+        """
+
+    @abstractmethod
+    def forward(self, x: Tensor, state: S) -> tuple[Tensor, S]:
+        """Takes one step.
+
+        Args:
+            x: ``(B, input_size)``.
+            state: The state before the step.
+
+        Returns:
+            The output ``(B, output_size)`` and the state after the step.
+        """
+
+    def trace(self, x: Tensor, state: S) -> tuple[Tensor, S, dict[str, Tensor]]:
+        """Takes the same step, and returns what is worth seeing besides, by name, batch first."""
+        out, state = self(x, state)
+        return out, state, {}
+
+
+class FusedCell(MemoryCell[S]):
+    """A cell that runs a whole sequence faster than step by step."""
+
+    @abstractmethod
+    def sequence(self, xs: Tensor, state: S, starts: Tensor) -> tuple[Tensor, S]:
+        """Does what `agents.unroll.unroll_steps` does with this cell, gradients included."""
+
+
+def start_masks(starts: Tensor) -> list[Tensor | None]:
+    """Splits episode starts by step, so that a time loop does not wait for the device each step.
+
+    Args:
+        starts: ``(T, B)`` or ``(T, B, 1)`` bool.
+
+    Returns:
+        For each step its mask, or None where no row starts.
+    """
+    started = starts.flatten(1).any(dim=1).tolist()
+    return [mask if some else None for mask, some in zip(starts.unbind(), started, strict=True)]
+
+
+def check_integer(name: str, value: Any, *, minimum: int) -> int:
+    """Returns `value`, an integer not below `minimum`.
+
+    Raises:
+        ValueError: If it is anything else.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
+        raise ValueError(f"{name} is {value!r}; allowed: integers from {minimum} on")
+    return value

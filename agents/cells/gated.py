@@ -1,0 +1,78 @@
+"""What the LSTM and the GRU share: torch's parameters, and the parts of a fused unroll.
+
+The fused unroll is one autograd function over a whole sequence. Forward, all inputs are projected
+in one product; then each step takes a handful of in-place operations. Backward, all derivatives
+that need no gradient from later steps are computed at once; then each step takes a handful of
+operations; then each weight's gradient is one product over all steps.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from agents.cells.base import FusedCell, check_integer
+from agents.state import S
+
+
+class GatedCell(FusedCell[S]):
+    """A recurrent network whose gates see the input and its own last output.
+
+    Parameters have the names and shapes of `torch.nn.LSTMCell` and `torch.nn.GRUCell`. Recurrent
+    weights start orthogonal, gate by gate, input weights by Xavier's rule, biases at zero.
+
+    Args:
+        input_size: Width of the input.
+        hidden_size: Number of units; the output is as wide.
+
+    Raises:
+        ValueError: If a size is not an integer from 1 on.
+    """
+
+    gates: ClassVar[int]
+
+    def __init__(self, input_size: int, hidden_size: int = 128) -> None:
+        check_integer("hidden_size", hidden_size, minimum=1)
+        super().__init__(input_size, hidden_size)
+        self.hidden_size = hidden_size
+        width = self.gates * hidden_size
+        self.weight_ih = nn.Parameter(torch.empty(width, input_size))
+        self.weight_hh = nn.Parameter(torch.empty(width, hidden_size))
+        self.bias_ih = nn.Parameter(torch.zeros(width))
+        self.bias_hh = nn.Parameter(torch.zeros(width))
+        with torch.no_grad():
+            for gate in self.weight_ih.chunk(self.gates):
+                nn.init.xavier_uniform_(gate)
+            for gate in self.weight_hh.chunk(self.gates):
+                nn.init.orthogonal_(gate)
+
+
+def entering(states: Tensor, starts: Tensor, masks: list[Tensor | None]) -> Tensor:
+    """Returns the states that enter the T steps, ``(T, B, H)``: zero where an episode starts.
+
+    Args:
+        states: Before the first step and after every step, ``(T + 1, B, H)``.
+        starts: ``(T, B, 1)`` bool.
+        masks: The same by step, see `start_masks`.
+    """
+    if all(mask is None for mask in masks):
+        return states[:-1]
+    return states[:-1].masked_fill(starts, 0)
+
+
+def sigmoid_derivative(factor: Tensor, sigmoid: Tensor, out: Tensor) -> None:
+    """Writes ``factor * sigmoid * (1 - sigmoid)``."""
+    torch.ops.aten.sigmoid_backward.grad_input(factor, sigmoid, grad_input=out)
+
+
+def tanh_derivative(factor: Tensor, tanh: Tensor, out: Tensor) -> None:
+    """Writes ``factor * (1 - tanh ** 2)``."""
+    torch.ops.aten.tanh_backward.grad_input(factor, tanh, grad_input=out)
+
+
+def weight_gradient(grad_outputs: Tensor, inputs: Tensor) -> Tensor:
+    """Returns the gradient ``(O, I)`` of a weight that turned ``(T, B, I)`` into ``(T, B, O)``."""
+    # The transpose is the faster product.
+    return (inputs.flatten(0, 1).t() @ grad_outputs.flatten(0, 1)).t()

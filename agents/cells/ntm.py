@@ -1,0 +1,216 @@
+"""Neural Turing machine (Graves, Wayne and Danihelka 2014, arXiv:1410.5401).
+
+Order within a step. The controller sees the input and the last step's read vectors. All heads, of
+both kinds, address the memory as the step finds it: a write head cannot do otherwise, since the
+memory after the write depends on its weighting. Then the write heads turn memory M(t-1) into M(t)
+(equations 3 and 4), and the read heads read M(t), as equation 2 says. Code that reads before it
+writes returns what the memory held one step ago.
+
+The paper leaves open how the interface's parameters get into their ranges. Here: softplus for key
+strengths, 1 + softplus for sharpening, sigmoid for interpolation gates and erase vectors, softmax
+for shifts, tanh for add vectors, which bounds what one step writes; keys are free, because only
+their direction counts.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from agents.cells import addressing
+from agents.cells.base import MemoryCell, check_integer
+from agents.cells.lstm import LSTM, LSTMState
+from agents.cells.none import NoState
+
+INITIAL_MEMORY = 1e-6
+
+
+class NTMState(NamedTuple):
+    """State of a neural Turing machine with N slots of W numbers.
+
+    Attributes:
+        memory: ``(B, N, W)``.
+        read_weights: ``(B, num_read_heads, N)``.
+        write_weights: ``(B, num_write_heads, N)``.
+        reads: What the read heads read last, ``(B, num_read_heads, W)``.
+        controller: The controller's state.
+    """
+
+    memory: Tensor
+    read_weights: Tensor
+    write_weights: Tensor
+    reads: Tensor
+    controller: LSTMState | NoState
+
+
+class Interface(NamedTuple):
+    """What the controller tells the heads; read heads come first, then write heads."""
+
+    keys: Tensor
+    strengths: Tensor
+    gates: Tensor
+    shifts: Tensor
+    exponents: Tensor
+    erase: Tensor
+    add: Tensor
+
+
+class FeedForward(MemoryCell[NoState]):
+    """A controller without memory of its own: one layer of tanh units."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        check_integer("hidden_size", hidden_size, minimum=1)
+        super().__init__(input_size, hidden_size)
+        self.layer = nn.Linear(input_size, hidden_size)
+
+    def initial_state(self, batch_size: int) -> NoState:
+        """Returns the empty state."""
+        return NoState()
+
+    def forward(self, x: Tensor, state: NoState) -> tuple[Tensor, NoState]:
+        """Takes one step; see `MemoryCell.forward`."""
+        return self.layer(x).tanh(), state
+
+
+CONTROLLERS: dict[str, type[MemoryCell[Any]]] = {"lstm": LSTM, "feedforward": FeedForward}
+
+
+class NTM(MemoryCell[NTMState]):
+    """A controller with an external memory; the output is the controller's beside all reads.
+
+    Every head starts focused on slot 0. From equal weightings over equal slots no head could ever
+    tell one slot from another.
+
+    Args:
+        input_size: Width of the input.
+        hidden_size: Number of the controller's units.
+        memory_size: Number of slots, N.
+        word_size: Numbers in a slot, W.
+        num_read_heads: Number of read heads.
+        num_write_heads: Number of write heads.
+        shift_range: How far a head may move in one step, at most; 0 for content addressing only.
+        controller: A name in `CONTROLLERS`.
+        learned_initial_memory: Whether the memory at an episode's start is learned. Otherwise it is
+            `INITIAL_MEMORY` throughout.
+
+    Raises:
+        ValueError: If an argument is not valid.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int = 128,
+        memory_size: int = 32,
+        word_size: int = 16,
+        num_read_heads: int = 1,
+        num_write_heads: int = 1,
+        shift_range: int = 1,
+        controller: str = "lstm",
+        learned_initial_memory: bool = False,
+    ) -> None:
+        check_integer("hidden_size", hidden_size, minimum=1)
+        check_integer("memory_size", memory_size, minimum=1)
+        check_integer("word_size", word_size, minimum=1)
+        check_integer("num_read_heads", num_read_heads, minimum=1)
+        check_integer("num_write_heads", num_write_heads, minimum=1)
+        check_integer("shift_range", shift_range, minimum=0)
+        if 2 * shift_range >= memory_size:
+            allowed = f"at most {(memory_size - 1) // 2} with {memory_size} slots"
+            raise ValueError(f"shift_range is {shift_range}; allowed: {allowed}")
+        if controller not in CONTROLLERS:
+            raise ValueError(f"controller is {controller!r}; allowed: {', '.join(CONTROLLERS)}")
+        if not isinstance(learned_initial_memory, bool):
+            given = f"learned_initial_memory is {learned_initial_memory!r}"
+            raise ValueError(f"{given}; allowed: False, True")
+        reads = num_read_heads * word_size
+        super().__init__(input_size, hidden_size + reads)
+        self.memory_size = memory_size
+        self.word_size = word_size
+        self.num_read_heads = num_read_heads
+        self.num_write_heads = num_write_heads
+        self.shift_range = shift_range
+        self.controller = CONTROLLERS[controller](input_size + reads, hidden_size)
+        # Of every head key, strength, gate, shifts, exponent; of every write head erase and add.
+        self._address_sizes = (word_size, 1, 1, 2 * shift_range + 1, 1)
+        addresses = (num_read_heads + num_write_heads) * sum(self._address_sizes)
+        self._interface_sizes = (addresses, num_write_heads * 2 * word_size)
+        self.interface = nn.Linear(hidden_size, sum(self._interface_sizes))
+        nn.init.xavier_uniform_(self.interface.weight)
+        nn.init.zeros_(self.interface.bias)
+        memory = torch.full((memory_size, word_size), INITIAL_MEMORY)
+        if learned_initial_memory:
+            self.initial_memory: Tensor = nn.Parameter(nn.init.xavier_uniform_(memory))
+        else:
+            self.register_buffer("initial_memory", memory, persistent=False)
+
+    def initial_state(self, batch_size: int) -> NTMState:
+        """Returns the initial memory, all heads on slot 0, nothing read yet."""
+        memory = self.initial_memory.expand(batch_size, -1, -1)
+        heads = self.num_read_heads + self.num_write_heads
+        weights = memory.new_zeros(batch_size, heads, self.memory_size)
+        weights[..., 0] = 1
+        return NTMState(
+            memory,
+            weights[:, : self.num_read_heads],
+            weights[:, self.num_read_heads :],
+            memory.new_zeros(batch_size, self.num_read_heads, self.word_size),
+            self.controller.initial_state(batch_size),
+        )
+
+    def forward(self, x: Tensor, state: NTMState) -> tuple[Tensor, NTMState]:
+        """Takes one step; see `MemoryCell.forward`."""
+        out, state, _ = self._step(x, state)
+        return out, state
+
+    def trace(self, x: Tensor, state: NTMState) -> tuple[Tensor, NTMState, dict[str, Tensor]]:
+        """Takes the same step, and returns weightings, reads and the interface besides."""
+        out, state, interface = self._step(x, state)
+        seen = {
+            "read_weights": state.read_weights,
+            "write_weights": state.write_weights,
+            "reads": state.reads,
+        }
+        return out, state, seen | interface._asdict()
+
+    def _step(self, x: Tensor, state: NTMState) -> tuple[Tensor, NTMState, Interface]:
+        seen = torch.cat((x, state.reads.flatten(1)), dim=1)
+        hidden, controller = self.controller(seen, state.controller)
+        interface = self._interface(hidden)
+        weights = self._address(state, interface)
+        read_weights, write_weights = torch.split(
+            weights, [self.num_read_heads, self.num_write_heads], dim=1
+        )
+        memory = addressing.erase_and_add(
+            state.memory, write_weights, interface.erase, interface.add
+        )
+        reads = addressing.read(memory, read_weights)
+        out = torch.cat((hidden, reads.flatten(1)), dim=1)
+        return out, NTMState(memory, read_weights, write_weights, reads, controller), interface
+
+    def _interface(self, hidden: Tensor) -> Interface:
+        addresses, writes = self.interface(hidden).split(self._interface_sizes, dim=1)
+        heads = self.num_read_heads + self.num_write_heads
+        addresses = addresses.view(-1, heads, sum(self._address_sizes))
+        keys, strengths, gates, shifts, exponents = addresses.split(self._address_sizes, dim=2)
+        erase, add = writes.view(-1, self.num_write_heads, 2 * self.word_size).chunk(2, dim=2)
+        return Interface(
+            keys,
+            F.softplus(strengths),
+            gates.sigmoid(),
+            shifts.softmax(dim=2),
+            1 + F.softplus(exponents),
+            erase.sigmoid(),
+            add.tanh(),
+        )
+
+    def _address(self, state: NTMState, interface: Interface) -> Tensor:
+        """Returns the new weightings of all heads, ``(B, heads, N)`` (the paper's figure 2)."""
+        previous = torch.cat((state.read_weights, state.write_weights), dim=1)
+        weights = addressing.content_weighting(state.memory, interface.keys, interface.strengths)
+        weights = addressing.interpolate(weights, previous, interface.gates)
+        weights = addressing.circular_shift(weights, interface.shifts)
+        return addressing.sharpen(weights, interface.exponents)

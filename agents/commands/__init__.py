@@ -1,0 +1,1 @@
+"""The subcommands of `memory-envs`: what they take, and what they do."""

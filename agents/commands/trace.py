@@ -1,0 +1,66 @@
+"""`memory-envs trace`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from agents.commands.common import UsageError, find_player, option
+from agents.runs import RunDirectory, write_text
+
+
+@dataclass(frozen=True)
+class TraceCommand:
+    """Play one episode and show it step by step: tapes, heads, output, values, memory."""
+
+    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")]
+    """A model file, the folder of a run, or a policy: random or oracle."""
+    env: Annotated[str | None, option("ID")] = None
+    """Environment id. Without it, where the model was trained."""
+    seed: Annotated[int | None, option("N")] = None
+    """Seed of the environment. Without it, one of 64 with a long episode."""
+    deterministic: Annotated[bool, option("")] = False
+    """Take the most probable actions. Without this and --stochastic, as the run's settings say."""
+    stochastic: Annotated[bool, option("")] = False
+    """Sample the actions."""
+    out: Annotated[Path | None, option("FOLDER")] = None
+    """Folder to write trace.txt to."""
+    png: Annotated[bool, option("")] = False
+    """Write a picture, trace.png, too; without --out, here."""
+
+    def run(self) -> int:
+        """Trace."""
+        if self.seed is not None and self.seed < 0:
+            raise UsageError(f"--seed must not be negative, got {self.seed}")
+        if self.out is not None and self.out.exists() and not self.out.is_dir():
+            raise UsageError(f"--out {self.out} is not a folder")
+        player = find_player(self.model, self.env, self.deterministic, self.stochastic)
+        from agents.actors import CannotPlayError
+        from agents.trace import longest_episode, run_trace
+
+        seed = self.seed
+        if seed is None:
+            seed = longest_episode(player.env_id, player.env_kwargs)
+        try:
+            trace = run_trace(
+                player.policy,
+                player.env_id,
+                seed,
+                player.deterministic,
+                player.env_kwargs,
+                player.name,
+            )
+        except CannotPlayError as error:
+            raise UsageError(error) from error
+        print(trace.text(), end="")
+        files = RunDirectory(self.out or Path())
+        if self.out is not None:
+            write_text(files.trace_text, trace.text())
+        if self.png:
+            from agents.trace_plot import trace_png
+
+            trace_png(trace, files.trace_image)
+        return 0

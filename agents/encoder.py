@@ -1,0 +1,164 @@
+"""Observation encoders: from any supported observation space to one vector per row."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.preprocessing import is_image_space
+from stable_baselines3.common.torch_layers import NatureCNN
+from torch import Tensor, nn
+
+# A batch of observations: one tensor, or one per key of a Dict space.
+Observation: TypeAlias = Tensor | dict[str, Tensor]
+
+# The smallest height and width that NatureCNN's three convolutions can take.
+_SMALLEST_IMAGE = 36
+
+
+def map_observation(fn: Callable[[Tensor], Tensor], obs: Observation) -> Observation:
+    """Applies `fn` to the tensor, or to the tensor under each key."""
+    if isinstance(obs, dict):
+        return {key: fn(value) for key, value in obs.items()}
+    return fn(obs)
+
+
+class SymbolEncoder(nn.Module):
+    """A linear layer on the concatenated one-hots of `Discrete` or `MultiDiscrete` observations.
+
+    It is computed as a sum of embeddings: no one-hot is ever built.
+
+    Args:
+        space: The observation space.
+        size: Output size.
+        activation: Applied to the sum.
+    """
+
+    offsets: Tensor
+
+    def __init__(
+        self, space: spaces.Discrete | spaces.MultiDiscrete, size: int, activation: nn.Module
+    ) -> None:
+        super().__init__()
+        sizes = np.ravel(space.n if isinstance(space, spaces.Discrete) else space.nvec)
+        offsets = np.cumsum([0, *sizes[:-1]]) - np.ravel(space.start)
+        self.register_buffer("offsets", torch.as_tensor(offsets), persistent=False)
+        self.embedding = nn.Embedding(int(sizes.sum()), size)
+        # The sum over symbols has variance one, however many symbols are seen.
+        nn.init.normal_(self.embedding.weight, std=1.0 / math.sqrt(len(sizes)))
+        self.bias = nn.Parameter(torch.zeros(size))
+        self.activation = activation
+        self.output_size = size
+
+    def forward(self, obs: Tensor) -> Tensor:
+        """Maps symbols ``(N, *shape)`` to ``(N, size)``."""
+        rows = obs.reshape(obs.shape[0], -1) + self.offsets
+        summed = nn.functional.embedding_bag(rows, self.embedding.weight, mode="sum")
+        encoded: Tensor = self.activation(summed + self.bias)
+        return encoded
+
+
+class VectorEncoder(nn.Module):
+    """A linear layer on flattened `Box` or `MultiBinary` observations, as they are.
+
+    Args:
+        space: The observation space.
+        size: Output size.
+        activation: Applied to the linear layer's output.
+    """
+
+    def __init__(
+        self, space: spaces.Box | spaces.MultiBinary, size: int, activation: nn.Module
+    ) -> None:
+        super().__init__()
+        self.linear = nn.Linear(math.prod(space.shape), size)
+        nn.init.orthogonal_(self.linear.weight, gain=math.sqrt(2.0))
+        nn.init.zeros_(self.linear.bias)
+        self.activation = activation
+        self.output_size = size
+
+    def forward(self, obs: Tensor) -> Tensor:
+        """Maps numbers ``(N, *shape)`` to ``(N, size)``."""
+        encoded: Tensor = self.activation(self.linear(obs.flatten(1).to(self.linear.weight.dtype)))
+        return encoded
+
+
+class ImageEncoder(nn.Module):
+    """SB3's NatureCNN on channel-first uint8 images (Mnih et al. 2015).
+
+    Args:
+        space: The observation space.
+        size: Output size.
+    """
+
+    def __init__(self, space: spaces.Box, size: int) -> None:
+        super().__init__()
+        self.cnn = NatureCNN(space, features_dim=size)
+        self.output_size = size
+
+    def forward(self, obs: Tensor) -> Tensor:
+        """Maps images ``(N, C, H, W)`` to ``(N, size)``."""
+        encoded: Tensor = self.cnn(obs.float() / 255.0)
+        return encoded
+
+
+class DictEncoder(nn.Module):
+    """One encoder per key of a `Dict` space, outputs concatenated in the space's order.
+
+    Args:
+        space: The observation space.
+        size: Output size of each key's encoder.
+        activation: Passed to each key's encoder.
+    """
+
+    def __init__(self, space: spaces.Dict, size: int, activation: nn.Module) -> None:
+        super().__init__()
+        self.keys = list(space)
+        # A list, because a module's name may not hold the dot that a key may hold.
+        self.encoders = nn.ModuleList(make_encoder(space[key], size, activation) for key in space)
+        self.output_size = size * len(self.keys)
+
+    def forward(self, obs: dict[str, Tensor]) -> Tensor:
+        """Maps a dict of ``(N, *shape)`` tensors to ``(N, size * keys)``."""
+        pairs = zip(self.encoders, self.keys, strict=True)
+        return torch.cat([encoder(obs[key]) for encoder, key in pairs], dim=-1)
+
+
+Encoder: TypeAlias = SymbolEncoder | VectorEncoder | ImageEncoder | DictEncoder
+
+
+def _is_large_image(space: spaces.Space[Any]) -> bool:
+    return is_image_space(space) and min(space.shape[-2:]) >= _SMALLEST_IMAGE  # type: ignore[index]
+
+
+def is_readable(space: spaces.Space[Any]) -> bool:
+    """Says whether a network can read a (not nested) space."""
+    readable = spaces.Discrete | spaces.MultiDiscrete | spaces.Box | spaces.MultiBinary
+    return isinstance(space, readable)
+
+
+def make_encoder(space: spaces.Space[Any], size: int, activation: nn.Module) -> Encoder:
+    """Returns the encoder for an observation space.
+
+    Images of at least 36x36 pixels go through a convolutional network; smaller ones, such as the
+    7x7x3 symbolic view of MiniGrid, are flattened.
+
+    Raises:
+        ValueError: If the space, or a space inside a `Dict`, is not supported.
+    """
+    if isinstance(space, spaces.Discrete | spaces.MultiDiscrete):
+        return SymbolEncoder(space, size, activation)
+    if isinstance(space, spaces.Box) and _is_large_image(space):
+        return ImageEncoder(space, size)
+    if isinstance(space, spaces.Box | spaces.MultiBinary):
+        return VectorEncoder(space, size, activation)
+    if isinstance(space, spaces.Dict):
+        return DictEncoder(space, size, activation)
+    raise ValueError(
+        f"observation space {space} is not supported; "
+        "allowed: Discrete, MultiDiscrete, Box, MultiBinary, and Dict of these"
+    )

@@ -1,0 +1,191 @@
+"""What a training run shows: a live display, or lines where there is no terminal."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+@dataclass
+class Status:
+    """The numbers shown; None where there is none yet, or none at all.
+
+    Attributes:
+        total: environment steps to take.
+        steps: taken so far.
+        first: taken before this run began, by the run that it continues.
+        episode_return: mean over the latest training episodes.
+        success: share of them.
+        level: of the curriculum.
+        max_level: its highest.
+        evaluation: success, or return where there is no success, of the last evaluation.
+    """
+
+    total: int
+    steps: int = 0
+    first: int = 0
+    episode_return: float | None = None
+    success: float | None = None
+    level: int | None = None
+    max_level: int | None = None
+    evaluation: float | None = None
+
+
+class Display(ABC):
+    """Shows a `Status` as it changes; used as a context manager around the training."""
+
+    @abstractmethod
+    def __enter__(self) -> Display: ...
+
+    @abstractmethod
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    @abstractmethod
+    def update(self, status: Status) -> None:
+        """Show the present numbers."""
+
+    @abstractmethod
+    def say(self, message: str) -> None:
+        """Show a message that stays."""
+
+
+def make_display(console: Console, title: str) -> Display:
+    """The display that suits the console."""
+    return LiveDisplay(console, title) if console.is_terminal else LineDisplay(console)
+
+
+def _fields(status: Status, seconds: float) -> list[tuple[str, str]]:
+    """What is shown, as (name, text)."""
+
+    def number(value: float | None) -> str:
+        return "-" if value is None else f"{value:.3f}"
+
+    speed = (status.steps - status.first) / seconds if seconds > 0 else 0.0
+    fields = [
+        ("steps", f"{status.steps:,} of {status.total:,}"),
+        ("steps/s", f"{speed:,.0f}"),
+        ("return", number(status.episode_return)),
+        ("success", number(status.success)),
+    ]
+    if status.max_level is not None:
+        fields.append(("level", f"{status.level} of {status.max_level}"))
+    fields.append(("last evaluation", number(status.evaluation)))
+    minutes, whole_seconds = divmod(int(seconds), 60)
+    fields.append(("elapsed", f"{minutes}:{whole_seconds:02d}"))
+    return fields
+
+
+class LineDisplay(Display):
+    """A line every ten seconds, without control codes.
+
+    Args:
+        console: where to.
+        clock: seconds.
+    """
+
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+        self.console = console
+        self.clock = clock
+        self._began = self._last_line = clock()
+        self._status: Status | None = None
+
+    def __enter__(self) -> LineDisplay:
+        self._began = self._last_line = self.clock()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._write()
+
+    def update(self, status: Status) -> None:
+        """Write a line if it is time."""
+        self._status = status
+        if self.clock() - self._last_line >= _SECONDS_BETWEEN_LINES:
+            self._write()
+
+    def say(self, message: str) -> None:
+        """Write a message."""
+        self.console.print(message, highlight=False, soft_wrap=True)
+
+    def _write(self) -> None:
+        if self._status is not None:
+            self._last_line = self.clock()
+            fields = _fields(self._status, self._last_line - self._began)
+            self.say("  ".join(f"{name} {text}" for name, text in fields))
+
+
+class LiveDisplay(Display):
+    """A bar and a table that are redrawn in place.
+
+    Args:
+        console: a terminal.
+        title: above the table.
+    """
+
+    def __init__(self, console: Console, title: str) -> None:
+        self.title = title
+        self._bar = Progress(
+            TextColumn("training"),
+            BarColumn(bar_width=None),
+            TaskProgressColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            expand=True,
+        )
+        self._task = self._bar.add_task("", total=None)
+        self._began = time.monotonic()
+        self._status: Status | None = None
+        self._live = Live(get_renderable=self._render, console=console, refresh_per_second=4)
+
+    def __enter__(self) -> LiveDisplay:
+        self._began = time.monotonic()
+        self._live.start(refresh=True)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._live.stop()
+
+    def update(self, status: Status) -> None:
+        """Take the numbers into the next redrawing."""
+        self._status = status
+        self._bar.update(self._task, completed=status.steps, total=status.total)
+
+    def say(self, message: str) -> None:
+        """Write a message above the display."""
+        self._live.console.print(message, highlight=False)
+
+    def _render(self) -> RenderableType:
+        if self._status is None:
+            return Panel(self._bar, title=self.title)
+        table = Table.grid(padding=(0, 2), expand=True)
+        fields = _fields(self._status, time.monotonic() - self._began)
+        for _ in fields:
+            table.add_column(justify="center")
+        table.add_row(*(f"[dim]{name}[/dim]" for name, _ in fields))
+        table.add_row(*(f"[bold]{text}[/bold]" for _, text in fields))
+        return Panel(Group(self._bar, table), title=self.title)

@@ -1,0 +1,224 @@
+"""A recipe: everything that a training run needs to know beside its environment and seed."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+import json
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import gymnasium as gym
+from gymnasium.envs.registration import EnvSpec
+
+from memory_envs import Curriculum
+
+if TYPE_CHECKING:  # imported when something is built: `memory-envs list` needs no torch
+    from agents.on_policy import MemoryOnPolicyAlgorithm
+    from agents.vec_env import GymnasiumVecEnv
+
+# What `--algo` takes, and the class in `agents`.
+ALGORITHMS = {"ppo": "MemoryPPO", "a2c": "MemoryA2C", "reinforce": "Reinforce"}
+# Arguments of algorithms and policies that a recipe cannot hold, or holds elsewhere.
+_DECIDED = {
+    *("policy", "env", "policy_kwargs", "seed", "device"),
+    *("verbose", "tensorboard_log", "stats_window_size"),
+    *("observation_space", "action_space", "lr_schedule", "memory", "optimizer_class"),
+}
+
+
+class RecipeError(ValueError):
+    """A recipe, a preset or a change to one is not valid."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The settings of a training run.
+
+    Attributes:
+        timesteps: environment steps, all rows together.
+        n_envs: rows of the vector environment.
+        env_kwargs: arguments of the environment.
+        curriculum: arguments of `memory_envs.Curriculum`, or None to train without one. Its
+            `max_level` is the environment's `max_length` unless given.
+        algorithm: arguments of the algorithm. A number may be ``{"start": a, "end": b}``: it then
+            changes linearly over the run.
+        policy: arguments of `agents.MemoryPolicy`, but for the name of the memory.
+        deterministic: whether evaluations take the most probable action.
+    """
+
+    timesteps: int
+    n_envs: int
+    env_kwargs: dict[str, Any]
+    curriculum: dict[str, Any] | None
+    algorithm: dict[str, Any]
+    policy: dict[str, Any]
+    deterministic: bool = True
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields, ready for JSON."""
+        return asdict(self)
+
+
+def read_recipe(data: Any, algorithm: str, source: str) -> Recipe:
+    """Check a recipe.
+
+    Args:
+        data: the fields of `Recipe`, as read from JSON.
+        algorithm: a key of `ALGORITHMS`, whose arguments are valid.
+        source: where the data comes from, for messages.
+
+    Raises:
+        RecipeError: for a missing or unknown setting, naming it and the nearest known one.
+    """
+    known = {field.name for field in fields(Recipe)}
+    _check_names(data, known, source, "")
+    missing = known - data.keys() - {"deterministic"}
+    if missing:
+        raise RecipeError(f"{source}: {', '.join(sorted(missing))} missing")
+    recipe = Recipe(**data)
+    for name in ("timesteps", "n_envs"):
+        value = getattr(recipe, name)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise RecipeError(f"{source}: {name} must be a positive integer, got {value!r}")
+    if not isinstance(recipe.deterministic, bool):
+        value = recipe.deterministic
+        raise RecipeError(f"{source}: deterministic must be true or false, got {value!r}")
+    if not isinstance(recipe.env_kwargs, dict):
+        raise RecipeError(f"{source}: env_kwargs must be an object, got {recipe.env_kwargs!r}")
+    if recipe.curriculum is not None:
+        _check_names(recipe.curriculum, _parameters(Curriculum), source, "curriculum.")
+    import agents
+
+    allowed = _parameters(getattr(agents, ALGORITHMS[algorithm])) - _DECIDED
+    _check_names(recipe.algorithm, allowed, source, "algorithm.")
+    allowed = _parameters(agents.MemoryPolicy) - _DECIDED
+    _check_names(recipe.policy, allowed, source, "policy.")
+    return recipe
+
+
+def change(recipe: Recipe, assignments: Collection[str], algorithm: str) -> Recipe:
+    """A recipe with single settings changed.
+
+    Args:
+        recipe: stays as it is.
+        assignments: such as "n_envs=64" or "policy.memory_kwargs.hidden_size=32"; a value that is
+            not JSON is a string.
+        algorithm: whose arguments are valid.
+
+    Raises:
+        RecipeError: naming the assignment and what is allowed.
+    """
+    data = json.loads(json.dumps(recipe.to_dict()))
+    for assignment in assignments:
+        path, equals, text = assignment.partition("=")
+        if not equals:
+            raise RecipeError(f"--set takes name=value, got {assignment!r}")
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = text
+        *sections, name = path.split(".")
+        place = data
+        for section in sections:
+            if place.get(section) is None:
+                place[section] = {}
+            place = place[section]
+            if not isinstance(place, dict):
+                raise RecipeError(f"--set {path}: {section} has no settings of its own")
+        place[name] = value
+    return read_recipe(data, algorithm, "--set")
+
+
+def environment_spec(env_id: str) -> EnvSpec:
+    """The registered environment; ``module:id`` imports the module first, as `gym.make` does.
+
+    Raises:
+        ImportError: if there is no such module.
+        gymnasium.error.Error: if there is no such id.
+    """
+    module, _, name = env_id.rpartition(":")
+    if module:
+        importlib.import_module(module)
+    return gym.spec(name)
+
+
+def make_curriculum(recipe: Recipe, env_id: str) -> Curriculum | None:
+    """The recipe's curriculum, for one environment.
+
+    Raises:
+        RecipeError: if an argument is not valid, or the highest level is not known.
+    """
+    if recipe.curriculum is None:
+        return None
+    arguments = {**environment_spec(env_id).kwargs, **recipe.env_kwargs}
+    settings = {"max_level": arguments.get("max_length"), **recipe.curriculum}
+    if settings["max_level"] is None:
+        raise RecipeError(f"{env_id} has no max_length: set curriculum.max_level, or no curriculum")
+    try:
+        return Curriculum(**settings)
+    except (TypeError, ValueError) as error:
+        message = f"curriculum.{error}"
+        if "max_level" not in recipe.curriculum:
+            message = message.replace("curriculum.max_level", "env_kwargs.max_length")
+        raise RecipeError(message) from error
+
+
+def make_model(
+    recipe: Recipe,
+    algorithm: str,
+    memory: str,
+    env: GymnasiumVecEnv,
+    seed: int,
+    device: str = "auto",
+) -> MemoryOnPolicyAlgorithm:
+    """An untrained model.
+
+    Raises:
+        RecipeError: if the algorithm or the policy refuses a setting.
+    """
+    import agents
+
+    constructor = getattr(agents, ALGORITHMS[algorithm])
+    try:
+        model: MemoryOnPolicyAlgorithm = constructor(
+            "MemoryPolicy",
+            env,
+            **{name: _schedule(name, value) for name, value in recipe.algorithm.items()},
+            policy_kwargs={"memory": memory, **recipe.policy},
+            stats_window_size=max(100, 2 * recipe.n_envs),
+            seed=seed,
+            device=device,
+        )
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise RecipeError(f"{algorithm}/{memory}: {error}") from error
+    return model
+
+
+def _schedule(name: str, value: Any) -> Any:
+    """The value, or the schedule that ``{"start": a, "end": b}`` stands for."""
+    if not isinstance(value, dict):
+        return value
+    if value.keys() != {"start", "end"}:
+        raise RecipeError(f"algorithm.{name} must be a value or hold start and end, got {value}")
+    from stable_baselines3.common.utils import LinearSchedule
+
+    return LinearSchedule(value["start"], value["end"], 1.0)
+
+
+def _check_names(data: Any, known: Collection[str], source: str, prefix: str) -> None:
+    if not isinstance(data, dict):
+        raise RecipeError(f"{source}: {prefix.rstrip('.') or 'it'} must be an object, got {data!r}")
+    for name in data:
+        if name not in known:
+            hint = f"known: {', '.join(prefix + other for other in sorted(known))}"
+            if near := difflib.get_close_matches(name, known, n=1, cutoff=0.5):
+                hint = f"did you mean {prefix}{near[0]}?"
+            raise RecipeError(f"{source}: there is no setting {prefix}{name}; {hint}")
+
+
+def _parameters(function: Any) -> set[str]:
+    names = inspect.signature(function).parameters
+    return {name for name in names if not name.startswith("_")}

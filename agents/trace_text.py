@@ -1,0 +1,160 @@
+"""A trace as text."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from agents.trace_views import NOTHING, Output, Path, Tape
+
+if TYPE_CHECKING:
+    from agents.trace import Trace
+
+_LONGEST = 28  # characters of an observation
+_ARROWS = {"left": "←", "right": "→", "up": "↑", "down": "↓", "stay": "·"}
+
+_MEANINGS = {"■": "end mark", "·": "blank"}
+
+# What stands in one column: its header, and a text for each step.
+_Column = tuple[str, Callable[[int], str]]
+
+
+def trace_text(trace: Trace) -> str:
+    """A title, what there is to see in the environment, and a line per step."""
+    views = trace.views
+    columns: list[_Column] = [("step", lambda t: str(t + 1))]
+    if views.tapes:
+        columns += [(tape.name, _tape_cell(trace, tape)) for tape in views.tapes]
+    elif views.path is None:
+        columns.append(("observation", lambda t: _short(trace.observations[t])))
+    columns += _action_columns(trace)
+    if views.output is not None:
+        columns.append(("output", _output_cell(trace, views.output)))
+    columns.append(("reward", lambda t: f"{trace.rewards[t]:g}"))
+    values = trace.values
+    if values is not None:
+        columns.append(("value", lambda t: f"{values[t]:.2f}"))
+    for name, weights in trace.weightings.items():
+        columns.append((f"{name} heads", _focus_cell(weights)))
+    lines = [trace.title(), ""]
+    if views.path is not None:
+        lines += [*_maze_lines(views.path), ""]
+    lines += _table(columns, len(trace.rewards))
+    if views.output is not None:
+        lines += ["", *_output_lines(trace, views.output)]
+    if views.tapes:
+        lines += ["", _legend(trace)]
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _table(columns: list[_Column], steps: int) -> list[str]:
+    cells = []
+    for header, text in columns:
+        column = [header, *(text(t) for t in range(steps))]
+        width = max(map(len, column))
+        numbers = header in ("step", "reward", "value")
+        cells.append([cell.rjust(width) if numbers else cell.ljust(width) for cell in column])
+    return ["  ".join(row) for row in zip(*cells, strict=True)]
+
+
+def _tape_cell(trace: Trace, tape: Tape) -> Callable[[int], str]:
+    """The tape with its head in brackets; in braces if the cell was written."""
+    width = max(len(trace.symbol(number)) for number in np.unique(tape.cells).tolist())
+
+    def text(t: int) -> str:
+        cells = [trace.symbol(number).rjust(width) for number in tape.cells[t].tolist()]
+        head = int(tape.heads[t])
+        gaps = [" "] * (len(cells) + 1)
+        if head != NOTHING:
+            gaps[head], gaps[head + 1] = "{}" if tape.written[t] else "[]"
+        pairs = zip(gaps, [*cells, ""], strict=True)
+        return "".join(gap + cell for gap, cell in pairs)
+
+    return text
+
+
+def _output_cell(trace: Trace, output: Output) -> Callable[[int], str]:
+    def text(t: int) -> str:
+        if output.symbols[t] == NOTHING:
+            return ""
+        symbol = trace.symbol(int(output.symbols[t]))
+        if output.right[t]:
+            return f"{symbol} ✓"
+        return f"{symbol} ✗ not {trace.symbol(output.target[output.columns[t]])}"
+
+    return text
+
+
+def _output_lines(trace: Trace, output: Output) -> list[str]:
+    emitted = output.symbols[output.symbols != NOTHING].tolist()
+    return [
+        "output  " + " ".join(trace.symbol(symbol) for symbol in emitted),
+        "target  " + " ".join(trace.symbol(symbol) for symbol in output.target),
+    ]
+
+
+def _legend(trace: Trace) -> str:
+    marks = ["[ ] head"]
+    if any(tape.written.any() for tape in trace.views.tapes):
+        marks.append("{ } head, cell written")
+    marks += [f"{mark} {_MEANINGS[mark]}" for _, mark in trace.views.names]
+    return "   ".join(marks)
+
+
+def _action_columns(trace: Trace) -> list[_Column]:
+    """One column per sub-action, but for those that a tape or the output shows."""
+    shown = {"memory_write", "emit", "write", "symbol"} if trace.views.output is not None else set()
+    names = [name for name in trace.actions[0] if name not in shown]
+
+    def column(name: str) -> Callable[[int], str]:
+        return lambda t: _ARROWS.get(trace.actions[t][name], trace.actions[t][name])
+
+    return [(name.replace("_", " "), column(name)) for name in names]
+
+
+def _focus_cell(weights: Any) -> Callable[[int], str]:
+    """The slot on which each head is focused, and how much of its weight is there."""
+
+    def text(t: int) -> str:
+        slots = weights[t].argmax(axis=-1)
+        return " ".join(f"{slot}:{weights[t, head, slot]:.2f}" for head, slot in enumerate(slots))
+
+    return text
+
+
+def _maze_lines(path: Path) -> list[str]:
+    """The maze with the number of visits to each cell, and how long each way to the goal was."""
+    visits = np.zeros(path.walls.shape, int)
+    np.add.at(visits, tuple(path.cells.T), 1)
+    width = max(2, len(str(visits.max())))
+    goal = path.goal
+
+    def cell(row: int, column: int) -> str:
+        if path.walls[row, column]:
+            return "#" * width
+        if (row, column) == goal:
+            return "G".rjust(width)
+        count = visits[row, column]
+        return (str(count) if count else "·").rjust(width)
+
+    size = len(path.walls)
+    maze = [" ".join(cell(row, column) for column in range(size)) for row in range(size)]
+    times = np.flatnonzero(path.reached) + 1
+    ways = np.diff(times, prepend=0).tolist()
+    lines = ["visits to each cell:", *maze, "", f"goal (G) reached {len(ways)} times"]
+    if ways:
+        lines += textwrap.wrap("steps on each way to it: " + ", ".join(map(str, ways)), 100)
+    return lines
+
+
+def _short(observation: Any) -> str:
+    if isinstance(observation, np.ndarray):
+        flat = np.round(observation, 3).ravel().tolist() if observation.dtype.kind == "f" else None
+        text = str(flat if flat is not None else observation.ravel().tolist())
+    else:
+        text = str(observation)
+    text = " ".join(text.split())
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

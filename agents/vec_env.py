@@ -1,0 +1,307 @@
+"""Any Gymnasium `VectorEnv` as an SB3 `VecEnv`.
+
+Gymnasium reports a finished episode in one of three autoreset modes. `SAME_STEP` (the last
+observation is in ``info["final_obs"]``) and `DISABLED` (this adapter resets the finished rows
+itself) give SB3's semantics. `NEXT_STEP` would feed a made-up transition to the memory and is
+refused.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode, VectorEnv
+from stable_baselines3.common.env_util import is_wrapped
+from stable_baselines3.common.monitor import Monitor
+from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
+
+from agents.encoder import is_readable
+
+Array = npt.NDArray[Any]
+Obs = Array | dict[str, Array]
+
+
+def _rows(values: Any, rows: npt.NDArray[np.intp]) -> list[Any]:
+    """The given rows of an array, or of each array in a dict, one Python object per row."""
+    if isinstance(values, dict):
+        columns = [_rows(value, rows) for value in values.values()]
+        return [dict(zip(values, row, strict=True)) for row in zip(*columns, strict=True)]
+    picked = np.asarray(values)[rows]
+    return picked.tolist() if picked.ndim == 1 and picked.dtype != object else list(picked)
+
+
+def _info_rows(infos: dict[str, Any], rows: npt.NDArray[np.intp]) -> list[dict[str, Any]]:
+    """The infos of the given rows; the array `_key` says which rows have `key`."""
+    result: list[dict[str, Any]] = [{} for _ in rows]
+    for key, values in infos.items():
+        if key.startswith("_") and key[1:] in infos:
+            continue
+        has_key = infos.get(f"_{key}")
+        there = np.ones(len(rows), np.bool_) if has_key is None else np.asarray(has_key)[rows]
+        select = _info_rows if isinstance(values, dict) else _rows
+        for index, value in zip(np.flatnonzero(there), select(values, rows[there]), strict=True):
+            result[index][key] = value
+    return result
+
+
+class GymnasiumVecEnv(VecEnv):
+    """SB3's view of a Gymnasium vector environment.
+
+    Returns and lengths of episodes are kept here, as SB3's `Monitor` does. Keys of a `Dict`
+    observation that a network cannot read (texts, such as MiniGrid's mission) are dropped.
+    The infos of rows that did not finish an episode are empty.
+
+    Args:
+        env: A vector environment in autoreset mode `SAME_STEP` or `DISABLED`.
+
+    Raises:
+        ValueError: If the environment resets itself in another way.
+    """
+
+    def __init__(self, env: VectorEnv[Any, Any, Any]) -> None:
+        mode = env.metadata.get("autoreset_mode")
+        if mode not in (AutoresetMode.SAME_STEP, AutoresetMode.DISABLED):
+            raise ValueError(
+                f"env {env} has autoreset_mode {mode}; allowed: SAME_STEP, DISABLED. Make it with "
+                "gym.make_vec(id, ..., autoreset_mode=AutoresetMode.SAME_STEP) if it is native, or "
+                'with gym.make_vec(id, ..., vectorization_mode="sync", '
+                "vector_kwargs={'autoreset_mode': AutoresetMode.SAME_STEP}), or use "
+                "agents.make_vec_env"
+            )
+        self.env = env
+        self._resets_itself = mode == AutoresetMode.SAME_STEP
+        space = env.single_observation_space
+        self._keys: list[str] | None = None
+        if isinstance(space, spaces.Dict):
+            self._keys = [key for key, value in space.items() if is_readable(value)]
+            space = spaces.Dict({key: space[key] for key in self._keys})
+        super().__init__(env.num_envs, space, env.single_action_space)
+        self._actions: Array = np.empty(0)
+        self._returns = np.zeros(self.num_envs)
+        self._lengths = np.zeros(self.num_envs, np.int64)
+        self._start_time = time.monotonic()
+
+    # Stepping and resetting
+
+    def step_async(self, actions: Array) -> None:
+        """Keeps the actions ``(B, ...)`` for `step_wait`."""
+        self._actions = actions
+
+    def step_wait(self) -> VecEnvStepReturn:
+        """Steps all rows; those that finish show the first observation of the next episode."""
+        obs, rewards, terminated, truncated, infos = self.env.step(self._actions)
+        dones = np.logical_or(terminated, truncated)
+        self._returns += rewards
+        self._lengths += 1
+        row_infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
+        if dones.any():
+            rows = np.flatnonzero(dones)
+            if self._resets_itself:
+                final_obs, final_infos = infos["final_obs"], infos.get("final_info", {})
+            else:
+                final_obs, final_infos = self._copied(obs), infos
+                obs, _ = self.env.reset(options={"reset_mask": dones})
+            finished = self._final_infos(rows, final_obs, final_infos)
+            for index, info in zip(rows.tolist(), finished, strict=True):
+                info["TimeLimit.truncated"] = bool(truncated[index] and not terminated[index])
+                row_infos[index] = info
+            self._returns[rows] = 0.0
+            self._lengths[rows] = 0
+        return self._copied(obs), np.asarray(rewards, np.float32), dones, row_infos
+
+    def _final_infos(
+        self, rows: npt.NDArray[np.intp], final_obs: Any, final_infos: dict[str, Any]
+    ) -> list[dict[str, Any]]:
+        infos = _info_rows(final_infos, rows)
+        now = round(time.monotonic() - self._start_time, 6)
+        statistics = zip(self._returns[rows].tolist(), self._lengths[rows].tolist(), strict=True)
+        last = _rows(final_obs, rows)
+        for info, obs, (total, length) in zip(infos, last, statistics, strict=True):
+            if self._keys is not None:
+                obs = {key: obs[key] for key in self._keys}
+            info["terminal_observation"] = obs
+            info["episode"] = {"r": total, "l": length, "t": now}
+            if "success" in info:
+                info["is_success"] = bool(info["success"])
+        return infos
+
+    def _copied(self, obs: Any) -> Obs:
+        """A copy of what the policy may read; the environment may reuse its arrays."""
+        if self._keys is None:
+            return np.array(obs)
+        return {key: np.array(obs[key]) for key in self._keys}
+
+    def reset(self) -> Obs:
+        """Starts new episodes in all rows, with the seeds and options set before."""
+        first = self._seeds[0]
+        seed: Any = first
+        # One number is the form that every vector environment takes.
+        if first is not None and self._seeds != list(range(first, first + self.num_envs)):
+            seed = list(self._seeds)
+        if any(options != self._options[0] for options in self._options):
+            raise ValueError(f"options differ between rows: {self._options}; allowed: the same")
+        obs, infos = self.env.reset(seed=seed, options=self._options[0] or None)
+        self.reset_infos = _info_rows(infos, np.arange(self.num_envs))
+        self._reset_seeds()
+        self._reset_options()
+        self._returns[:] = 0.0
+        self._lengths[:] = 0
+        return self._copied(obs)
+
+    def close(self) -> None:
+        """Closes the vector environment."""
+        self.env.close()
+
+    def get_images(self) -> Sequence[Array | None]:
+        """Returns one RGB image per row."""
+        frames: Any = self.env.render()
+        return list(frames or [])
+
+    # Attributes and methods
+
+    def _vector_attr(self, name: str) -> Any:
+        """An attribute of the vector environment or of what it wraps."""
+        env: Any = self.env
+        while not hasattr(env, name) and env is not env.unwrapped:
+            env = env.env
+        return getattr(env, name)
+
+    def _in_rows(self, name: str) -> bool:
+        """Whether there is one environment object per row, all with attribute `name`."""
+        env = self.env.unwrapped
+        return hasattr(env, "call") and all(env.call("has_wrapper_attr", name))
+
+    def has_attr(self, attr_name: str) -> bool:
+        """Says whether every row, or the vector environment, has the attribute."""
+        try:
+            self._vector_attr(attr_name)
+        except AttributeError:
+            return self._in_rows(attr_name)
+        return True
+
+    def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
+        """Returns an attribute per row; the vector environment's own answers for all rows."""
+        rows = self._get_indices(indices)
+        if self._in_rows(attr_name):
+            values = self._vector_attr("get_attr")(attr_name)
+            return [values[index] for index in rows]
+        value = self._vector_attr(attr_name)
+        return [value for _ in rows]
+
+    def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
+        """Sets an attribute in the given rows, or of the vector environment for all rows.
+
+        Raises:
+            ValueError: If a native vector environment is asked to set it for some rows only.
+        """
+        envs = getattr(self.env.unwrapped, "envs", None)
+        if envs is not None:
+            for index in self._get_indices(indices):
+                envs[index].set_wrapper_attr(attr_name, value)
+        elif indices is None:
+            setattr(self.env.unwrapped, attr_name, value)
+        else:
+            raise ValueError(f"indices is {indices}; allowed for {self.env}: None (all rows)")
+
+    def env_method(
+        self,
+        method_name: str,
+        *method_args: Any,
+        indices: VecEnvIndices = None,
+        **method_kwargs: Any,
+    ) -> list[Any]:
+        """Calls a method of the given rows and returns one result per row.
+
+        A native vector environment is called once; its result is split where it has one entry per
+        row and repeated otherwise.
+        """
+        rows = self._get_indices(indices)
+        envs = getattr(self.env.unwrapped, "envs", None)
+        if envs is not None:
+            methods = [envs[index].get_wrapper_attr(method_name) for index in rows]
+            return [method(*method_args, **method_kwargs) for method in methods]
+        result = self._vector_attr(method_name)(*method_args, **method_kwargs)
+        if isinstance(result, np.ndarray | list | tuple) and len(result) == self.num_envs:
+            return [result[index] for index in rows]
+        return [result for _ in rows]
+
+    def action_masks(self) -> npt.NDArray[np.bool_]:
+        """Returns the rows' action masks as one ``(B, choices)`` array."""
+        if hasattr(self.env.unwrapped, "envs"):
+            return np.stack(self.env_method("action_masks"))
+        return np.asarray(self._vector_attr("action_masks")())
+
+    def env_is_wrapped(
+        self, wrapper_class: type[gym.Wrapper[Any, Any, Any, Any]], indices: VecEnvIndices = None
+    ) -> list[bool]:
+        """Says for each row whether a wrapper is there; `Monitor` is, as it is done here."""
+        if issubclass(wrapper_class, Monitor):
+            return [True for _ in self._get_indices(indices)]
+        envs = getattr(self.env.unwrapped, "envs", None)
+        if envs is None:
+            return [False for _ in self._get_indices(indices)]
+        return [is_wrapped(envs[index], wrapper_class) for index in self._get_indices(indices)]
+
+
+def make_vec_env(
+    env_id: str, n_envs: int = 1, seed: int | None = None, **env_kwargs: Any
+) -> GymnasiumVecEnv:
+    """Makes `n_envs` environments behind SB3's `VecEnv` interface.
+
+    The environment's own vector version is used where it can reset in the same step, otherwise one
+    Python object per row. Parts of `Dict` observations that a network cannot read, such as
+    MiniGrid's mission text, are dropped.
+
+    Args:
+        env_id: A registered id; ``module:id`` imports the module first.
+        n_envs: Number of rows.
+        seed: Row i is seeded with ``seed + i``.
+        **env_kwargs: Arguments of the environment.
+    """
+    if n_envs < 1:
+        raise ValueError(f"n_envs is {n_envs!r}; allowed: integers from 1 on")
+    env = _make_native(env_id, n_envs, env_kwargs)
+    if env is None:
+        env = gym.make_vec(
+            env_id,
+            num_envs=n_envs,
+            vectorization_mode="sync",
+            vector_kwargs={"autoreset_mode": AutoresetMode.SAME_STEP},
+            # The checker judges environments under development, at every step.
+            **{"disable_env_checker": True, **env_kwargs},
+        )
+    vec_env = GymnasiumVecEnv(env)
+    if seed is not None:
+        vec_env.seed(seed)
+    return vec_env
+
+
+def _make_native(
+    env_id: str, n_envs: int, env_kwargs: dict[str, Any]
+) -> VectorEnv[Any, Any, Any] | None:
+    """The environment's own vector version, or None where it cannot reset in the same step."""
+    try:
+        env = gym.make_vec(
+            env_id,
+            num_envs=n_envs,
+            vectorization_mode="vector_entry_point",
+            autoreset_mode=AutoresetMode.SAME_STEP,
+            **env_kwargs,
+        )
+    except gym.error.Error:  # there is no vector version
+        return None
+    except TypeError as error:
+        if "autoreset_mode" not in str(error):
+            raise
+        return None
+    if env.metadata.get("autoreset_mode") != AutoresetMode.SAME_STEP:
+        env.close()
+        return None
+    return env

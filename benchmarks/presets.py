@@ -1,0 +1,86 @@
+"""The table of what the presets reach: ``python -m benchmarks.presets RUN [RUN ...]``.
+
+Reads the folders that `memory-envs train` leaves and writes benchmarks/results/presets.json and
+docs/results/presets.md, each whole or not at all.
+"""
+
+import csv
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from benchmarks.results import write_whole
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results" / "presets.json"
+PAGE = ROOT / "docs" / "results" / "presets.md"
+NOTES = PAGE.with_name("presets-notes.txt")  # written by hand, and put below the table
+_REACHED = 0.95
+
+
+def read_run(folder: Path) -> dict[str, Any]:
+    """What one run did; an interrupted one has no final evaluation, so its last one counts."""
+    settings = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
+    with (folder / "progress.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    seconds = [float(row["time/time_elapsed"]) for row in rows if row["time/time_elapsed"]]
+    held_out = [float(row["evaluation/success"]) for row in rows if row["evaluation/success"]]
+    final = folder / "evaluation.json"
+    evaluation = json.loads(final.read_text(encoding="utf-8")) if final.exists() else None
+    return {
+        "env": settings["env"],
+        "agent": f"{settings['algorithm']}/{settings['memory']}",
+        "seed": settings["seed"],
+        "finished": evaluation is not None,
+        "success": evaluation["success"] if evaluation else held_out[-1],
+        "steps": int(float(rows[-1]["time/total_timesteps"])),
+        "minutes": round(seconds[-1] / 60, 1),
+        "commit": settings["commit"],
+        "machine": settings["machine"],
+        "versions": settings["versions"],
+    }
+
+
+def page(runs: list[dict[str, Any]]) -> str:
+    """The runs as a page in Markdown."""
+    lines = [
+        "# What the presets reach",
+        "",
+        "Written by `python -m benchmarks.presets` from the folders that these commands left, one",
+        "for each environment and seed, on one thread of a busy machine with two cores:",
+        "",
+        "```console",
+        "memory-envs train --env ENV --seed SEED --stop-at-success 0.97",
+        "```",
+        "",
+        "Success is that of 1,000 fresh episodes of all lengths, most probable actions. A run that",
+        "was interrupted shows its last evaluation on 256 held-out episodes, in brackets.",
+        "",
+        "| environment | agent | seed | success | steps | minutes | commit |",
+        "| --- | --- | ---: | ---: | ---: | ---: | --- |",
+    ]
+    for run in runs:
+        success = f"{run['success']:.3f}" if run["finished"] else f"({run['success']:.3f})"
+        lines.append(
+            f"| {run['env']} | {run['agent']} | {run['seed']} | {success} | {run['steps']:,} "
+            f"| {run['minutes']} | {run['commit'][:7]} |"
+        )
+    reached: dict[str, list[bool]] = {}
+    for run in runs:
+        reached.setdefault(run["env"], []).append(run["finished"] and run["success"] >= _REACHED)
+    lines += ["", f"Runs that reached {_REACHED}:", ""]
+    lines += [f"- {env}: {sum(these)} of {len(these)}" for env, these in reached.items()]
+    return "\n".join(lines) + "\n" + NOTES.read_text(encoding="utf-8")
+
+
+def main(folders: list[str]) -> None:
+    """Write the results and their page."""
+    runs = [read_run(Path(folder)) for folder in folders]
+    runs.sort(key=lambda run: (run["env"], run["seed"], run["commit"]))
+    write_whole(RESULTS, json.dumps(runs, indent=1) + "\n")
+    write_whole(PAGE, page(runs))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

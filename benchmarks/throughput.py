@@ -1,0 +1,131 @@
+"""How fast the environments step and the agents train, against their peers.
+
+    python -m benchmarks.throughput envs
+    python -m benchmarks.throughput training
+
+See docs/speed.md for what is measured and how.
+"""
+
+import argparse
+import os
+import shlex
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.machine import commit, describe_machine, versions
+
+if TYPE_CHECKING:  # NumPy must not be imported before the number of threads is set
+    from benchmarks.results import Report
+
+_ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+_DISTRIBUTIONS = {
+    "envs": ("memory-envs", "numpy", "numba", "gymnasium", "popgym", "minigrid", "envpool"),
+    "training": ("memory-envs", "torch", "stable-baselines3", "sb3-contrib", "gymnasium", "numpy"),
+}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure, and print the table.
+
+    Args:
+        arguments: of the command line; by default those of this process.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = _parser().parse_args(arguments)
+    if options.json is not None and not options.json.parent.is_dir():
+        raise SystemExit(f"--json: the folder {options.json.parent} does not exist")
+    if options.quick:
+        options.repeats, options.seconds, options.curve_timesteps = 1, 0.01, 2048
+    if options.what == "envs":
+        os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
+    report = _measure(options, shlex.join(["python", "-m", "benchmarks.throughput", *arguments]))
+
+    from rich.console import Console
+
+    from benchmarks.results import write_whole
+    from benchmarks.tables import markdown, terminal
+
+    if options.json is not None:
+        write_whole(options.json, report.to_json())
+    if options.markdown:
+        print(markdown(report), end="")
+    else:
+        # A pipe has no width of its own, and a table squeezed into 80 columns cannot be read.
+        Console(width=None if sys.stdout.isatty() else 200).print(terminal(report))
+
+
+def _measure(options: argparse.Namespace, command: str) -> "Report":
+    from benchmarks.results import Report
+
+    machine = describe_machine()
+    checkpoints: list[int] = []
+    notes: list[str] = []
+    settings: dict[str, float] = {"repeats": options.repeats}
+    if options.what == "envs":
+        import numba
+
+        from benchmarks import stepping
+
+        title = "Stepping environments: environment steps per second"
+        settings["seconds per measurement"] = options.seconds
+        settings["threads"] = numba.get_num_threads()
+        taking_part = stepping.contestants()
+        measurements, notes = stepping.measure(taking_part, options.repeats, options.seconds)
+    else:
+        from benchmarks import training
+
+        title = "Training on CartPole-v1: environment steps per second"
+        settings["timesteps"] = options.curve_timesteps
+        checkpoints = training.checkpoints(options.curve_timesteps)
+        measurements = training.measure(options.repeats, options.curve_timesteps)
+    return Report(
+        title=title,
+        command=command,
+        commit=commit(),
+        date=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+        machine=machine,
+        load_average_after=[round(load, 2) for load in os.getloadavg()],
+        versions=versions(_DISTRIBUTIONS[options.what]),
+        settings=settings,
+        measurements=measurements,
+        notes=notes,
+        checkpoints=checkpoints,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.throughput", description=(__doc__ or "").splitlines()[0]
+    )
+    parser.add_argument("what", choices=["envs", "training"], help="what to measure")
+    parser.add_argument("--repeats", type=_positive(int), default=5, help="of each measurement")
+    parser.add_argument(
+        "--seconds", type=_positive(float), default=1.0, help="envs: length of one measurement"
+    )
+    parser.add_argument(
+        "--curve-timesteps",
+        type=_positive(int),
+        default=100_000,
+        help="training: environment steps that each model learns from, in each repeat",
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there, too")
+    parser.add_argument("--markdown", action="store_true", help="print Markdown, for the docs")
+    parser.add_argument("--quick", action="store_true", help="see whether it runs, in seconds")
+    return parser
+
+
+def _positive(kind: type[int] | type[float]) -> Any:
+    def number(text: str) -> float:
+        value = kind(text)
+        if not 0 < value < float("inf"):
+            raise argparse.ArgumentTypeError(f"must be above 0, got {text}")
+        return value
+
+    number.__name__ = f"{kind.__name__} above 0"  # argparse names it in its message
+    return number
+
+
+if __name__ == "__main__":
+    main()

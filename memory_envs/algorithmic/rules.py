@@ -1,0 +1,258 @@
+"""The rules of Gym's algorithmic environments (Zaremba et al. 2016), over arrays of B rows.
+
+Input. A tape, or a grid of `height` rows, of symbols 0 .. base - 1. The read head starts at its top
+left corner and moves one cell a step, to any distance; off the input it reads `base`.
+
+A step. The symbol, if one is written, is judged against the next one of the target: +1 if it is
+right, -0.5 and the end if it is wrong. Then the head moves. It has no way to stay.
+
+Ends. The whole target written, or a wrong symbol: terminated. A step past the time limit of input +
+target + 4 steps: truncated, and it pays -1 whatever was written. The two sums count the input twice
+instead of adding the target, so a last carry gets no step of its own (Gym's quirk).
+
+Levels. An episode's input has `min_length` to `min_length` + 2 columns. When a new episode begins,
+`min_length` grows by one if the `window` episodes before fell short of the full return by at most
+`largest_shortfall` each, until it is 30. An episode that was broken off by a reset counts.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+from numba import njit
+
+from memory_envs.algorithmic.render import render_image, render_text
+from memory_envs.algorithmic.settings import LENGTHS, TOP_MIN_LENGTH, AlgorithmicSettings
+from memory_envs.algorithmic.tasks import source_cell
+from memory_envs.core.rng import draw
+from memory_envs.core.rules import ROW_FIELDS, Array, BoolArray, IntArray, Outcome
+from memory_envs.core.state import require
+
+_SPARE_STEPS = 4
+
+ROW = np.dtype(
+    [
+        *ROW_FIELDS,
+        ("min_length", "i4"),  # the level; 0 until the first episode after seeding
+        ("streak", "i4"),  # good episodes in a row since the last level-up
+        ("width", "i4"),  # columns of the input
+        ("target_size", "i4"),
+        ("limit", "i4"),  # the last step that is not punished
+        ("x", "i4"),  # of the read head, to the right
+        ("y", "i4"),  # of the read head, downwards
+        ("correct", "i4"),  # right symbols so far, which is also the write head
+        ("score", "f8"),  # the episode's return so far
+    ],
+    align=True,
+)
+
+PARAMS = np.dtype(
+    [
+        ("base", "i8"),
+        ("height", "i8"),
+        ("duplication", "i8"),
+        ("passes", "i8"),
+        ("backward", "?"),
+        ("starting_min_length", "i8"),
+        ("window", "i8"),
+        ("largest_shortfall", "f8"),
+        ("level_up", "?"),
+    ],
+    align=True,
+)
+
+
+class AlgorithmicState(NamedTuple):
+    """The full state of B rows; `base` fills what the input and the target leave free."""
+
+    rows: npt.NDArray[np.void]
+    source: npt.NDArray[np.int16]  # (B, columns, height)
+    target: npt.NDArray[np.int16]  # (B, symbols)
+
+
+@njit(cache=True)
+def _set_level(p, row):  # type: ignore[no-untyped-def]
+    if row.min_length == 0:
+        row.min_length = p.starting_min_length
+    elif p.level_up and row.min_length < TOP_MIN_LENGTH:
+        good = row.target_size - row.score <= p.largest_shortfall
+        row.streak = row.streak + 1 if good else 0
+        if row.streak == p.window:
+            row.min_length += 1
+            row.streak = 0
+
+
+@njit(cache=True)
+def _write_source(p, row, source):  # type: ignore[no-untyped-def]
+    length = max(row.min_length + draw(row, LENGTHS), p.duplication)
+    row.width = length - length % p.duplication
+    source[:] = p.base
+    for x in range(0, row.width, p.duplication):
+        for y in range(p.height):
+            source[x : x + p.duplication, y] = draw(row, p.base)
+
+
+@njit(cache=True)
+def _write_target(p, row, source, target):  # type: ignore[no-untyped-def]
+    target[:] = p.base
+    if p.height == 1:
+        row.target_size = row.width * p.passes // p.duplication
+        for j in range(row.target_size):
+            target[j] = source[source_cell(j, row.width, p.duplication, p.backward), 0]
+        return
+    carry = 0
+    for x in range(row.width):
+        total = source[x].sum() + carry
+        target[x] = total % p.base
+        carry = total // p.base
+    row.target_size = row.width
+    if carry > 0:
+        target[row.width] = carry
+        row.target_size += 1
+
+
+@njit(cache=True)
+def _begin(params, rows, source, target, mask):  # type: ignore[no-untyped-def]
+    p = params[0]
+    for i in range(rows.shape[0]):
+        if mask[i]:
+            row = rows[i]
+            _set_level(p, row)
+            _write_source(p, row, source[i])
+            _write_target(p, row, source[i], target[i])
+            counted = row.target_size if p.height == 1 else row.width
+            row.limit = row.width + counted + _SPARE_STEPS
+            row.x, row.y, row.correct, row.score = 0, 0, 0, 0.0
+            row.steps, row.running = 0, True
+
+
+@njit(cache=True)
+def _symbol_in_view(p, row, source):  # type: ignore[no-untyped-def]
+    inside = 0 <= row.x < row.width and 0 <= row.y < p.height
+    return source[row.x, row.y] if inside else p.base
+
+
+@njit(cache=True)
+def _observe(params, rows, source, mask, observations):  # type: ignore[no-untyped-def]
+    for i in range(rows.shape[0]):
+        if mask[i]:
+            observations[i] = _symbol_in_view(params[0], rows[i], source[i])
+
+
+@njit(cache=True)
+def _step(  # type: ignore[no-untyped-def]
+    params, rows, source, target, actions, active, observations, rewards, terminated, truncated
+):
+    p = params[0]
+    for i in range(rows.shape[0]):
+        if not active[i]:
+            continue
+        row = rows[i]
+        row.steps += 1
+        reward, ended, late = 0.0, False, row.steps > row.limit
+        if late:
+            reward = -1.0
+        elif actions[i, 1] == 1 and actions[i, 2] == target[i, row.correct]:
+            reward = 1.0
+            row.correct += 1
+            ended = row.correct == row.target_size
+        elif actions[i, 1] == 1:
+            reward, ended = -0.5, True
+        if actions[i, 0] < 2:
+            row.x += 2 * actions[i, 0] - 1  # left, right
+        else:
+            row.y += 2 * actions[i, 0] - 5  # up, down
+        row.score += reward
+        row.running = not (ended or late)
+        rewards[i], terminated[i], truncated[i] = reward, ended, late
+        observations[i] = _symbol_in_view(p, row, source[i])
+
+
+class AlgorithmicRules:
+    """The rules of one algorithmic environment; see `Rules` for the methods.
+
+    Args:
+        settings: the environment's arguments, checked.
+    """
+
+    action_space: spaces.MultiDiscrete
+    observation_space: spaces.Discrete
+
+    def __init__(self, settings: AlgorithmicSettings) -> None:
+        self.settings = settings
+        task = settings.task
+        self.action_names, self.action_values = settings.sub_actions()
+        self.action_space = spaces.MultiDiscrete([len(values) for values in self.action_values])
+        self.observation_space = spaces.Discrete(settings.base + 1)
+        self._params = np.zeros(1, PARAMS)
+        for name in ("base", "starting_min_length", "level_up"):
+            self._params[name] = getattr(settings, name)
+        for name in ("height", "duplication", "passes", "backward", "window", "largest_shortfall"):
+            self._params[name] = getattr(task, name)
+
+    def new_state(self, num_rows: int) -> AlgorithmicState:
+        task, blank = self.settings.task, self.settings.base
+        width = max(self.settings.top_min_length + LENGTHS - 1, task.duplication)
+        return AlgorithmicState(
+            np.zeros(num_rows, ROW),
+            np.full((num_rows, width, task.height), blank, np.int16),
+            np.full((num_rows, task.target_cells(width)), blank, np.int16),
+        )
+
+    def begin(self, state: AlgorithmicState, mask: BoolArray) -> None:
+        _begin(self._params, *state, mask)
+
+    def step(
+        self, state: AlgorithmicState, actions: IntArray, active: BoolArray, outcome: Outcome
+    ) -> None:
+        _step(self._params, *state, actions, active, *outcome)
+
+    def observe(self, state: AlgorithmicState, mask: BoolArray, observations: Array) -> None:
+        _observe(self._params, state.rows, state.source, mask, observations)
+
+    def info(self, state: AlgorithmicState) -> dict[str, Array]:
+        rows = state.rows
+        return {
+            "success": (rows["correct"] == rows["target_size"]) & (rows["target_size"] > 0),
+            "complexity": rows["width"].copy(),
+            "symbols_correct": rows["correct"].copy(),
+            "target_size": rows["target_size"].copy(),
+            "target": state.target.copy(),
+            "min_length": rows["min_length"].copy(),
+        }
+
+    def action_masks(self, state: AlgorithmicState) -> BoolArray:
+        return np.ones((len(state.rows), int(self.action_space.nvec.sum())), np.bool_)
+
+    def check_state(self, state: AlgorithmicState) -> None:
+        rows, settings = state.rows, self.settings
+        for name, symbols in (("source", state.source), ("target", state.target)):
+            inside = (symbols >= 0) & (symbols <= settings.base)
+            require(inside, name, f"in [0, {settings.base}]")
+        started = rows["min_length"] > 0
+        for name, low, high in (
+            ("min_length", settings.starting_min_length, settings.top_min_length),
+            ("streak", 0, settings.task.window - 1),
+            ("width", 1, state.source.shape[1]),
+            ("target_size", 1, state.target.shape[1]),
+            ("limit", 1, state.source.shape[1] + state.target.shape[1] + _SPARE_STEPS),
+            ("x", -rows["steps"], rows["steps"]),
+            ("y", -rows["steps"], rows["steps"]),
+            ("correct", 0, rows["target_size"]),
+            ("score", rows["correct"] - 1, rows["correct"]),
+            ("steps", 0, rows["limit"] + 1),
+        ):
+            inside = np.where(started, (rows[name] >= low) & (rows[name] <= high), rows[name] == 0)
+            require(inside, f"rows.{name}", f"in [{low}, {high}], or 0 before the first reset")
+        unfinished = (rows["correct"] < rows["target_size"]) & (rows["steps"] <= rows["limit"])
+        require(unfinished | ~rows["running"], "rows.running", "false once an episode has ended")
+        require(started | ~rows["running"], "rows.running", "false before the first reset")
+
+    def render_text(self, state: AlgorithmicState, row: int, action: IntArray | None) -> str:
+        return render_text(self.settings, state, row, action)
+
+    def render_image(
+        self, state: AlgorithmicState, row: int, action: IntArray | None
+    ) -> npt.NDArray[np.uint8]:
+        return render_image(self.settings, state, row, action)

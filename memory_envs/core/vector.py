@@ -1,0 +1,209 @@
+"""The vector shell: a Gymnasium vector environment over B rows of a family's rules."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Generic
+
+import numpy as np
+from gymnasium.error import ResetNeeded
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+
+from memory_envs.arguments import check_choice, check_integer, shown
+from memory_envs.core.actions import ActionChecker
+from memory_envs.core.env import MemoryEnv, new_outcome
+from memory_envs.core.rng import seed_rows
+from memory_envs.core.rules import Array, BoolArray, Rules, StateT
+from memory_envs.core.seeding import check_options, fresh_seed, row_seeds
+from memory_envs.core.state import copy_state, overwrite_state
+
+_MAX_ROWS = 2**24
+
+
+class MemoryVectorEnv(VectorEnv[Any, Any, Any], Generic[StateT]):
+    """B environments of a family, stepped by one call of its compiled rules.
+
+    Row i, reset with seed s, goes through exactly what the scalar environment goes through that is
+    reset with seed s + i and again after each episode.
+
+    `infos` holds arrays with one row per environment and, as Gymnasium has it, a mask `_key` beside
+    each key. In SAME_STEP mode, `final_obs` and `final_info` are there at the steps at which an
+    episode ended, with the masks `_final_obs` and `_final_info`; they too are plain arrays, and
+    only the rows of the mask mean anything.
+
+    Args:
+        rules: the family's rules.
+        num_envs: how many rows.
+        autoreset_mode: NEXT_STEP (Gymnasium's default), SAME_STEP, or DISABLED.
+        render_mode: "ansi" or "rgb_array"; `render` then gives one item per row.
+    """
+
+    metadata: dict[str, Any]
+    _render_modes: ClassVar[tuple[str, ...]] = ("ansi", "rgb_array")
+
+    def __init__(
+        self,
+        rules: Rules[StateT],
+        num_envs: int,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        render_mode: str | None = None,
+    ) -> None:
+        self.num_envs = check_integer("num_envs", num_envs, 1, _MAX_ROWS)
+        if not isinstance(autoreset_mode, AutoresetMode):
+            names = [mode.value for mode in AutoresetMode]
+            autoreset_mode = AutoresetMode(check_choice("autoreset_mode", autoreset_mode, names))
+        if render_mode is not None:
+            check_choice("render_mode", render_mode, self._render_modes)
+        self.rules = rules
+        self.autoreset_mode = autoreset_mode
+        self.render_mode = render_mode
+        self.metadata = {**MemoryEnv.metadata, "autoreset_mode": autoreset_mode}
+        self.metadata["render_modes"] = list(self._render_modes)
+        self.action_names = rules.action_names
+        self.single_action_space = rules.action_space
+        self.single_observation_space = rules.observation_space
+        self.action_space = batch_space(rules.action_space, num_envs)
+        self.observation_space = batch_space(rules.observation_space, num_envs)
+        self._check = ActionChecker(rules.action_space, num_envs)
+        self._state = rules.new_state(num_envs)
+        self._all = np.ones(num_envs, np.bool_)
+        self._all_running = False  # known for sure; only ever set in SAME_STEP mode
+        self._last_actions: Array | None = None
+
+    def reset(
+        self,
+        *,
+        seed: int | Sequence[int | None] | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> tuple[Array, dict[str, Any]]:
+        """Begin episodes.
+
+        Args:
+            seed: s seeds row i with s + i; a sequence gives one seed, or None, per row.
+            options: ``{"reset_mask": bools of shape (B,)}`` resets only some rows.
+
+        Returns:
+            Observations of shape ``(B, ...)`` and infos.
+
+        Raises:
+            TypeError, ValueError: for a bad seed, mask or option; no row is reset then.
+        """
+        mask = self._reset_mask(check_options(options, ("reset_mask",)))
+        seeds = row_seeds(seed, self.num_envs)
+        super().reset(seed=seed if isinstance(seed, int) else None)
+        keyed = self._state.rows["rng_key"] != 0
+        chosen = [r for r in np.flatnonzero(mask).tolist() if seeds[r] is not None or not keyed[r]]
+        if chosen:
+            given = [seeds[row] for row in chosen]
+            filled = [fresh_seed(self.np_random) if one is None else one for one in given]
+            seed_rows(self._state.rows, chosen, filled)
+        self._last_actions = None
+        self.rules.begin(self._state, mask)
+        observations = new_outcome(self.single_observation_space, self.num_envs).observations
+        self.rules.observe(self._state, self._state.rows["rng_key"] != 0, observations)
+        return observations, self._infos(mask)
+
+    def step(self, actions: Any) -> tuple[Array, Array, Array, Array, dict[str, Any]]:
+        """Take one step in every row.
+
+        Returns:
+            Observations, rewards, terminations, truncations, infos.
+
+        Raises:
+            InvalidAction: if any row's action is outside the action space.
+            ResetNeeded: before the first reset; in DISABLED mode also if a row's episode is over.
+        """
+        values = self._check.batch(actions)
+        active = self._active_rows()
+        self._last_actions = values
+        outcome = new_outcome(self.single_observation_space, self.num_envs)
+        self.rules.step(self._state, values, active, outcome)
+        observations, rewards, terminated, truncated = outcome
+        infos: dict[str, Any] = {}
+        if active is not self._all:
+            self._begin(~active, observations)
+        if self.autoreset_mode is AutoresetMode.SAME_STEP:
+            ended = terminated | truncated
+            if ended.any():
+                infos["final_obs"] = observations.copy()
+                infos["final_info"] = self._infos(ended)
+                infos["_final_obs"] = infos["_final_info"] = ended
+                self._begin(ended, observations)
+        infos.update(self._infos(self._all.copy()))
+        return observations, rewards, terminated, truncated, infos
+
+    def action_masks(self) -> BoolArray:
+        """Allowed values, flat over the sub-actions: ``(B, sum of their sizes)``."""
+        return self.rules.action_masks(self._state)
+
+    def get_state(self) -> StateT:
+        """A copy of the full state of all rows, generators included."""
+        return copy_state(self._state)
+
+    def set_state(self, state: StateT) -> None:
+        """Return to a state that `get_state` gave, of this or of an equal environment.
+
+        Raises:
+            TypeError, ValueError: for anything else; the present state is kept.
+        """
+        overwrite_state(self.rules, self._state, state)
+        self._last_actions = None
+        self._all_running = False
+
+    def render(self) -> tuple[Any, ...] | None:
+        """One text or image per row.
+
+        Raises:
+            ResetNeeded: before the first reset.
+        """
+        if self.render_mode is None:
+            return None
+        if not (self._state.rows["rng_key"] != 0).all():
+            raise ResetNeeded("nothing to render: call reset() before render()")
+        draw = self.rules.render_text if self.render_mode == "ansi" else self.rules.render_image
+        last = self._last_actions
+        return tuple(
+            draw(self._state, row, None if last is None else last[row])
+            for row in range(self.num_envs)
+        )
+
+    def _begin(self, mask: BoolArray, observations: Array) -> None:
+        self.rules.begin(self._state, mask)
+        self.rules.observe(self._state, mask, observations)
+
+    def _infos(self, mask: BoolArray) -> dict[str, Array]:
+        infos = self.rules.info(self._state)
+        infos.update({f"_{name}": mask for name in list(infos)})
+        return infos
+
+    def _active_rows(self) -> BoolArray:
+        """The rows that step; in NEXT_STEP mode, the others begin a new episode."""
+        if self._all_running:
+            return self._all
+        rows = self._state.rows
+        running: BoolArray = rows["running"].copy()
+        if running.all():
+            self._all_running = self.autoreset_mode is AutoresetMode.SAME_STEP
+            return self._all
+        stuck = rows["rng_key"] == 0  # never reset
+        if self.autoreset_mode is not AutoresetMode.NEXT_STEP:
+            stuck |= ~running
+        if stuck.any():
+            raise ResetNeeded(
+                f"no episode is under way in row {np.flatnonzero(stuck)[0]}: call reset(), or "
+                'reset(options={"reset_mask": mask}) for some rows, before step()'
+            )
+        return running
+
+    def _reset_mask(self, options: dict[str, Any]) -> BoolArray:
+        if "reset_mask" not in options:
+            return self._all.copy()
+        mask = options["reset_mask"]
+        if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
+            raise TypeError(f"options['reset_mask'] must be an array of bools, got {shown(mask)}")
+        if mask.shape != (self.num_envs,):
+            raise ValueError(
+                f"options['reset_mask'] must have shape ({self.num_envs},), got {mask.shape}"
+            )
+        if not mask.any():
+            raise ValueError("options['reset_mask'] must choose at least one row")
+        return mask.copy()

@@ -1,0 +1,129 @@
+"""A curriculum over levels, after Zaremba & Sutskever (2015), section 7 and Table 3.
+
+It is an object of its own, passed to an environment and advanced from outside, so that nothing
+about the difficulty is hidden in `reset`:
+
+    curriculum = Curriculum(max_level=10)
+    env = gym.make_vec("Tape-Reverse-v0", num_envs=64, curriculum=curriculum)
+    ...
+    curriculum.record(errors)  # of the episodes that ended
+    curriculum.update()        # once per parameter update
+
+Every environment that was given the object draws its next episodes from the new level at once.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from memory_envs.arguments import check_integer, check_number
+
+
+class Curriculum:
+    """Levels for the next episodes, and the rule for moving on.
+
+    A level is drawn uniformly over all levels with probability `p_any` (10 %), uniformly up to
+    C + e with `p_below` (25 %), and exactly C + e otherwise (65 %), where e is geometric with
+    success probability 1/2. C is `level`.
+
+    Args:
+        max_level: the hardest level; `level` stops there.
+        level: where C starts. 0 makes the easiest level the most frequent one.
+        threshold: C grows by one when the running error falls below it (paper: 0.2).
+        refractory: at least so many updates lie between two advances (paper: 100).
+        decay: of the running error, per update (published code: 0.8).
+        p_any: see above.
+        p_below: see above.
+
+    Raises:
+        TypeError, ValueError: naming the argument, its value and what is allowed.
+    """
+
+    def __init__(
+        self,
+        max_level: int,
+        *,
+        level: int = 1,
+        threshold: float = 0.2,
+        refractory: int = 100,
+        decay: float = 0.8,
+        p_any: float = 0.10,
+        p_below: float = 0.25,
+    ) -> None:
+        self.max_level = check_integer("max_level", max_level, 1, 2**31 - 1)
+        self.level = check_integer("level", level, 0, self.max_level)
+        self.threshold = check_number("threshold", threshold, 0.0, 1.0)
+        self.refractory = check_integer("refractory", refractory, 0, 2**31 - 1)
+        self.decay = check_number("decay", decay, 0.0, 1.0)
+        self.p_any = check_number("p_any", p_any, 0.0, 1.0)
+        self.p_below = check_number("p_below", p_below, 0.0, 1.0 - self.p_any)
+        self.running_error = 1.0
+        self.updates_since_advance = 0
+        self._errors: list[float] = []
+
+    @property
+    def finished(self) -> bool:
+        """Whether C has reached `max_level`."""
+        return self.level == self.max_level
+
+    def distribution(self, lowest: int, highest: int) -> npt.NDArray[np.float64]:
+        """What the compiled sampler needs, for an environment with levels `lowest .. highest`."""
+        return np.array([lowest, highest, self.level, self.p_any, self.p_below])
+
+    def record(self, errors: Iterable[float]) -> None:
+        """Note the errors of finished episodes.
+
+        Args:
+            errors: one number in [0, 1] each; the paper's is the share of target symbols missed.
+
+        Raises:
+            ValueError: if one is outside [0, 1] or NaN; then none is noted.
+        """
+        values = [float(error) for error in errors]
+        for value in values:
+            if not 0.0 <= value <= 1.0:
+                raise ValueError(f"errors must be in [0, 1], got {value!r}")
+        self._errors.extend(values)
+
+    def update(self) -> bool:
+        """Count one parameter update; move on if the running error allows it.
+
+        Returns:
+            Whether `level` grew.
+        """
+        self.updates_since_advance += 1
+        if self._errors:
+            mean = sum(self._errors) / len(self._errors)
+            self.running_error = self.decay * self.running_error + (1.0 - self.decay) * mean
+            self._errors.clear()
+        ready = self.updates_since_advance >= self.refractory and not self.finished
+        if not (ready and self.running_error < self.threshold):
+            return False
+        self.level += 1
+        self.updates_since_advance = 0
+        self.running_error = 1.0  # the easier level's successes say nothing about the new one
+        return True
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the curriculum stands, as JSON-able values."""
+        return {
+            "level": self.level,
+            "running_error": self.running_error,
+            "updates_since_advance": self.updates_since_advance,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Return to a state that `state_dict` gave.
+
+        Raises:
+            KeyError, TypeError, ValueError: for a state that it did not give; nothing changes.
+        """
+        level = check_integer("level", state["level"], 0, self.max_level)
+        error = check_number("running_error", state["running_error"], 0.0, 1.0)
+        updates = check_integer(
+            "updates_since_advance", state["updates_since_advance"], 0, 2**63 - 1
+        )
+        self.level, self.running_error, self.updates_since_advance = level, error, updates
+        self._errors.clear()

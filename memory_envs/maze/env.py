@@ -1,0 +1,98 @@
+"""The maze environments that `gym.make` and `gym.make_vec` build."""
+
+from typing import Any
+
+from gymnasium.vector import AutoresetMode
+
+from memory_envs.arguments import check_flag, check_integer
+from memory_envs.core.env import MemoryEnv
+from memory_envs.core.vector import MemoryVectorEnv
+from memory_envs.maze.rules import MazeRules, MazeState
+
+_LARGEST_SIZE = 255
+
+
+def _rules(
+    size: int = 9, *, max_steps: int = 250, observe_previous_action: bool = True
+) -> MazeRules:
+    if check_integer("size", size, 5, _LARGEST_SIZE) % 2 == 0:
+        raise ValueError(f"size must be odd, got {size}")
+    return MazeRules(
+        int(size),
+        check_integer("max_steps", max_steps, 1, 2**30),
+        check_flag("observe_previous_action", observe_previous_action),
+    )
+
+
+class InvisibleGoalEnv(MemoryEnv[MazeState]):
+    """Find a goal that cannot be seen, then come back to it as often as time allows.
+
+    From Munkhdalai et al. (2019), section 4.3, after Miconi et al. (2018).
+
+    ## Action Space
+
+    ``Discrete(4)``: up, right, down, left.
+
+    ## Observation Space
+
+    ``Box`` of 15 floats: the 3x3 cells around the agent row by row (1 wall, 0 free), the share of
+    the time limit that has passed, the previous reward, and the previous action one-hot in the
+    order of the actions (zeros at the start). Without `observe_previous_action` the last 4 are
+    missing.
+
+    ## Rewards
+
+    +10 on the goal, -0.1 for a move into a wall, 0 otherwise.
+
+    ## Starting State
+
+    The agent in the centre. The goal on a free cell, drawn uniformly, the same for the whole
+    episode. It may be the centre; it pays after a move like anywhere else.
+
+    ## Episode End
+
+    Never terminated. Truncated after `max_steps` steps. On the goal the agent is put on a free
+    cell, drawn uniformly, and the episode goes on. That cell may be the goal: the next move then
+    pays if it is one into a wall, for the goal is looked for after every move; otherwise the agent
+    has to come back.
+
+    ## Arguments
+
+    Args:
+        size: cells on a side, outer walls included; odd, at least 5. 9 gives 41 free cells.
+        max_steps: the time limit.
+        observe_previous_action: whether the observation holds the previous action.
+        render_mode: "ansi", "rgb_array" or "human"; the last two need Minigrid.
+
+    ## Memory Demand
+
+    Where the goal was found, where the agent is (its view shows only the nearest pillars), and
+    before the goal is found, where it has been.
+
+    ## Optimal Return
+
+    That of a player who knows the goal and walks straight to it each time. It depends on the cells
+    the agent is put on and is exact for every episode; see `memory_envs.oracles`. An agent has to
+    search first and stays below it.
+
+    ## Version History
+
+    - v0: first version.
+    """
+
+    def __init__(self, size: int = 9, render_mode: str | None = None, **arguments: Any) -> None:
+        super().__init__(_rules(size, **arguments), render_mode)
+
+
+class InvisibleGoalVectorEnv(MemoryVectorEnv[MazeState]):
+    """B mazes, stepped together; the arguments are those of `InvisibleGoalEnv`."""
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        size: int = 9,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        render_mode: str | None = None,
+        **arguments: Any,
+    ) -> None:
+        super().__init__(_rules(size, **arguments), num_envs, autoreset_mode, render_mode)

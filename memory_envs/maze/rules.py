@@ -1,0 +1,196 @@
+"""The rules of the invisible-goal maze (Munkhdalai et al. 2019, section 4.3), over B rows.
+
+The maze is the same in every episode: outer walls, a pillar wherever row and column are even, the
+centre free. The agent starts in the centre. The goal is drawn once per episode from all free cells
+and is never seen.
+
+A step. The agent moves to the next cell, or stays and gets -0.1 if that is a wall. Then, if it is
+on the goal, it gets +10 and is put on a free cell drawn uniformly. The test comes after every move,
+one into a wall included: an agent that was put on the goal itself is paid once it has stepped off
+and back, or at once, 10 - 0.1, if it can bump into a wall there. (So does the published code of
+Miconi et al. 2018, whose maze this is.)
+
+End. Truncated after `max_steps` steps; nothing terminates an episode.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+from numba import njit
+
+from memory_envs.core.rng import draw
+from memory_envs.core.rules import ROW_FIELDS, Array, BoolArray, IntArray, Outcome
+from memory_envs.core.state import require
+from memory_envs.maze.layout import MOVES, make_layout
+from memory_envs.maze.render import render_image, render_text
+
+GOAL_REWARD = 10.0
+WALL_REWARD = -0.1
+_VIEW = 9  # cells in sight, the agent's own in the middle
+
+ROW = np.dtype(
+    [
+        *ROW_FIELDS,
+        ("cell", "i4"),  # the agent's, as a number of the layout's
+        ("goal", "i4"),  # likewise
+        ("goals", "i4"),  # reached in this episode
+        ("last_move", "i4"),  # 1 + the previous action; 0 at the start
+        ("last_reward", "f8"),
+    ],
+    align=True,
+)
+
+
+class MazeState(NamedTuple):
+    """The full state of B rows."""
+
+    rows: npt.NDArray[np.void]
+
+
+@njit(cache=True)
+def _begin(rows, num_cells, start, mask):  # type: ignore[no-untyped-def]
+    for i in range(rows.shape[0]):
+        if mask[i]:
+            row = rows[i]
+            row.cell = start
+            row.goal = draw(row, num_cells)
+            row.goals, row.last_move, row.last_reward = 0, 0, 0.0
+            row.steps, row.running = 0, True
+
+
+@njit(cache=True)
+def _observe_row(row, max_steps, views, observation):  # type: ignore[no-untyped-def]
+    observation[:_VIEW] = views[row.cell]
+    observation[_VIEW] = row.steps / max_steps
+    observation[_VIEW + 1] = row.last_reward
+    observation[_VIEW + 2 :] = 0.0
+    if row.last_move > 0 and observation.size > _VIEW + 2:
+        observation[_VIEW + 1 + row.last_move] = 1.0
+
+
+@njit(cache=True)
+def _observe(rows, max_steps, views, mask, observations):  # type: ignore[no-untyped-def]
+    for i in range(rows.shape[0]):
+        if mask[i]:
+            _observe_row(rows[i], max_steps, views, observations[i])
+
+
+@njit(cache=True)
+def _step(  # type: ignore[no-untyped-def]
+    rows,
+    max_steps,
+    neighbours,
+    views,
+    actions,
+    active,
+    observations,
+    rewards,
+    terminated,
+    truncated,
+):
+    for i in range(rows.shape[0]):
+        if not active[i]:
+            continue
+        row = rows[i]
+        reward = 0.0
+        cell = neighbours[row.cell, actions[i, 0]]
+        if cell >= 0:
+            row.cell = cell
+        else:
+            reward += WALL_REWARD
+        if row.cell == row.goal:
+            reward += GOAL_REWARD
+            row.goals += 1
+            row.cell = draw(row, neighbours.shape[0])
+        row.last_move, row.last_reward = actions[i, 0] + 1, reward
+        row.steps += 1
+        row.running = row.steps < max_steps
+        rewards[i], terminated[i], truncated[i] = reward, False, not row.running
+        _observe_row(row, max_steps, views, observations[i])
+
+
+class MazeRules:
+    """The rules of one maze; see `Rules` for the methods.
+
+    Args:
+        size: cells on a side, outer walls included; odd, at least 5.
+        max_steps: the time limit.
+        observe_previous_action: whether the previous action is part of the observation.
+    """
+
+    action_space: spaces.Discrete
+    observation_space: spaces.Box
+    action_names: tuple[str, ...]
+    action_values: tuple[tuple[str, ...], ...]
+
+    def __init__(self, size: int, max_steps: int, observe_previous_action: bool) -> None:
+        self.size = size
+        self.max_steps = max_steps
+        self.layout = make_layout(size)
+        self.action_names = ("move",)
+        self.action_values = (MOVES,)
+        self.action_space = spaces.Discrete(len(MOVES))
+        low = np.zeros(_VIEW + 2 + (len(MOVES) if observe_previous_action else 0), np.float32)
+        high = np.ones_like(low)
+        low[_VIEW + 1], high[_VIEW + 1] = WALL_REWARD, GOAL_REWARD
+        self.observation_space = spaces.Box(low, high, dtype=np.float32)
+
+    def new_state(self, num_rows: int) -> MazeState:
+        return MazeState(np.zeros(num_rows, ROW))
+
+    def begin(self, state: MazeState, mask: BoolArray) -> None:
+        _begin(state.rows, len(self.layout.cells), self.layout.start, mask)
+
+    def step(
+        self, state: MazeState, actions: IntArray, active: BoolArray, outcome: Outcome
+    ) -> None:
+        layout = self.layout
+        _step(
+            state.rows,
+            self.max_steps,
+            layout.neighbours,
+            layout.views,
+            actions,
+            active,
+            *outcome,
+        )
+
+    def observe(self, state: MazeState, mask: BoolArray, observations: Array) -> None:
+        _observe(state.rows, self.max_steps, self.layout.views, mask, observations)
+
+    def info(self, state: MazeState) -> dict[str, Array]:
+        goals = state.rows["goals"].copy()
+        return {
+            "success": goals > 0,
+            "goals": goals,
+            "complexity": np.full(len(goals), self.size, np.int32),
+        }
+
+    def action_masks(self, state: MazeState) -> BoolArray:
+        return np.ones((len(state.rows), len(MOVES)), np.bool_)
+
+    def check_state(self, state: MazeState) -> None:
+        rows = state.rows
+        last_cell = len(self.layout.cells) - 1
+        for name, low, high in (
+            ("cell", 0, last_cell),
+            ("goal", 0, last_cell),
+            ("goals", 0, rows["steps"]),
+            ("last_move", 0, len(MOVES)),
+            ("last_reward", WALL_REWARD, GOAL_REWARD),
+            ("steps", 0, self.max_steps),
+        ):
+            inside = (rows[name] >= low) & (rows[name] <= high)
+            require(inside, f"rows.{name}", f"in [{low}, {high}]")
+        may_run = (rows["steps"] < self.max_steps) & (rows["rng_key"] != 0)
+        require(may_run | ~rows["running"], "rows.running", "false before and after an episode")
+
+    def render_text(self, state: MazeState, row: int, action: IntArray | None) -> str:
+        return render_text(self.layout, self.max_steps, state, row, action)
+
+    def render_image(
+        self, state: MazeState, row: int, action: IntArray | None
+    ) -> npt.NDArray[np.uint8]:
+        return render_image(self.layout, state, row, action)

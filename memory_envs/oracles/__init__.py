@@ -1,0 +1,78 @@
+"""Optimal play from the full state, and what it is worth, for every environment of the package."""
+
+import importlib
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium.error import ResetNeeded
+
+from memory_envs.core.env import MemoryEnv
+from memory_envs.core.vector import MemoryVectorEnv
+
+_FAMILIES = ("algorithmic", "maze", "tape")
+
+
+def oracle(env: Any) -> Any:
+    """The best action for the present full state.
+
+    Args:
+        env: a scalar or vector environment of this package, wrapped or not.
+
+    Returns:
+        An action in the format of ``env.unwrapped``. For a vector environment, one per row; a row
+        whose episode is over gets zeros, which NEXT_STEP mode ignores.
+
+    Raises:
+        TypeError: for an environment that is not of this package.
+        ResetNeeded: if no episode is under way in a scalar environment.
+    """
+    base = _unwrap(env)
+    module, state = _module(base.rules), base.get_state()
+    running = state.rows["running"]
+    if isinstance(base, MemoryEnv):
+        if not running[0]:
+            raise ResetNeeded("no episode is under way: call reset() before oracle()")
+        return module.best_action(base.rules, state, 0)
+    actions = np.zeros(base.action_space.shape, base.action_space.dtype)
+    for row in np.flatnonzero(running).tolist():
+        actions[row] = module.best_action(base.rules, state, row)
+    return actions
+
+
+def optimal_return(env: Any) -> float | npt.NDArray[np.float64]:
+    """The return that optimal play still gets from the present full state, undiscounted.
+
+    Args:
+        env: a scalar or vector environment of this package, wrapped or not.
+
+    Returns:
+        A float, or for a vector environment an array of shape ``(B,)``; 0 where no episode is
+        under way.
+
+    Raises:
+        TypeError: for an environment that is not of this package.
+    """
+    base = _unwrap(env)
+    module, state = _module(base.rules), base.get_state()
+    returns = np.zeros(len(state.rows))
+    for row in np.flatnonzero(state.rows["running"]).tolist():
+        returns[row] = module.optimal_return(base.rules, state, row)
+    return float(returns[0]) if isinstance(base, MemoryEnv) else returns
+
+
+def _unwrap(env: Any) -> Any:
+    base = getattr(env, "unwrapped", None)
+    if not isinstance(base, MemoryEnv | MemoryVectorEnv):
+        raise TypeError(f"env must be an environment of memory_envs, got {env!r}")
+    return base
+
+
+def _module(rules: Any) -> Any:
+    """The family's oracle, imported when it is first needed."""
+    for ancestor in type(rules).__mro__:
+        package, _, rest = ancestor.__module__.partition(".")
+        family = rest.partition(".")[0]
+        if package == "memory_envs" and family in _FAMILIES:
+            return importlib.import_module(f"{__name__}.{family}")
+    raise TypeError(f"there is no oracle for rules of type {type(rules).__name__}")

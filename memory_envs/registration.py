@@ -1,0 +1,146 @@
+"""One table of ids; importing `memory_envs` registers it with Gymnasium."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import gymnasium as gym
+
+from memory_envs.arguments import shown
+
+
+@dataclass(frozen=True)
+class EnvironmentSpec:
+    """A registered environment.
+
+    Attributes:
+        id: what `gym.make` takes.
+        family: "tape", "algorithmic" or "maze".
+        task: the task's name within its family.
+        tier: "easy", "plain" or "hard"; "plain" where there are no tiers.
+        entry_point: the scalar environment.
+        vector_entry_point: the native vector environment.
+        kwargs: the arguments that the id stands for.
+    """
+
+    id: str
+    family: str
+    task: str
+    tier: str
+    entry_point: str
+    vector_entry_point: str
+    kwargs: dict[str, Any] = field(default_factory=dict)
+
+
+_TAPE_TASKS = (
+    "Copy",
+    "DuplicatedInput",
+    "Reverse",
+    "RepeatCopy",
+    "ForwardReverse",
+    "RepeatCopyForward",
+    "Sort",
+    "Addition",
+)
+_TIERS: dict[str, tuple[str, dict[str, int]]] = {
+    "easy": ("-Easy", {"symbols": 5, "max_length": 5}),
+    "plain": ("", {"symbols": 10, "max_length": 10}),
+    "hard": ("-Hard", {"symbols": 30, "max_length": 30}),
+}
+_ALGORITHMIC_TASKS = (
+    "Copy",
+    "DuplicatedInput",
+    "RepeatCopy",
+    "Reverse",
+    "ReversedAddition",
+    "ReversedAddition3",
+)
+_MAZE_SIZES = (9, 11, 13)
+
+
+def _tape_specs(task: Any, name: str) -> list[EnvironmentSpec]:
+    return [
+        EnvironmentSpec(
+            f"Tape-{name}{suffix}-v0",
+            "tape",
+            name,
+            tier,
+            "memory_envs.tape:TapeEnv",
+            "memory_envs.tape:TapeVectorEnv",
+            {"task": task, "min_length": 1, **sizes},
+        )
+        for tier, (suffix, sizes) in _TIERS.items()
+    ]
+
+
+def _table() -> dict[str, EnvironmentSpec]:
+    specs = [spec for task in _TAPE_TASKS for spec in _tape_specs(task, task)]
+    specs += [
+        EnvironmentSpec(
+            f"Algorithmic/{task}-v0",
+            "algorithmic",
+            task,
+            "plain",
+            "memory_envs.algorithmic:AlgorithmicEnv",
+            "memory_envs.algorithmic:AlgorithmicVectorEnv",
+            {"task": task},
+        )
+        for task in _ALGORITHMIC_TASKS
+    ]
+    specs += [
+        EnvironmentSpec(
+            f"Maze-InvisibleGoal-{size}x{size}-v0",
+            "maze",
+            "InvisibleGoal",
+            "plain",
+            "memory_envs.maze:InvisibleGoalEnv",
+            "memory_envs.maze:InvisibleGoalVectorEnv",
+            {"size": size},
+        )
+        for size in _MAZE_SIZES
+    ]
+    return {spec.id: spec for spec in specs}
+
+
+ENVIRONMENTS: dict[str, EnvironmentSpec] = _table()
+
+
+def _register(spec: EnvironmentSpec) -> None:
+    gym.register(
+        spec.id,
+        entry_point=spec.entry_point,
+        vector_entry_point=spec.vector_entry_point,
+        kwargs=dict(spec.kwargs),
+    )
+
+
+def register_all() -> None:
+    """Register every id that is not registered yet."""
+    for spec in ENVIRONMENTS.values():
+        if spec.id not in gym.registry:
+            _register(spec)
+
+
+def register_tape_task(task: Any) -> tuple[str, ...]:
+    """Register a tape task of your own in three tiers, as the built-in ones are.
+
+    Args:
+        task: a `memory_envs.TapeTask`; its name must be new.
+
+    Returns:
+        The three ids.
+
+    Raises:
+        TypeError: if `task` is not a TapeTask.
+        ValueError: if the name is taken.
+    """
+    from memory_envs.tape.tasks import TapeTask
+
+    if not isinstance(task, TapeTask):
+        raise TypeError(f"task must be a memory_envs.TapeTask, got {shown(task)}")
+    specs = _tape_specs(task, task.name)
+    for spec in specs:
+        if spec.id in gym.registry:
+            raise ValueError(f"task.name must be new, but {spec.id!r} is registered")
+    for spec in specs:
+        _register(spec)
+    return tuple(spec.id for spec in specs)

@@ -1,0 +1,117 @@
+"""The tape environments that `gym.make` and `gym.make_vec` build."""
+
+from typing import Any
+
+from gymnasium.vector import AutoresetMode
+
+from memory_envs.core.env import MemoryEnv
+from memory_envs.core.vector import MemoryVectorEnv
+from memory_envs.curriculum import Curriculum
+from memory_envs.tape.rules import TapeRules, TapeState
+from memory_envs.tape.settings import check_settings
+from memory_envs.tape.tasks import TapeTask
+
+
+def _rules(
+    task: str | TapeTask = "Copy",
+    *,
+    symbols: int = 10,
+    min_length: int = 1,
+    max_length: int = 10,
+    memory_size: int | None = None,
+    input_radius: int = 0,
+    memory_radius: int = 0,
+    wrong_reward: float = 0.0,
+    timeout_reward: float = 0.0,
+    on_error: str = "terminate",
+    forced_emission: bool = False,
+    max_steps: int | None = None,
+    curriculum: Curriculum | None = None,
+) -> TapeRules:
+    arguments = locals().copy()
+    return TapeRules(check_settings(**arguments), curriculum)
+
+
+class TapeEnv(MemoryEnv[TapeState]):
+    """Read a string through a movable head and write another, symbol by symbol.
+
+    ## Action Space
+
+    ``MultiDiscrete`` over, in this order: `input_move` (left, stay, right; forward-only tasks:
+    stay, right), where the task has a memory tape `memory_move` (left, stay, right) and
+    `memory_write` (the K content symbols, the end mark, and "keep"), `emit` (silent, emit) and
+    `symbol` (the K content symbols and the end mark). `action_names` and `rules.action_values` name
+    them.
+
+    ## Observation Space
+
+    ``MultiDiscrete`` of the symbols in a window around the input head and, where there is one, the
+    memory head: 0 .. K-1 content, K the end mark, K+1 blank.
+
+    ## Rewards
+
+    +1 for each right symbol, `wrong_reward` for a wrong one, `timeout_reward` at the time limit.
+
+    ## Starting State
+
+    Both heads at cell 0, the memory blank. The length is uniform on `min_length .. max_length`, or
+    drawn from the curriculum.
+
+    ## Episode End
+
+    Terminated by the last symbol of the target or by a wrong symbol. Truncated after `max_steps`
+    steps, by default twice the oracle's steps plus 10.
+
+    ## Arguments
+
+    Args:
+        task: a name from `memory_envs.tape.TASKS` or a `TapeTask` of your own.
+        symbols: K, the number of content symbols.
+        min_length: the shortest string.
+        max_length: the longest string.
+        memory_size: cells of the memory tape; by default as many as the longest input, and no
+            fewer than its window.
+        input_radius: cells seen on either side of the input head.
+        memory_radius: cells seen on either side of the memory head.
+        wrong_reward: for a wrong symbol; at most 0.
+        timeout_reward: at the time limit; at most 0.
+        on_error: "terminate", or "continue" with the next target symbol.
+        forced_emission: once as many steps remain as symbols, every step emits (paper, section 2).
+        max_steps: the time limit, the same for every episode.
+        curriculum: a `memory_envs.Curriculum` to draw the lengths from.
+        render_mode: "ansi", "rgb_array" or "human".
+
+    ## Memory Demand
+
+    An observation shows one cell, so what was read earlier has to be remembered, by the agent or on
+    the memory tape: a count for DuplicatedInput, a direction for Reverse and RepeatCopy, the whole
+    string for ForwardReverse, RepeatCopyForward, Sort and Addition. Copy needs none: it is the
+    control.
+
+    ## Optimal Return
+
+    The number of target symbols, end mark included; see `memory_envs.oracles`.
+
+    ## Version History
+
+    - v0: first version.
+    """
+
+    def __init__(
+        self, task: str | TapeTask = "Copy", render_mode: str | None = None, **arguments: Any
+    ) -> None:
+        super().__init__(_rules(task, **arguments), render_mode)
+
+
+class TapeVectorEnv(MemoryVectorEnv[TapeState]):
+    """B tape environments, stepped together; the arguments are those of `TapeEnv`."""
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        task: str | TapeTask = "Copy",
+        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        render_mode: str | None = None,
+        **arguments: Any,
+    ) -> None:
+        super().__init__(_rules(task, **arguments), num_envs, autoreset_mode, render_mode)

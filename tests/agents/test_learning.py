@@ -1,0 +1,83 @@
+"""A task that needs memory is learned with it, and cannot be learned without."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.evaluation import evaluate_policy
+
+from agents import GymnasiumVecEnv, MemoryA2C, MemoryPPO, Reinforce
+from agents.cells import CELLS
+from tests.agents.toy_envs import RecallVectorEnv
+
+LENGTH = 8
+SIZES: dict[str, dict[str, Any]] = {
+    "none": {},
+    "lstm": {"hidden_size": 32},
+    "gru": {"hidden_size": 32},
+    "ntm": {"hidden_size": 32, "memory_size": 6, "word_size": 6},
+}
+SETTINGS: dict[Any, dict[str, Any]] = {
+    MemoryPPO: {"learning_rate": 3e-3, "n_steps": 2 * LENGTH, "batch_size": 128, "n_epochs": 4},
+    MemoryA2C: {
+        "learning_rate": 5e-3,
+        "n_steps": LENGTH,
+        "gae_lambda": 0.95,
+        "ent_coef": 0.01,
+        "use_rms_prop": False,
+        "normalize_advantage": True,
+    },
+    Reinforce: {"learning_rate": 1e-2},
+}
+
+
+class _StopAtSuccess(BaseCallback):
+    """Ends training when the last hundred episodes succeeded."""
+
+    def _on_step(self) -> bool:
+        successes: Any = self.model.ep_success_buffer
+        return len(successes) < 100 or float(np.mean(successes)) < 0.99
+
+
+def _success(algorithm: Any, memory: str, timesteps: int) -> float:
+    """Success on 300 fresh episodes after training for at most `timesteps`."""
+    model = algorithm(
+        "MemoryPolicy",
+        GymnasiumVecEnv(RecallVectorEnv(32, LENGTH)),
+        policy_kwargs={
+            "memory": memory,
+            "memory_kwargs": SIZES[memory],
+            "encoder_size": 16,
+            "net_arch": [32],
+        },
+        seed=0,
+        **SETTINGS[algorithm],
+    )
+    model.learn(timesteps, callback=_StopAtSuccess())
+    env = GymnasiumVecEnv(RecallVectorEnv(100, LENGTH))
+    env.seed(1)
+    mean, _ = evaluate_policy(model, env, n_eval_episodes=300)
+    return float(mean)  # type: ignore[arg-type]  # it is a list only if asked for
+
+
+def test_every_cell_is_tried() -> None:
+    assert set(SIZES) == set(CELLS)
+
+
+@pytest.mark.parametrize("memory", sorted(set(SIZES) - {"none"}))
+def test_ppo_solves_recall_with_memory(memory: str) -> None:
+    assert _success(MemoryPPO, memory, 30_000) >= 0.95
+
+
+@pytest.mark.parametrize("algorithm", [MemoryA2C, Reinforce])
+def test_the_others_solve_it_too(algorithm: Any) -> None:
+    assert _success(algorithm, "lstm", 40_000) >= 0.95
+
+
+@pytest.mark.parametrize("algorithm", SETTINGS)
+def test_without_memory_it_stays_at_chance(algorithm: Any) -> None:
+    # One half is the ceiling; 300 episodes scatter by 0.03.
+    assert _success(algorithm, "none", 10_000) <= 0.6

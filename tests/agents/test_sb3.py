@@ -1,0 +1,189 @@
+"""Stable-Baselines3's world around our algorithms, unmodified."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.callbacks import (
+    BaseCallback,
+    CallbackList,
+    CheckpointCallback,
+    EvalCallback,
+    StopTrainingOnRewardThreshold,
+)
+from stable_baselines3.common.env_util import make_vec_env as sb3_make_vec_env
+from stable_baselines3.common.evaluation import evaluate_policy
+from stable_baselines3.common.logger import configure
+from stable_baselines3.common.vec_env import VecNormalize
+
+import agents
+from agents import GymnasiumVecEnv, MemoryA2C, MemoryPPO, Reinforce, make_vec_env
+from tests.agents.toy_envs import MaskedEnv, RecallVectorEnv, sync
+
+ALGORITHMS = [MemoryPPO, MemoryA2C, Reinforce]
+SMALL = {"memory": "gru", "memory_kwargs": {"hidden_size": 8}}
+
+
+def _model(algorithm: Any = MemoryPPO, env: Any = None, **kwargs: Any) -> Any:
+    if algorithm is MemoryPPO:
+        kwargs = {"n_steps": 16, "batch_size": 16, "n_epochs": 1, **kwargs}
+    env = env if env is not None else GymnasiumVecEnv(RecallVectorEnv(4))
+    return algorithm("MemoryPolicy", env, seed=0, policy_kwargs=SMALL, **kwargs)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_callbacks_save_evaluate_and_stop(algorithm: Any, tmp_path: Path) -> None:
+    evaluation = EvalCallback(
+        GymnasiumVecEnv(RecallVectorEnv(3)),
+        callback_on_new_best=StopTrainingOnRewardThreshold(-1.0),
+        best_model_save_path=str(tmp_path / "best"),
+        log_path=str(tmp_path / "log"),
+        eval_freq=40,
+        n_eval_episodes=6,
+        verbose=0,
+    )
+    checkpoints = CheckpointCallback(16, str(tmp_path / "checkpoints"), name_prefix="toy")
+    model = _model(algorithm)
+    model.learn(10_000, callback=CallbackList([checkpoints, evaluation]))
+    assert model.num_timesteps == 4 * 40, "the reward threshold stops training at once"
+    names = sorted(p.name for p in (tmp_path / "checkpoints").iterdir())
+    assert names == ["toy_128_steps.zip", "toy_64_steps.zip"]
+    assert agents.load(tmp_path / "checkpoints" / names[0]).num_timesteps == 128
+    assert agents.load(tmp_path / "best" / "best_model").num_timesteps == 160
+    assert model.last_checkpoint == str(tmp_path / "best" / "best_model.zip")
+    results = np.load(tmp_path / "log" / "evaluations.npz")
+    assert results["results"].shape == (1, 6)
+    assert set(results["results"].ravel().tolist()) <= {0.0, 1.0}
+    assert (results["ep_lengths"] == 8).all()
+
+
+def test_evaluate_policy_carries_the_memory_without_a_warning() -> None:
+    class Copycat:
+        """Knows the bit only if the state is carried, and dropped at an episode's start."""
+
+        def predict(self, obs: Any, state: Any, episode_start: Any, deterministic: bool) -> Any:
+            bits = np.where(episode_start, obs, 0 if state is None else state)
+            return bits, bits
+
+    env = GymnasiumVecEnv(RecallVectorEnv(3))
+    mean, _ = evaluate_policy(Copycat(), env, n_eval_episodes=9)  # type: ignore[arg-type]
+    assert mean == 1.0
+    rewards, lengths = evaluate_policy(
+        _model(), env, n_eval_episodes=7, deterministic=False, return_episode_rewards=True
+    )
+    assert lengths == [8] * 7
+    assert len(rewards) == 7  # type: ignore[arg-type]
+
+
+def test_vec_normalize_reaches_the_terminal_observation(tmp_path: Path) -> None:
+    env = VecNormalize(make_vec_env("Pendulum-v1", n_envs=2, seed=0, max_episode_steps=10))
+    seen: list[Any] = []
+
+    class Spy(BaseCallback):
+        def _on_step(self) -> bool:
+            seen.extend(info for info in self.locals["infos"] if info)
+            assert self.locals["rewards"].dtype == np.float32
+            return True
+
+    model = _model(env=env)
+    model.learn(128, callback=Spy())
+    assert seen
+    assert all(np.abs(info["terminal_observation"]).max() <= 10.0 for info in seen)
+    assert model.get_vec_normalize_env() is env
+    checkpoint = CheckpointCallback(8, str(tmp_path), save_vecnormalize=True)
+    model.learn(32, callback=checkpoint)
+    assert (tmp_path / "rl_model_16_steps.zip").exists()
+    assert (tmp_path / "rl_model_vecnormalize_16_steps.pkl").exists()
+
+
+def test_masks_pass_through_sb3s_wrappers() -> None:
+    env = sync(lambda: MaskedEnv(spaces.Discrete(3), spaces.MultiDiscrete([3, 2])), 2)
+    model = _model(env=VecNormalize(env, norm_obs=False))
+    model.learn(64)
+    assert model.rollout_buffer.data.masks is not None
+
+
+def test_environments_made_by_sb3_or_given_by_name() -> None:
+    for env in ("CartPole-v1", sb3_make_vec_env("CartPole-v1", 2)):
+        model = _model(env=env)
+        model.learn(64)
+        assert len(model.ep_info_buffer) > 0
+
+
+def test_tensorboard_gets_sb3s_names(tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    _model(tensorboard_log=str(tmp_path)).learn(256)
+    events = EventAccumulator(str(tmp_path / "MemoryPPO_1"))
+    events.Reload()
+    names = {"rollout/ep_rew_mean", "rollout/ep_len_mean", "rollout/success_rate", "time/fps"}
+    names |= {"train/loss", "train/approx_kl", "train/explained_variance", "train/learning_rate"}
+    assert names <= set(events.Tags()["scalars"])
+
+
+def test_a_logger_of_the_users_own(tmp_path: Path) -> None:
+    model = _model()
+    model.set_logger(configure(str(tmp_path), ["csv"]))
+    model.learn(256)
+    header = (tmp_path / "progress.csv").read_text().splitlines()[0]
+    assert "train/value_loss" in header
+    assert "rollout/success_rate" in header
+
+
+def test_the_progress_bar(capsys: pytest.CaptureFixture[str]) -> None:
+    _model().learn(128, progress_bar=True)
+    assert "128" in capsys.readouterr().out
+
+
+def test_weights_and_biases_offline_and_without_a_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wandb = pytest.importorskip("wandb")
+    from wandb.integration.sb3 import WandbCallback
+
+    for name, value in (("WANDB_MODE", "offline"), ("WANDB_DIR", str(tmp_path))):
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    run = wandb.init(project="toy", settings=wandb.Settings(silent=True))
+    try:
+        callback = WandbCallback(model_save_path=str(tmp_path / "wandb_model"), model_save_freq=8)
+        _model().learn(128, callback=callback)
+    finally:
+        run.finish()
+    assert agents.load(tmp_path / "wandb_model" / "model").num_timesteps > 0
+
+
+def test_parameters_go_out_and_in_as_sb3_names_them() -> None:
+    model, other = _model(), _model(MemoryA2C)
+    parameters = model.get_parameters()
+    assert set(parameters) == {"policy", "policy.optimizer"}
+    other.set_parameters({"policy": parameters["policy"]}, exact_match=False)
+    pairs = zip(model.policy.parameters(), other.policy.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_set_env_continues_elsewhere() -> None:
+    model = _model()
+    model.learn(64)
+    model.set_env(GymnasiumVecEnv(RecallVectorEnv(4, length=3)))
+    model.learn(64, reset_num_timesteps=False)
+    assert model.ep_info_buffer[-1]["l"] == 3
+
+
+@pytest.mark.parametrize(
+    "env_id", ["CartPole-v1", "MiniGrid-MemoryS7-v0", "popgym-RepeatPreviousEasy-v0"]
+)
+def test_environments_of_others(env_id: str) -> None:
+    for module in ("minigrid", "popgym"):
+        pytest.importorskip(module)
+    assert {"minigrid", "popgym"} <= set(sys.modules)
+    model = _model(env=make_vec_env(env_id, n_envs=2, seed=0))
+    model.learn(128)
+    mean, _ = evaluate_policy(model, make_vec_env(env_id, n_envs=2), n_eval_episodes=2)
+    assert np.isfinite(mean)

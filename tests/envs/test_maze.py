@@ -1,0 +1,283 @@
+"""The invisible-goal maze: its layout, its rules by hand, its arguments, its pictures."""
+
+import sys
+from collections import Counter
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+import pytest
+from gymnasium.error import DependencyNotInstalled
+
+from memory_envs.core.rules import Outcome
+from memory_envs.maze import InvisibleGoalEnv, InvisibleGoalVectorEnv, make_layout
+from memory_envs.maze.rules import MazeRules
+
+UP, RIGHT, DOWN, LEFT = range(4)
+
+
+def make(**arguments: Any) -> Any:
+    return gym.make("Maze-InvisibleGoal-9x9-v0", **arguments).unwrapped
+
+
+def number(cell: tuple[int, int], size: int = 9) -> int:
+    """The number of the free cell in this row and column."""
+    return [tuple(free) for free in make_layout(size).cells.tolist()].index(cell)
+
+
+def plant(env: Any, **cells: tuple[int, int]) -> None:
+    """Put the agent (`cell`) or the `goal` on the cell in this row and column."""
+    state = env.get_state()
+    for name, cell in cells.items():
+        state.rows[name] = number(cell)
+    env.set_state(state)
+
+
+def place(env: Any) -> tuple[int, int]:
+    row, column = make_layout(9).cells[env.get_state().rows["cell"][0]].tolist()
+    return row, column
+
+
+@pytest.mark.parametrize(("size", "free"), [(5, 9), (9, 41), (11, 65), (13, 97)])
+def test_the_layout(size: int, free: int) -> None:
+    layout = make_layout(size)
+    assert layout.walls.shape == (size, size)
+    assert (~layout.walls).sum() == len(layout.cells) == free
+    for row, column in np.ndindex(size, size):
+        outer = row in (0, size - 1) or column in (0, size - 1)
+        pillar = row % 2 == 0 and column % 2 == 0 and (row, column) != (size // 2, size // 2)
+        assert layout.walls[row, column] == (outer or pillar)
+    assert layout.cells[layout.start].tolist() == [size // 2, size // 2]
+    for cell, (row, column) in enumerate(layout.cells.tolist()):
+        around = layout.walls[row - 1 : row + 2, column - 1 : column + 2]
+        np.testing.assert_array_equal(layout.views[cell].reshape(3, 3), around)
+        assert layout.views[cell, 4] == 0  # the centre of the view is the agent's own cell
+        ahead = ((-1, 0), (0, 1), (1, 0), (0, -1))  # up, right, down, left
+        for neighbour, (down, right) in zip(layout.neighbours[cell], ahead, strict=True):
+            if layout.walls[row + down, column + right]:
+                assert neighbour == -1
+            else:
+                assert layout.cells[neighbour].tolist() == [row + down, column + right]
+
+
+def test_the_9x9_maze_is_the_paper_s() -> None:
+    picture = make_layout(9).walls.astype(int).tolist()
+    assert ["".join(".#"[wall] for wall in line) for line in picture] == [
+        "#########",
+        "#.......#",
+        "#.#.#.#.#",
+        "#.......#",
+        "#.#...#.#",
+        "#.......#",
+        "#.#.#.#.#",
+        "#.......#",
+        "#########",
+    ]
+
+
+def test_an_episode_by_hand() -> None:
+    env = make(max_steps=8)
+    observation, info = env.reset(seed=0)
+    assert place(env) == (4, 4)
+    assert observation.tolist() == [0.0] * 15  # the pillars are two cells away from the centre
+    assert info == {"success": False, "goals": 0, "complexity": 9}
+    plant(env, goal=(1, 3))
+    below_a_pillar = [0, 1, 0, 0, 0, 0, 0, 0, 0]
+    for step, (action, where, view, reward) in enumerate(
+        (
+            (UP, (3, 4), below_a_pillar, 0.0),
+            (UP, (3, 4), below_a_pillar, -0.1),
+            (LEFT, (3, 3), [1, 0, 1, 0, 0, 0, 1, 0, 0], 0.0),
+            (UP, (2, 3), [0, 0, 0, 1, 0, 1, 0, 0, 0], 0.0),
+        ),
+        start=1,
+    ):
+        observation, got, terminated, truncated, info = env.step(action)
+        assert place(env) == where
+        assert (got, terminated, truncated) == (reward, False, False)
+        expected = [*view, step / 8, reward, *np.eye(4)[action]]
+        np.testing.assert_array_equal(observation, np.array(expected, np.float32))
+        assert (info["goals"], info["success"]) == (0, False)
+    observation, reward, terminated, truncated, info = env.step(UP)  # onto the goal
+    assert (reward, terminated, truncated) == (10.0, False, False)
+    assert info == {"success": True, "goals": 1, "complexity": 9}
+    row, column = place(env)
+    view = [
+        int(wall) for wall in make_layout(9).walls[row - 1 : row + 2, column - 1 : column + 2].flat
+    ]
+    expected = [*view, 5 / 8, 10.0, 1, 0, 0, 0]
+    np.testing.assert_array_equal(observation, np.array(expected, np.float32))
+    assert env.get_state().rows["goal"][0] == number((1, 3))  # it stays for the whole episode
+    plant(env, cell=(1, 1))
+    env.step(LEFT)
+    env.step(RIGHT)
+    observation, reward, terminated, truncated, info = env.step(UP)
+    assert (reward, terminated, truncated, info["success"]) == (-0.1, False, True, True)
+    expected = [1, 1, 1, 0, 0, 0, 0, 1, 0, 1.0, -0.1, 1, 0, 0, 0]
+    np.testing.assert_array_equal(observation, np.array(expected, np.float32))
+
+
+def test_the_goal_is_looked_for_after_every_move() -> None:
+    """An agent on the goal is not paid for being there, but for its next move if that bumps."""
+    env = make()
+    env.reset(seed=0)
+    plant(env, goal=(4, 4))  # the start
+    assert env.step(UP)[1] == 0.0
+    assert env.step(DOWN)[1] == 10.0
+    plant(env, cell=(1, 3), goal=(1, 3))
+    observation, reward, *_, info = env.step(UP)
+    assert reward == 10.0 - 0.1
+    assert observation[10] == np.float32(9.9)
+    assert info["goals"] == 2
+    plant(env, cell=(1, 3))
+    assert env.step(LEFT)[1] == 0.0
+    assert env.step(RIGHT)[1] == 10.0
+
+
+def test_nothing_but_the_time_limit_of_250_steps_ends_an_episode() -> None:
+    env = make()
+    env.reset(seed=0)
+    generator = np.random.default_rng(0)
+    for step in range(1, 251):
+        _, _, terminated, truncated, info = env.step(int(generator.integers(4)))
+        assert (terminated, truncated) == (False, step == 250)
+    assert set(info) == {"success", "goals", "complexity"}  # nothing that gives the goal away
+
+
+def test_the_goal_and_the_place_after_it_are_uniform_over_the_free_cells() -> None:
+    rules = MazeRules(9, 250, True)
+    rows = 41_000
+    env: Any = gym.make_vec("Maze-InvisibleGoal-9x9-v0", rows).unwrapped
+    env.reset(seed=0)
+    state = env.get_state()
+    everyone = np.ones(rows, np.bool_)
+    goals = np.bincount(state.rows["goal"], minlength=41)
+    assert (state.rows["cell"] == number((4, 4))).all()
+    # Send everyone to the goal of their own.
+    state.rows["goal"] = number((3, 4))
+    outcome = Outcome(np.zeros((rows, 15), np.float32), np.zeros(rows), ~everyone, ~everyone)
+    rules.step(state, np.full((rows, 1), UP), everyone, outcome)
+    assert (outcome.rewards == 10.0).all()
+    places = np.bincount(state.rows["cell"], minlength=41)
+    for counts in (goals, places):
+        assert counts.size == 41
+        chi_square = ((counts - 1000) ** 2 / 1000).sum()
+        assert 10 < chi_square < 85  # 40 degrees of freedom: both tails are below 1 in 10,000
+
+
+def test_observations_without_the_previous_action_lack_the_last_4_numbers() -> None:
+    env, other = make(), make(observe_previous_action=False)
+    assert (env.observation_space.shape, other.observation_space.shape) == ((15,), (11,))
+    env.reset(seed=1)
+    other.reset(seed=1)
+    for action in Counter({UP: 30, LEFT: 30, DOWN: 30, RIGHT: 30}).elements():
+        observation, less = env.step(action)[0], other.step(action)[0]
+        assert env.observation_space.contains(observation)
+        assert other.observation_space.contains(less)
+        np.testing.assert_array_equal(observation[:11], less)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"size": 8}, ValueError, "size must be odd, got 8"),
+        ({"size": 3}, ValueError, r"size must be in \[5, 255\], got 3"),
+        ({"size": "9"}, TypeError, "size must be an integer, got '9'"),
+        ({"max_steps": 0}, ValueError, "max_steps must be in"),
+        ({"max_steps": None}, TypeError, "max_steps must be an integer, got None"),
+        ({"observe_previous_action": 1}, TypeError, "observe_previous_action must be True or"),
+        ({"goal": (1, 1)}, TypeError, "goal"),
+    ],
+)
+def test_impossible_arguments(
+    arguments: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        InvisibleGoalEnv(**arguments)
+    with pytest.raises(error, match=message):
+        InvisibleGoalVectorEnv(2, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("cell", -1),
+        ("cell", 41),
+        ("goal", 41),
+        ("goals", 3),
+        ("goals", -1),
+        ("last_move", 5),
+        ("last_reward", 10.1),
+        ("last_reward", np.nan),
+        ("steps", -1),
+        ("steps", 250),
+        ("rng_key", 0),
+    ],
+)
+def test_a_corrupted_state_is_refused(field: str, value: float) -> None:
+    env = make()
+    env.reset(seed=0)
+    env.step(UP)
+    env.step(UP)
+    state, kept = env.get_state(), env.get_state()
+    state.rows[field] = value
+    with pytest.raises(ValueError, match=r"state\.rows"):
+        env.set_state(state)
+    assert env.get_state().rows.tolist() == kept.rows.tolist()
+
+
+def test_text_shows_the_maze_the_agent_and_the_goal() -> None:
+    env = make(render_mode="ansi")
+    env.reset(seed=0)
+    plant(env, goal=(1, 7))
+    env.step(LEFT)
+    assert env.render().split("\n") == [
+        "step 1 of 250   goals 0   last move left",
+        "#########",
+        "#......G#",
+        "#.#.#.#.#",
+        "#.......#",
+        "#.#A..#.#",
+        "#.......#",
+        "#.#.#.#.#",
+        "#.......#",
+        "#########",
+        "",
+    ]
+    plant(env, goal=(4, 3))
+    assert env.render().split("\n")[5] == "#.#X..#.#"
+
+
+def test_an_image_is_made_of_minigrid_s_tiles() -> None:
+    pytest.importorskip("minigrid")
+    env = make(render_mode="rgb_array")
+    env.reset(seed=0)
+    plant(env, goal=(1, 7))
+    env.step(LEFT)
+    image = env.render()
+    assert (image.shape, image.dtype) == ((288, 288, 3), np.uint8)
+
+    def tile(row: int, column: int) -> npt.NDArray[np.uint8]:
+        part: npt.NDArray[np.uint8] = image[
+            32 * row : 32 * row + 32, 32 * column : 32 * column + 32
+        ]
+        return part[4:-4, 4:-4].reshape(-1, 3)
+
+    assert (tile(1, 7) == (0, 255, 0)).all()  # the goal
+    assert (tile(2, 2) == (100, 100, 100)).all()  # a pillar
+    assert (tile(1, 1) == 0).all()  # out of sight
+    assert (tile(5, 4) > 0).all()  # in sight, highlighted
+    reds = np.argwhere(tile(4, 3).reshape(24, 24, 3)[:, :, 0] > 200)
+    assert reds.size
+    # The triangle points to the left: it is narrow there.
+    left, right = (reds[:, 1] < 8).sum(), (reds[:, 1] >= 16).sum()
+    assert left < right
+
+
+def test_drawing_without_minigrid_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "minigrid.core.grid", None)
+    env = make(render_mode="rgb_array")
+    env.reset(seed=0)
+    with pytest.raises(DependencyNotInstalled, match="Minigrid"):
+        env.render()

@@ -1,0 +1,47 @@
+"""The pages that are generated are as the code would generate them now; links lead somewhere."""
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
+
+
+def _generator() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_environments_page_is_what_the_docstrings_say() -> None:
+    generator = _generator()
+    assert generator.PAGE.read_text(encoding="utf-8") == generator.environments_page()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_readme_python_blocks_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    # The training example is shortened: what matters is that the lines run as written.
+    source = "\n".join(re.findall(r"```python\n(.*?)```", readme, re.DOTALL))
+    assert "learn(200_000)" in source
+    monkeypatch.chdir(tmp_path)
+    script = tmp_path / "readme.py"  # Numba reads the source of what it compiles from its file
+    script.write_text(source.replace("learn(200_000)", "learn(2_000)"), encoding="utf-8")
+    spec = importlib.util.spec_from_file_location("readme", script)
+    assert spec is not None
+    assert spec.loader is not None
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    assert (tmp_path / "copy.zip").exists()
