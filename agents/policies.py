@@ -74,6 +74,8 @@ class MemoryPolicy(BasePolicy):
         encoder_size: Size of the encoded observation (of each key of a `Dict`).
         net_arch: Widths of the hidden layers of the actor's and of the critic's head.
         activation: Name of the activation of encoder and heads, see `ACTIVATIONS`.
+        detach_critic: Whether the critic only reads what encoder and memory learn for the actor,
+            so that the value loss does not train them (as in sb3-contrib's shared LSTM).
         optimizer_class: A class from `torch.optim`.
         optimizer_kwargs: Its arguments other than the learning rate.
 
@@ -91,6 +93,7 @@ class MemoryPolicy(BasePolicy):
         encoder_size: int = 64,
         net_arch: Sequence[int] = (64,),
         activation: str = "tanh",
+        detach_critic: bool = False,
         optimizer_class: type[torch.optim.Optimizer] = torch.optim.Adam,
         optimizer_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
@@ -112,6 +115,7 @@ class MemoryPolicy(BasePolicy):
         features = self.encoder.output_size + self.memory.output_size
         self.actor = _mlp(features, net_arch, self.action_head.input_size, function, gain=0.01)
         self.critic = _mlp(features, net_arch, 1, function, gain=1.0)
+        self.detach_critic = detach_critic
         self.optimizer = optimizer_class(
             self.parameters(),
             lr=lr_schedule(1.0),  # type: ignore[call-arg]  # Optimizer itself takes no lr
@@ -198,8 +202,9 @@ class MemoryPolicy(BasePolicy):
         remembered, _ = unroll(self.memory, encoded, state, starts)
         features = torch.cat([encoded, remembered], dim=-1)
         distribution: Distribution = self.action_head(self.actor(features), masks)
+        judged = features.detach() if self.detach_critic else features
         return Evaluation(
-            values=self.critic(features).squeeze(-1),
+            values=self.critic(judged).squeeze(-1),
             log_probs=distribution.log_prob(actions),
             entropy=distribution.entropy(),
         )
