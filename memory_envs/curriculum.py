@@ -16,7 +16,6 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from memory_envs.arguments import check_integer, check_number
 
@@ -53,24 +52,31 @@ class Curriculum:
         p_below: float = 0.25,
     ) -> None:
         self.max_level = check_integer("max_level", max_level, 1, 2**31 - 1)
-        self.level = check_integer("level", level, 0, self.max_level)
         self.threshold = check_number("threshold", threshold, 0.0, 1.0)
         self.refractory = check_integer("refractory", refractory, 0, 2**31 - 1)
         self.decay = check_number("decay", decay, 0.0, 1.0)
-        self.p_any = check_number("p_any", p_any, 0.0, 1.0)
-        self.p_below = check_number("p_below", p_below, 0.0, 1.0 - self.p_any)
+        p_any = check_number("p_any", p_any, 0.0, 1.0)
+        p_below = check_number("p_below", p_below, 0.0, 1.0 - p_any)
+        # Compiled code of every environment that was given this object reads from this array.
+        self.levels = np.array([1.0, p_any, p_below])
+        self.level = level
         self.running_error = 1.0
         self.updates_since_advance = 0
         self._errors: list[float] = []
 
     @property
+    def level(self) -> int:
+        """C, the level that most episodes are near; may be set."""
+        return int(self.levels[0])
+
+    @level.setter
+    def level(self, level: int) -> None:
+        self.levels[0] = check_integer("level", level, 0, self.max_level)
+
+    @property
     def finished(self) -> bool:
         """Whether C has reached `max_level`."""
         return self.level == self.max_level
-
-    def distribution(self, lowest: int, highest: int) -> npt.NDArray[np.float64]:
-        """What the compiled sampler needs, for an environment with levels `lowest .. highest`."""
-        return np.array([lowest, highest, self.level, self.p_any, self.p_below])
 
     def record(self, errors: Iterable[float]) -> None:
         """Note the errors of finished episodes.

@@ -105,10 +105,13 @@ ENVIRONMENTS: dict[str, EnvironmentSpec] = _table()
 
 
 def _register(spec: EnvironmentSpec) -> None:
+    # Gymnasium's wrappers would check again, at each step, what the environments check themselves.
     gym.register(
         spec.id,
         entry_point=spec.entry_point,
         vector_entry_point=spec.vector_entry_point,
+        order_enforce=False,
+        disable_env_checker=True,
         kwargs=dict(spec.kwargs),
     )
 

@@ -15,7 +15,8 @@ Levels. An episode's input has `min_length` to `min_length` + 2 columns. When a 
 `largest_shortfall` each, until it is 30. An episode that was broken off by a reset counts.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +27,16 @@ from memory_envs.algorithmic.render import render_image, render_text
 from memory_envs.algorithmic.settings import LENGTHS, TOP_MIN_LENGTH, AlgorithmicSettings
 from memory_envs.algorithmic.tasks import source_cell
 from memory_envs.core.rng import draw
-from memory_envs.core.rules import ROW_FIELDS, Array, BoolArray, IntArray, Outcome
+from memory_envs.core.rules import (
+    RESULT_FIELDS,
+    ROW_FIELDS,
+    Array,
+    BoolArray,
+    Indices,
+    IntArray,
+    KernelCall,
+    Outcome,
+)
 from memory_envs.core.state import require
 
 _SPARE_STEPS = 4
@@ -43,6 +53,18 @@ ROW = np.dtype(
         ("y", "i4"),  # of the read head, downwards
         ("correct", "i4"),  # right symbols so far, which is also the write head
         ("score", "f8"),  # the episode's return so far
+    ],
+    align=True,
+)
+
+RESULT = np.dtype(
+    [
+        *RESULT_FIELDS,
+        ("success", "?"),  # the whole target was written
+        ("complexity", "i4"),  # columns of the input
+        ("symbols_correct", "i4"),
+        ("target_size", "i4"),
+        ("min_length", "i4"),  # the level
     ],
     align=True,
 )
@@ -113,60 +135,63 @@ def _write_target(p, row, source, target):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _begin(params, rows, source, target, mask):  # type: ignore[no-untyped-def]
-    p = params[0]
-    for i in range(rows.shape[0]):
-        if mask[i]:
-            row = rows[i]
-            _set_level(p, row)
-            _write_source(p, row, source[i])
-            _write_target(p, row, source[i], target[i])
-            counted = row.target_size if p.height == 1 else row.width
-            row.limit = row.width + counted + _SPARE_STEPS
-            row.x, row.y, row.correct, row.score = 0, 0, 0, 0.0
-            row.steps, row.running = 0, True
+def _begin_row(p, row, source, target):  # type: ignore[no-untyped-def]
+    _set_level(p, row)
+    _write_source(p, row, source)
+    _write_target(p, row, source, target)
+    counted = row.target_size if p.height == 1 else row.width
+    row.limit = row.width + counted + _SPARE_STEPS
+    row.x, row.y, row.correct, row.score = 0, 0, 0, 0.0
+    row.steps, row.running = 0, True
 
 
 @njit(cache=True)
-def _symbol_in_view(p, row, source):  # type: ignore[no-untyped-def]
+def _step_row(row, target, action, result):  # type: ignore[no-untyped-def]
+    row.steps += 1
+    reward, ended, late = 0.0, False, row.steps > row.limit
+    if late:
+        reward = -1.0
+    elif action[1] == 1 and action[2] == target[row.correct]:
+        reward = 1.0
+        row.correct += 1
+        ended = row.correct == row.target_size
+    elif action[1] == 1:
+        reward, ended = -0.5, True
+    if action[0] < 2:
+        row.x += 2 * action[0] - 1  # left, right
+    else:
+        row.y += 2 * action[0] - 5  # up, down
+    row.score += reward
+    row.running = not (ended or late)
+    result.reward, result.terminated, result.truncated = reward, ended, late
+
+
+@njit(cache=True)
+def _show_row(p, row, i, source, observations, results):  # type: ignore[no-untyped-def]
     inside = 0 <= row.x < row.width and 0 <= row.y < p.height
-    return source[row.x, row.y] if inside else p.base
+    observations[i] = source[row.x, row.y] if inside else p.base
+    result = results[i]
+    result.success = row.correct == row.target_size
+    result.complexity, result.min_length = row.width, row.min_length
+    result.symbols_correct, result.target_size = row.correct, row.target_size
 
 
 @njit(cache=True)
-def _observe(params, rows, source, mask, observations):  # type: ignore[no-untyped-def]
-    for i in range(rows.shape[0]):
-        if mask[i]:
-            observations[i] = _symbol_in_view(params[0], rows[i], source[i])
-
-
-@njit(cache=True)
-def _step(  # type: ignore[no-untyped-def]
-    params, rows, source, target, actions, active, observations, rewards, terminated, truncated
+def _advance(  # type: ignore[no-untyped-def]
+    params, rows, source, target, actions, indices, observations, results
 ):
-    p = params[0]
-    for i in range(rows.shape[0]):
-        if not active[i]:
-            continue
-        row = rows[i]
-        row.steps += 1
-        reward, ended, late = 0.0, False, row.steps > row.limit
-        if late:
-            reward = -1.0
-        elif actions[i, 1] == 1 and actions[i, 2] == target[i, row.correct]:
-            reward = 1.0
-            row.correct += 1
-            ended = row.correct == row.target_size
-        elif actions[i, 1] == 1:
-            reward, ended = -0.5, True
-        if actions[i, 0] < 2:
-            row.x += 2 * actions[i, 0] - 1  # left, right
+    for i in indices:
+        if rows[i].running:
+            _step_row(rows[i], target[i], actions[i], results[i])
         else:
-            row.y += 2 * actions[i, 0] - 5  # up, down
-        row.score += reward
-        row.running = not (ended or late)
-        rewards[i], terminated[i], truncated[i] = reward, ended, late
-        observations[i] = _symbol_in_view(p, row, source[i])
+            _begin_row(params[0], rows[i], source[i], target[i])
+        _show_row(params[0], rows[i], i, source[i], observations, results)
+
+
+@njit(cache=True)
+def _observe(params, rows, source, indices, observations, results):  # type: ignore[no-untyped-def]
+    for i in indices:
+        _show_row(params[0], rows[i], i, source[i], observations, results)
 
 
 class AlgorithmicRules:
@@ -178,6 +203,7 @@ class AlgorithmicRules:
 
     action_space: spaces.MultiDiscrete
     observation_space: spaces.Discrete
+    result_dtype = RESULT
 
     def __init__(self, settings: AlgorithmicSettings) -> None:
         self.settings = settings
@@ -200,26 +226,26 @@ class AlgorithmicRules:
             np.full((num_rows, task.target_cells(width)), blank, np.int16),
         )
 
-    def begin(self, state: AlgorithmicState, mask: BoolArray) -> None:
-        _begin(self._params, *state, mask)
+    def advance(
+        self, state: AlgorithmicState, actions: IntArray, indices: Indices, outcome: Outcome
+    ) -> KernelCall:
+        return KernelCall(_advance, (self._params, *state, actions, indices, *outcome))
 
-    def step(
-        self, state: AlgorithmicState, actions: IntArray, active: BoolArray, outcome: Outcome
-    ) -> None:
-        _step(self._params, *state, actions, active, *outcome)
+    def observe(self, state: AlgorithmicState, indices: Indices, outcome: Outcome) -> KernelCall:
+        return KernelCall(_observe, (self._params, state.rows, state.source, indices, *outcome))
 
-    def observe(self, state: AlgorithmicState, mask: BoolArray, observations: Array) -> None:
-        _observe(self._params, state.rows, state.source, mask, observations)
+    def target(self, state: AlgorithmicState) -> Array | None:
+        return state.target
 
-    def info(self, state: AlgorithmicState) -> dict[str, Array]:
-        rows = state.rows
+    def info(self, results: Sequence[Any], target: Array | None) -> dict[str, Any]:
+        _, _, _, success, complexity, symbols_correct, target_size, min_length = results
         return {
-            "success": (rows["correct"] == rows["target_size"]) & (rows["target_size"] > 0),
-            "complexity": rows["width"].copy(),
-            "symbols_correct": rows["correct"].copy(),
-            "target_size": rows["target_size"].copy(),
-            "target": state.target.copy(),
-            "min_length": rows["min_length"].copy(),
+            "success": success,
+            "complexity": complexity,
+            "symbols_correct": symbols_correct,
+            "target_size": target_size,
+            "min_length": min_length,
+            "target": target,
         }
 
     def action_masks(self, state: AlgorithmicState) -> BoolArray:

@@ -9,6 +9,8 @@ from gymnasium.error import InvalidAction
 from memory_envs.arguments import shown
 from memory_envs.core.rules import ActionSpace, IntArray
 
+_INT64 = np.dtype(np.int64)
+
 
 class ActionChecker:
     """Turns what a user passes to `step` into valid integers, or raises InvalidAction."""
@@ -26,7 +28,7 @@ class ActionChecker:
         Raises:
             InvalidAction: if `action` is not in the space.
         """
-        if type(action) is not np.ndarray or action.dtype.kind not in "iu":
+        if type(action) is not np.ndarray or action.dtype is not _INT64:
             action = self._as_integers(action)
         if action.shape != self._shape[1:]:
             raise InvalidAction(f"action must have shape {self._shape[1:]}, got {action.shape}")

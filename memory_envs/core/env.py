@@ -1,20 +1,32 @@
 """The scalar shell: a Gymnasium environment over one row of a family's rules."""
 
-from typing import Any, Generic
+import struct
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Generic, NamedTuple
 
 import gymnasium as gym
 import numpy as np
-from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 
 from memory_envs.arguments import check_choice
 from memory_envs.core.actions import ActionChecker
 from memory_envs.core.rng import seed_rows
-from memory_envs.core.rules import Array, BoolArray, Outcome, Rules, StateT
+from memory_envs.core.rules import Array, BoolArray, Rules, StateT, new_outcome
 from memory_envs.core.seeding import check_options, check_seed, fresh_seed
 from memory_envs.core.state import copy_state, overwrite_state
 
-_ALL = np.ones(1, np.bool_)
+
+class _Bound(NamedTuple):
+    """What a step uses, found once: to find it takes longer than to use it."""
+
+    advance: Callable[[], None]
+    running: BoolArray
+    key: Callable[[], int]
+    act: Callable[..., None]  # takes the sub-actions
+    observe: Callable[[], Any]
+    results: Callable[[], Any]  # a tuple: reward, terminated, truncated, info
+    target: Callable[[], Array | None]
 
 
 class MemoryEnv(gym.Env[Any, Any], Generic[StateT]):
@@ -41,9 +53,30 @@ class MemoryEnv(gym.Env[Any, Any], Generic[StateT]):
         self._check = ActionChecker(rules.action_space, 1)
         self._state = rules.new_state(1)
         self._actions = np.zeros((1, len(rules.action_names)), np.int64)
-        self._outcome = new_outcome(rules.observation_space, 1)
+        self._outcome = new_outcome(rules, 1)
         self._acted = False  # whether `_actions` belongs to the present episode
+        self._bound: _Bound | None = None
         self._window: Any = None
+
+    def _bind(self) -> "_Bound":
+        """Compiles the rules, or loads them, when they are first needed."""
+        rows, outcome = self._state.rows, self._outcome
+        indices = np.zeros(1, np.intp)
+        write = struct.Struct(f"{self._actions.size}q").pack_into
+        observations, target = outcome.observations, self.rules.target(self._state)
+        self._bound = _Bound(
+            self.rules.advance(self._state, self._actions, indices, outcome).bound(),
+            rows["running"],
+            rows["rng_key"].item,
+            partial(write, self._actions.data.cast("B"), 0),
+            observations.item if observations.ndim == 1 else observations[0].copy,
+            outcome.results.item,
+            (lambda: None) if target is None else target[0].copy,
+        )
+        return self._bound
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_bound": None}  # a copy has arrays of its own
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -61,20 +94,20 @@ class MemoryEnv(gym.Env[Any, Any], Generic[StateT]):
         Raises:
             TypeError, ValueError: for a bad seed or an unknown option.
         """
-        check_options(options, ())
+        if options is not None:
+            check_options(options, ())
         if seed is not None:
             seed = check_seed(seed)
-        super().reset(seed=seed)
-        rows = self._state.rows
-        if seed is not None or rows["rng_key"][0] == 0:
-            seed_rows(rows, [0], [fresh_seed(self.np_random) if seed is None else seed])
-        self._acted = False
-        self.rules.begin(self._state, _ALL)
-        observations = self._outcome.observations
-        self.rules.observe(self._state, _ALL, observations)
+            super().reset(seed=seed)
+        bound = self._bound or self._bind()
+        if seed is not None or bound.key() == 0:
+            seed = fresh_seed(self.np_random) if seed is None else seed
+            seed_rows(self._state.rows, [0], [seed])
+        bound.running[0] = self._acted = False
+        bound.advance()
         if self.render_mode == "human":
             self._show()
-        return observations[0].copy(), self._info()
+        return bound.observe(), self.rules.info(bound.results(), bound.target())
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Take one step.
@@ -87,21 +120,17 @@ class MemoryEnv(gym.Env[Any, Any], Generic[StateT]):
             ResetNeeded: before the first reset and after the end of an episode.
         """
         values = self._check.one(action)
-        if not self._state.rows["running"][0]:
+        bound = self._bound or self._bind()
+        if not bound.running[0]:
             raise ResetNeeded("no episode is under way: call reset() before step()")
-        self._actions[0] = values
+        bound.act(*values)
         self._acted = True
-        self.rules.step(self._state, self._actions, _ALL, self._outcome)
+        bound.advance()
         if self.render_mode == "human":
             self._show()
-        observations, rewards, terminated, truncated = self._outcome
-        return (
-            observations[0].copy(),
-            rewards.item(),
-            terminated.item(),
-            truncated.item(),
-            self._info(),
-        )
+        results = bound.results()
+        info = self.rules.info(results, bound.target())
+        return bound.observe(), results[0], results[1], results[2], info
 
     def action_masks(self) -> BoolArray:
         """Allowed values, flat over the sub-actions, as sb3-contrib's maskable agents expect."""
@@ -145,9 +174,6 @@ class MemoryEnv(gym.Env[Any, Any], Generic[StateT]):
             self._window.close()
             self._window = None
 
-    def _info(self) -> dict[str, Array]:
-        return {name: values[0] for name, values in self.rules.info(self._state).items()}
-
     def _show(self) -> None:
         from memory_envs.core.window import Window
 
@@ -155,14 +181,3 @@ class MemoryEnv(gym.Env[Any, Any], Generic[StateT]):
             self._window = Window(self.metadata["render_fps"])
         action = self._actions[0] if self._acted else None
         self._window.show(self.rules.render_image(self._state, 0, action))
-
-
-def new_outcome(space: spaces.Space[Any], num_rows: int) -> Outcome:
-    """Zeros for `num_rows` rows whose observations lie in `space`."""
-    assert space.shape is not None
-    return Outcome(
-        np.zeros((num_rows, *space.shape), space.dtype),
-        np.zeros(num_rows, np.float64),
-        np.zeros(num_rows, np.bool_),
-        np.zeros(num_rows, np.bool_),
-    )

@@ -1,38 +1,33 @@
 """How hard the next episode is: drawn from the row's generator, by compiled code.
 
-`levels` is the vector ``[lowest, highest, current, p_any, p_below]`` that
-`memory_envs.Curriculum.distribution` makes; without a curriculum every level is equally likely.
+`levels` is the vector ``[current, p_any, p_below]`` that a `memory_envs.Curriculum` keeps; without
+a curriculum every level is equally likely.
 """
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
 from memory_envs.core.rng import draw, next_word, uniform
 
 _ONE = np.uint64(1)
 
-
-def uniform_levels(lowest: int, highest: int) -> npt.NDArray[np.float64]:
-    """The distribution without a curriculum: uniform on ``lowest .. highest``."""
-    return np.array([lowest, highest, highest, 1.0, 0.0])
+UNIFORM_LEVELS = np.array([1.0, 1.0, 0.0])
 
 
+# It takes numbers rather than the vector: passing an array costs more than the draw.
 @njit(cache=True)
-def draw_level(row, levels):  # type: ignore[no-untyped-def]
+def draw_level(row, lowest, highest, current, p_any, p_below):  # type: ignore[no-untyped-def]
     """A level drawn after Table 3 of Zaremba & Sutskever (2015).
 
     With probability `p_any` uniform over all levels; with `p_below` uniform up to C + e; otherwise
     exactly C + e, where e is geometric: p(e = k) = 2**-k, k = 1, 2, ...
     """
-    lowest, highest = np.int64(levels[0]), np.int64(levels[1])
-    p_any = levels[3]
     kind = uniform(row) if p_any < 1.0 else 0.0
     if kind < p_any:
         return lowest + draw(row, highest - lowest + 1)
-    hardest = np.int64(levels[2]) + _draw_geometric(row)
+    hardest = np.int64(current) + _draw_geometric(row)
     hardest = min(max(hardest, lowest), highest)
-    if kind < p_any + levels[4]:
+    if kind < p_any + p_below:
         return lowest + draw(row, hardest - lowest + 1)
     return hardest
 

@@ -6,8 +6,11 @@ way, the step count and the row's generator. Positions and counters follow as fu
 has a variable size (tapes, grids) lives in further arrays.
 """
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+import numba
 import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
@@ -17,6 +20,7 @@ from memory_envs.core.rng import RNG_FIELDS
 Array = npt.NDArray[Any]
 BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
+Indices = npt.NDArray[np.intp]
 ActionSpace = spaces.Discrete | spaces.MultiDiscrete
 
 ROW_FIELDS: list[tuple[str, str]] = [
@@ -26,13 +30,39 @@ ROW_FIELDS: list[tuple[str, str]] = [
 ]
 
 
+# Fields that follow these are what a step and a reset say in their info.
+RESULT_FIELDS: list[tuple[str, str]] = [
+    ("reward", "f8"),
+    ("terminated", "?"),
+    ("truncated", "?"),
+]
+
+
 class Outcome(NamedTuple):
     """What a step gives back: arrays that the rules fill, one row per environment."""
 
     observations: Array
-    rewards: npt.NDArray[np.float64]
-    terminated: BoolArray
-    truncated: BoolArray
+    results: npt.NDArray[np.void]  # records with at least `RESULT_FIELDS`
+
+
+class KernelCall(NamedTuple):
+    """A compiled function and the arrays to call it with; it changes these in place."""
+
+    kernel: Any
+    arguments: tuple[Any, ...]
+
+    def run(self) -> None:
+        """Make the call."""
+        self.kernel(*self.arguments)
+
+    def bound(self) -> Callable[[], None]:
+        """The same call, to be made often with the same arrays.
+
+        It skips Numba's look at the types of the arguments, which for one row takes longer than the
+        step itself.
+        """
+        compiled = self.kernel.compile(tuple(map(numba.typeof, self.arguments)))
+        return partial(compiled, *self.arguments)
 
 
 class State(Protocol):
@@ -63,6 +93,11 @@ class Rules(Protocol[StateT]):
         ...
 
     @property
+    def result_dtype(self) -> np.dtype[np.void]:
+        """Of the records in `Outcome.results`."""
+        ...
+
+    @property
     def action_names(self) -> tuple[str, ...]:
         """One name per sub-action, in order."""
         ...
@@ -76,27 +111,37 @@ class Rules(Protocol[StateT]):
         """Blank arrays for `num_rows` rows; no episode is under way in any."""
         ...
 
-    def begin(self, state: StateT, mask: BoolArray) -> None:
-        """Draw a new episode in the rows of `mask`; sets `running`, clears `steps`."""
-        ...
+    def advance(
+        self, state: StateT, actions: IntArray, indices: Indices, outcome: Outcome
+    ) -> KernelCall:
+        """Take one step in the rows `indices` that are running; begin an episode in the others.
 
-    def step(self, state: StateT, actions: IntArray, active: BoolArray, outcome: Outcome) -> None:
-        """Take one step in the rows of `active`; clears `running` where an episode ends.
+        One function does both, so that a vector environment touches each row once.
 
         Args:
-            state: changed in place.
-            actions: ``(B, sub-actions)``, valid.
-            active: ``(B,)``.
-            outcome: the rows of `active` are overwritten, the others left alone.
+            state: changed in place; `running` is cleared where an episode ends.
+            actions: ``(B, sub-actions)``, valid; ignored where an episode begins.
+            indices: of rows, ``(n,)``.
+            outcome: these rows are overwritten, the others left alone. Where an episode begins,
+                reward, terminated and truncated are left alone too.
         """
         ...
 
-    def observe(self, state: StateT, mask: BoolArray, observations: Array) -> None:
-        """Write the present observation of the rows of `mask` into `observations`."""
+    def observe(self, state: StateT, indices: Indices, outcome: Outcome) -> KernelCall:
+        """Write the present observation and info of the rows `indices`."""
         ...
 
-    def info(self, state: StateT) -> dict[str, Array]:
-        """Fresh arrays of shape ``(B, ...)``; the same keys at every step and reset."""
+    def target(self, state: StateT) -> Array | None:
+        """What the rows should emit, ``(B, ...)``, part of `state`; None if that is nothing."""
+        ...
+
+    def info(self, results: Sequence[Any], target: Array | None) -> dict[str, Any]:
+        """The info of a step or a reset.
+
+        Args:
+            results: the fields of the result: numbers for one row, arrays for all.
+            target: a copy of the target, of one row or of all.
+        """
         ...
 
     def action_masks(self, state: StateT) -> BoolArray:
@@ -116,3 +161,11 @@ class Rules(Protocol[StateT]):
     ) -> npt.NDArray[np.uint8]:
         """The row as an image of shape ``(height, width, 3)``."""
         ...
+
+
+def new_outcome(rules: Rules[Any], num_rows: int) -> Outcome:
+    """Zeros for `num_rows` rows."""
+    space = rules.observation_space
+    assert space.shape is not None
+    observations = np.zeros((num_rows, *space.shape), space.dtype)
+    return Outcome(observations, np.zeros(num_rows, rules.result_dtype))

@@ -10,9 +10,19 @@ from gymnasium.vector.utils import batch_space
 
 from memory_envs.arguments import check_choice, check_integer, shown
 from memory_envs.core.actions import ActionChecker
-from memory_envs.core.env import MemoryEnv, new_outcome
+from memory_envs.core.env import MemoryEnv
 from memory_envs.core.rng import seed_rows
-from memory_envs.core.rules import Array, BoolArray, Rules, StateT
+from memory_envs.core.rules import (
+    RESULT_FIELDS,
+    Array,
+    BoolArray,
+    Indices,
+    IntArray,
+    Outcome,
+    Rules,
+    StateT,
+    new_outcome,
+)
 from memory_envs.core.seeding import check_options, fresh_seed, row_seeds
 from memory_envs.core.state import copy_state, overwrite_state
 
@@ -65,8 +75,9 @@ class MemoryVectorEnv(VectorEnv[Any, Any, Any], Generic[StateT]):
         self.observation_space = batch_space(rules.observation_space, num_envs)
         self._check = ActionChecker(rules.action_space, num_envs)
         self._state = rules.new_state(num_envs)
-        self._all = np.ones(num_envs, np.bool_)
-        self._all_running = False  # known for sure; only ever set in SAME_STEP mode
+        self._all_rows = np.arange(num_envs)
+        self._no_actions = np.zeros((num_envs, len(rules.action_names)), np.int64)
+        self._all_ready = False  # every row was reset at least once
         self._last_actions: Array | None = None
 
     def reset(
@@ -90,17 +101,19 @@ class MemoryVectorEnv(VectorEnv[Any, Any, Any], Generic[StateT]):
         mask = self._reset_mask(check_options(options, ("reset_mask",)))
         seeds = row_seeds(seed, self.num_envs)
         super().reset(seed=seed if isinstance(seed, int) else None)
-        keyed = self._state.rows["rng_key"] != 0
+        rows = self._state.rows
+        keyed = rows["rng_key"] != 0
         chosen = [r for r in np.flatnonzero(mask).tolist() if seeds[r] is not None or not keyed[r]]
         if chosen:
             given = [seeds[row] for row in chosen]
             filled = [fresh_seed(self.np_random) if one is None else one for one in given]
-            seed_rows(self._state.rows, chosen, filled)
+            seed_rows(rows, chosen, filled)
+        rows["running"][mask] = False
+        outcome = new_outcome(self.rules, self.num_envs)
         self._last_actions = None
-        self.rules.begin(self._state, mask)
-        observations = new_outcome(self.single_observation_space, self.num_envs).observations
-        self.rules.observe(self._state, self._state.rows["rng_key"] != 0, observations)
-        return observations, self._infos(mask)
+        self._advance(self._no_actions, np.flatnonzero(mask), outcome)
+        self.rules.observe(self._state, np.flatnonzero(~mask & keyed), outcome).run()
+        return outcome.observations, self._infos(outcome.results, mask)
 
     def step(self, actions: Any) -> tuple[Array, Array, Array, Array, dict[str, Any]]:
         """Take one step in every row.
@@ -113,23 +126,22 @@ class MemoryVectorEnv(VectorEnv[Any, Any, Any], Generic[StateT]):
             ResetNeeded: before the first reset; in DISABLED mode also if a row's episode is over.
         """
         values = self._check.batch(actions)
-        active = self._active_rows()
+        self._check_ready()
         self._last_actions = values
-        outcome = new_outcome(self.single_observation_space, self.num_envs)
-        self.rules.step(self._state, values, active, outcome)
-        observations, rewards, terminated, truncated = outcome
+        outcome = new_outcome(self.rules, self.num_envs)
+        self._advance(values, self._all_rows, outcome)
+        results = outcome.results
+        rewards, terminated, truncated = (results[name] for name, _ in RESULT_FIELDS)
         infos: dict[str, Any] = {}
-        if active is not self._all:
-            self._begin(~active, observations)
         if self.autoreset_mode is AutoresetMode.SAME_STEP:
             ended = terminated | truncated
             if ended.any():
-                infos["final_obs"] = observations.copy()
-                infos["final_info"] = self._infos(ended)
+                infos["final_obs"] = outcome.observations.copy()
+                infos["final_info"] = self._infos(results.copy(), ended)
                 infos["_final_obs"] = infos["_final_info"] = ended
-                self._begin(ended, observations)
-        infos.update(self._infos(self._all.copy()))
-        return observations, rewards, terminated, truncated, infos
+                self._advance(values, np.flatnonzero(ended), outcome)
+        infos.update(self._infos(outcome.results, np.ones(self.num_envs, np.bool_)))
+        return outcome.observations, rewards, terminated, truncated, infos
 
     def action_masks(self) -> BoolArray:
         """Allowed values, flat over the sub-actions: ``(B, sum of their sizes)``."""
@@ -147,7 +159,7 @@ class MemoryVectorEnv(VectorEnv[Any, Any, Any], Generic[StateT]):
         """
         overwrite_state(self.rules, self._state, state)
         self._last_actions = None
-        self._all_running = False
+        self._all_ready = False
 
     def render(self) -> tuple[Any, ...] | None:
         """One text or image per row.
@@ -166,37 +178,34 @@ class MemoryVectorEnv(VectorEnv[Any, Any, Any], Generic[StateT]):
             for row in range(self.num_envs)
         )
 
-    def _begin(self, mask: BoolArray, observations: Array) -> None:
-        self.rules.begin(self._state, mask)
-        self.rules.observe(self._state, mask, observations)
+    def _advance(self, actions: IntArray, rows: Indices, outcome: Outcome) -> None:
+        self.rules.advance(self._state, actions, rows, outcome).run()
 
-    def _infos(self, mask: BoolArray) -> dict[str, Array]:
-        infos = self.rules.info(self._state)
+    def _infos(self, results: Array, mask: BoolArray) -> dict[str, Array]:
+        target = self.rules.target(self._state)
+        fields = [results[name] for name in results.dtype.names or ()]
+        infos = self.rules.info(fields, None if target is None else target.copy())
         infos.update({f"_{name}": mask for name in list(infos)})
         return infos
 
-    def _active_rows(self) -> BoolArray:
-        """The rows that step; in NEXT_STEP mode, the others begin a new episode."""
-        if self._all_running:
-            return self._all
+    def _check_ready(self) -> None:
+        """Raises ResetNeeded if a row has no episode, and does not begin one by itself."""
+        if self._all_ready:
+            return
         rows = self._state.rows
-        running: BoolArray = rows["running"].copy()
-        if running.all():
-            self._all_running = self.autoreset_mode is AutoresetMode.SAME_STEP
-            return self._all
         stuck = rows["rng_key"] == 0  # never reset
-        if self.autoreset_mode is not AutoresetMode.NEXT_STEP:
-            stuck |= ~running
+        if self.autoreset_mode is AutoresetMode.DISABLED:
+            stuck |= ~rows["running"]
         if stuck.any():
             raise ResetNeeded(
                 f"no episode is under way in row {np.flatnonzero(stuck)[0]}: call reset(), or "
                 'reset(options={"reset_mask": mask}) for some rows, before step()'
             )
-        return running
+        self._all_ready = self.autoreset_mode is not AutoresetMode.DISABLED
 
     def _reset_mask(self, options: dict[str, Any]) -> BoolArray:
         if "reset_mask" not in options:
-            return self._all.copy()
+            return np.ones(self.num_envs, np.bool_)
         mask = options["reset_mask"]
         if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
             raise TypeError(f"options['reset_mask'] must be an array of bools, got {shown(mask)}")

@@ -13,7 +13,8 @@ Miconi et al. 2018, whose maze this is.)
 End. Truncated after `max_steps` steps; nothing terminates an episode.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,16 @@ from gymnasium import spaces
 from numba import njit
 
 from memory_envs.core.rng import draw
-from memory_envs.core.rules import ROW_FIELDS, Array, BoolArray, IntArray, Outcome
+from memory_envs.core.rules import (
+    RESULT_FIELDS,
+    ROW_FIELDS,
+    Array,
+    BoolArray,
+    Indices,
+    IntArray,
+    KernelCall,
+    Outcome,
+)
 from memory_envs.core.state import require
 from memory_envs.maze.layout import MOVES, make_layout
 from memory_envs.maze.render import render_image, render_text
@@ -42,6 +52,16 @@ ROW = np.dtype(
     align=True,
 )
 
+RESULT = np.dtype(
+    [
+        *RESULT_FIELDS,
+        ("success", "?"),  # the goal was reached
+        ("goals", "i4"),
+        ("complexity", "i4"),  # the maze's size
+    ],
+    align=True,
+)
+
 
 class MazeState(NamedTuple):
     """The full state of B rows."""
@@ -50,65 +70,61 @@ class MazeState(NamedTuple):
 
 
 @njit(cache=True)
-def _begin(rows, num_cells, start, mask):  # type: ignore[no-untyped-def]
-    for i in range(rows.shape[0]):
-        if mask[i]:
-            row = rows[i]
-            row.cell = start
-            row.goal = draw(row, num_cells)
-            row.goals, row.last_move, row.last_reward = 0, 0, 0.0
-            row.steps, row.running = 0, True
-
-
-@njit(cache=True)
-def _observe_row(row, max_steps, views, observation):  # type: ignore[no-untyped-def]
+def _show_row(row, i, size, max_steps, views, observations, results):  # type: ignore[no-untyped-def]
+    observation = observations[i]
     observation[:_VIEW] = views[row.cell]
     observation[_VIEW] = row.steps / max_steps
     observation[_VIEW + 1] = row.last_reward
     observation[_VIEW + 2 :] = 0.0
     if row.last_move > 0 and observation.size > _VIEW + 2:
         observation[_VIEW + 1 + row.last_move] = 1.0
+    result = results[i]
+    result.success, result.goals, result.complexity = row.goals > 0, row.goals, size
 
 
 @njit(cache=True)
-def _observe(rows, max_steps, views, mask, observations):  # type: ignore[no-untyped-def]
-    for i in range(rows.shape[0]):
-        if mask[i]:
-            _observe_row(rows[i], max_steps, views, observations[i])
+def _begin_row(row, start, num_cells):  # type: ignore[no-untyped-def]
+    row.cell = start
+    row.goal = draw(row, num_cells)
+    row.goals, row.last_move, row.last_reward = 0, 0, 0.0
+    row.steps, row.running = 0, True
 
 
 @njit(cache=True)
-def _step(  # type: ignore[no-untyped-def]
-    rows,
-    max_steps,
-    neighbours,
-    views,
-    actions,
-    active,
-    observations,
-    rewards,
-    terminated,
-    truncated,
+def _step_row(row, move, max_steps, neighbours, result):  # type: ignore[no-untyped-def]
+    reward = 0.0
+    cell = neighbours[row.cell, move]
+    if cell >= 0:
+        row.cell = cell
+    else:
+        reward += WALL_REWARD
+    if row.cell == row.goal:
+        reward += GOAL_REWARD
+        row.goals += 1
+        row.cell = draw(row, neighbours.shape[0])
+    row.last_move, row.last_reward = move + 1, reward
+    row.steps += 1
+    row.running = row.steps < max_steps
+    result.reward, result.terminated, result.truncated = reward, False, not row.running
+
+
+@njit(cache=True)
+def _advance(  # type: ignore[no-untyped-def]
+    rows, size, start, max_steps, neighbours, views, actions, indices, observations, results
 ):
-    for i in range(rows.shape[0]):
-        if not active[i]:
-            continue
+    for i in indices:
         row = rows[i]
-        reward = 0.0
-        cell = neighbours[row.cell, actions[i, 0]]
-        if cell >= 0:
-            row.cell = cell
+        if row.running:
+            _step_row(row, actions[i, 0], max_steps, neighbours, results[i])
         else:
-            reward += WALL_REWARD
-        if row.cell == row.goal:
-            reward += GOAL_REWARD
-            row.goals += 1
-            row.cell = draw(row, neighbours.shape[0])
-        row.last_move, row.last_reward = actions[i, 0] + 1, reward
-        row.steps += 1
-        row.running = row.steps < max_steps
-        rewards[i], terminated[i], truncated[i] = reward, False, not row.running
-        _observe_row(row, max_steps, views, observations[i])
+            _begin_row(row, start, neighbours.shape[0])
+        _show_row(row, i, size, max_steps, views, observations, results)
+
+
+@njit(cache=True)
+def _observe(rows, size, max_steps, views, indices, observations, results):  # type: ignore[no-untyped-def]
+    for i in indices:
+        _show_row(rows[i], i, size, max_steps, views, observations, results)
 
 
 class MazeRules:
@@ -122,6 +138,7 @@ class MazeRules:
 
     action_space: spaces.Discrete
     observation_space: spaces.Box
+    result_dtype = RESULT
     action_names: tuple[str, ...]
     action_values: tuple[tuple[str, ...], ...]
 
@@ -140,33 +157,23 @@ class MazeRules:
     def new_state(self, num_rows: int) -> MazeState:
         return MazeState(np.zeros(num_rows, ROW))
 
-    def begin(self, state: MazeState, mask: BoolArray) -> None:
-        _begin(state.rows, len(self.layout.cells), self.layout.start, mask)
-
-    def step(
-        self, state: MazeState, actions: IntArray, active: BoolArray, outcome: Outcome
-    ) -> None:
+    def advance(
+        self, state: MazeState, actions: IntArray, indices: Indices, outcome: Outcome
+    ) -> KernelCall:
         layout = self.layout
-        _step(
-            state.rows,
-            self.max_steps,
-            layout.neighbours,
-            layout.views,
-            actions,
-            active,
-            *outcome,
-        )
+        maze = (self.size, layout.start, self.max_steps, layout.neighbours, layout.views)
+        return KernelCall(_advance, (state.rows, *maze, actions, indices, *outcome))
 
-    def observe(self, state: MazeState, mask: BoolArray, observations: Array) -> None:
-        _observe(state.rows, self.max_steps, self.layout.views, mask, observations)
+    def observe(self, state: MazeState, indices: Indices, outcome: Outcome) -> KernelCall:
+        maze = (self.size, self.max_steps, self.layout.views)
+        return KernelCall(_observe, (state.rows, *maze, indices, *outcome))
 
-    def info(self, state: MazeState) -> dict[str, Array]:
-        goals = state.rows["goals"].copy()
-        return {
-            "success": goals > 0,
-            "goals": goals,
-            "complexity": np.full(len(goals), self.size, np.int32),
-        }
+    def target(self, state: MazeState) -> Array | None:
+        return None
+
+    def info(self, results: Sequence[Any], target: Array | None) -> dict[str, Any]:
+        _, _, _, success, goals, complexity = results
+        return {"success": success, "goals": goals, "complexity": complexity}
 
     def action_masks(self, state: MazeState) -> BoolArray:
         return np.ones((len(state.rows), len(MOVES)), np.bool_)

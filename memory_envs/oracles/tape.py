@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from memory_envs.core.rules import IntArray
-from memory_envs.tape.rules import ROW, TapeRules, TapeState
+from memory_envs.tape.layout import ROW, TapeState
+from memory_envs.tape.rules import TapeRules
 from memory_envs.tape.settings import TapeSettings
 from memory_envs.tape.tasks import TASKS
 

@@ -7,7 +7,8 @@ from gymnasium.vector import AutoresetMode
 from memory_envs.core.env import MemoryEnv
 from memory_envs.core.vector import MemoryVectorEnv
 from memory_envs.curriculum import Curriculum
-from memory_envs.tape.rules import TapeRules, TapeState
+from memory_envs.tape.layout import TapeState
+from memory_envs.tape.rules import TapeRules
 from memory_envs.tape.settings import check_settings
 from memory_envs.tape.tasks import TapeTask
 

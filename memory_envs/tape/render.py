@@ -16,7 +16,7 @@ from memory_envs.core.rules import IntArray
 from memory_envs.tape.settings import TapeSettings
 
 if TYPE_CHECKING:
-    from memory_envs.tape.rules import TapeState
+    from memory_envs.tape.layout import TapeState
 
 Image = npt.NDArray[np.uint8]
 Colour = tuple[int, int, int]
@@ -163,7 +163,7 @@ def _action_words(settings: TapeSettings, action: IntArray | None) -> list[str]:
 def _status(settings: TapeSettings, record: np.void) -> str:
     if record["running"]:
         return "running"
-    if record["success"]:
+    if record["correct"] == record["target_size"]:
         return "success"
     if record["correct"] < record["emitted"] and settings.on_error == "terminate":
         return "wrong symbol"

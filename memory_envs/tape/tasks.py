@@ -12,18 +12,13 @@ one's own needs only the first two; its time limit then rests on reading everyth
 emitting afterwards, `size + goal_size` steps.
 """
 
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
-from numba.extending import register_jitable
 
-from memory_envs.core.levels import draw_level
 from memory_envs.core.rng import draw
 
 Sample = Callable[[Any, int, int, npt.NDArray[np.int16]], int]
@@ -65,6 +60,8 @@ class TapeTask:
         forward_only: whether the input head cannot move left.
         memory: whether there is a memory tape.
         min_symbols: the fewest content symbols that the task can do with.
+        pads: whether `sample` and `target` write blanks, ``symbols + 1``, into the cells that they
+            leave free. Otherwise that is done for them.
     """
 
     name: str
@@ -76,57 +73,7 @@ class TapeTask:
     forward_only: bool = False
     memory: bool = False
     min_symbols: int = 1
-
-
-@lru_cache(maxsize=64)
-def compile_begin(task: TapeTask) -> Callable[..., None]:
-    """The compiled function that draws new episodes of `task`.
-
-    The project's own tasks are cached on disk. Others are compiled once per process, since a cache
-    could not see that a function which theirs calls has changed, and with bounds checks: a rare bug
-    is then an IndexError and not a crash.
-    """
-    sample = register_jitable(inline="always")(task.sample)
-    target = register_jitable(inline="always")(task.target)
-    steps = register_jitable(inline="always")(task.steps)
-    functions = (task.sample, task.target, task.steps)
-    ours = all(function.__module__ == __name__ for function in functions)
-    # Part of the closure, hence of the key under which Numba caches this function.
-    fingerprint = zlib.crc32(b"".join(function.__code__.co_code for function in functions))
-
-    @njit(cache=ours, boundscheck=not ours)
-    def begin(params, levels, rows, source, target_tape, output, memory, mask):  # type: ignore[no-untyped-def]
-        # Local copies: the compiler must assume that a write to a tape changes a field.
-        symbols, max_steps = params[0].symbols, params[0].max_steps
-        end, blank = symbols, symbols + 1
-        for i in range(rows.shape[0] if fingerprint >= 0 else 0):
-            if not mask[i]:
-                continue
-            row = rows[i]
-            length = draw_level(row, levels)
-            size = sample(row, length, symbols, source[i])
-            goal_size = target(source[i], size, symbols, target_tape[i])
-            if not (0 <= size < source.shape[1] and 0 <= goal_size < target_tape.shape[1]):
-                raise ValueError("the task's sample or target returned more cells than there are")
-            for j in range(source.shape[1]):
-                if j >= size:
-                    source[i, j] = end if j == size else blank
-            for j in range(target_tape.shape[1]):
-                if j >= goal_size:
-                    target_tape[i, j] = end if j == goal_size else blank
-                output[i, j] = blank
-            for j in range(memory.shape[1]):
-                memory[i, j] = blank
-            row.length, row.source_size, row.target_size = length, size + 1, goal_size + 1
-            row.limit = max_steps
-            if max_steps == 0:
-                row.limit = 2 * steps(source[i], size + 1, goal_size + 1) + 10
-            row.input_head, row.memory_head = 0, 0
-            row.emitted, row.correct, row.success = 0, 0, False
-            row.steps, row.running = 0, True
-
-    compiled: Callable[..., None] = begin
-    return compiled
+    pads: bool = False
 
 
 # The commonest tasks fill the whole tape, whatever the length: the processor predicts where a loop
@@ -135,7 +82,8 @@ def compile_begin(task: TapeTask) -> Callable[..., None]:
 
 def _sample_symbols(row, length, symbols, source):  # type: ignore[no-untyped-def]
     for i in range(source.shape[0]):
-        source[i] = draw(row, symbols)
+        symbol = draw(row, symbols)
+        source[i] = symbol if i < length else symbols + 1
     return length
 
 
@@ -164,7 +112,8 @@ def _target_triples(source, size, symbols, out):  # type: ignore[no-untyped-def]
 
 def _target_reverse(source, size, symbols, out):  # type: ignore[no-untyped-def]
     for i in range(out.shape[0]):
-        out[i] = source[max(size - 1 - i, 0)]
+        symbol = source[max(size - 1 - i, 0)]
+        out[i] = symbol if i < size else symbols + 1
     return size
 
 
@@ -227,7 +176,7 @@ def _target_addition(source, size, symbols, out):  # type: ignore[no-untyped-def
 TASKS: dict[str, TapeTask] = {
     task.name: task
     for task in (
-        TapeTask("Copy", _sample_symbols, _target_copy, _steps_copy),
+        TapeTask("Copy", _sample_symbols, _target_copy, _steps_copy, pads=True),
         TapeTask(
             "DuplicatedInput",
             _sample_triples,
@@ -235,7 +184,7 @@ TASKS: dict[str, TapeTask] = {
             _steps_copy,
             source_cells=_thrice,
         ),
-        TapeTask("Reverse", _sample_symbols, _target_reverse, _steps_reverse),
+        TapeTask("Reverse", _sample_symbols, _target_reverse, _steps_reverse, pads=True),
         TapeTask(
             "RepeatCopy",
             _sample_repeat,
@@ -252,6 +201,7 @@ TASKS: dict[str, TapeTask] = {
             _steps_reverse,
             forward_only=True,
             memory=True,
+            pads=True,
         ),
         TapeTask(
             "RepeatCopyForward",

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -155,12 +154,14 @@ def test_training_stops_at_the_wished_success(tmp_path: Path, capsys: Capture) -
 
 
 def test_any_environment_and_algorithm_can_be_trained(tmp_path: Path, capsys: Capture) -> None:
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
     for env_id, algorithm in (("CartPole-v1", "a2c"), ("Algorithmic/Copy-v0", "reinforce")):
         out = tmp_path / algorithm
         command = f"train --env {env_id} --algo {algorithm} --memory lstm --timesteps 64"
         assert main([*command.split(), "--n-envs", "2", "--out", str(out)]) == 0
         success = json.loads((out / "evaluation.json").read_text())["success"]
         assert (success is None) == (env_id == "CartPole-v1")
+        assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
     assert "untuned preset any.json" in capsys.readouterr().out
 
 
@@ -185,7 +186,10 @@ def check_interrupted(out: Path, shown: str) -> None:
     assert agents.load(out / "model.zip").num_timesteps > 0
 
 
-def test_ctrl_c_keeps_the_model(tmp_path: Path, capsys: Capture) -> None:
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_being_terminated_keep_the_model(
+    tmp_path: Path, capsys: Capture, sent: signal.Signals
+) -> None:
     out = tmp_path / "run"
     command = [sys.executable, "-m", "agents.cli", "train", *TINY.split(), "--out", str(out)]
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
@@ -193,7 +197,7 @@ def test_ctrl_c_keeps_the_model(tmp_path: Path, capsys: Capture) -> None:
         try:
             progress = out / "progress.csv"
             wait_for(lambda: progress.exists() and len(progress.read_text().splitlines()) > 3)
-            run.send_signal(signal.SIGINT)
+            run.send_signal(sent)
             shown, errors = run.communicate(timeout=300)
         finally:
             run.kill()
@@ -204,22 +208,6 @@ def test_ctrl_c_keeps_the_model(tmp_path: Path, capsys: Capture) -> None:
     command = f"train --continue-from {out} --timesteps {more} --out {tmp_path / 'next'}".split()
     assert main(command) == 0
     assert "return" in capsys.readouterr().out
-
-
-def test_being_terminated_keeps_the_model_too(tmp_path: Path, capsys: Capture) -> None:
-    out = tmp_path / "run"
-    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
-
-    def terminate() -> None:
-        wait_for((out / "progress.csv").exists)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    thread = threading.Thread(target=terminate)
-    thread.start()
-    assert main(["train", *TINY.split(), "--out", str(out)]) == 130
-    thread.join()
-    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
-    check_interrupted(out, capsys.readouterr().out)
 
 
 def test_a_number_that_is_not_finite_ends_the_run_with_a_message(

@@ -264,3 +264,17 @@ def test_pickling_of_policies_is_not_offered() -> None:
         _policy().save("policy.pth")
     with pytest.raises(NotImplementedError, match="with its algorithm"):
         MemoryPolicy.load("policy.pth")
+
+
+@pytest.mark.parametrize("detach_critic", [False, True])
+def test_a_detached_critic_trains_nothing_but_itself(detach_critic: bool) -> None:
+    policy = _policy(detach_critic=detach_critic)
+    obs, starts = torch.ones(3, 2, *BOX.shape), torch.zeros(3, 2, dtype=torch.bool)
+    actions = torch.zeros(3, 2, 2, dtype=torch.int64)
+    policy.evaluate(obs, actions, policy.initial_state(2), starts).values.sum().backward()
+    trained = {
+        name.split(".")[0]
+        for name, parameter in policy.named_parameters()
+        if parameter.grad is not None and parameter.grad.any()
+    }
+    assert trained == ({"critic"} if detach_critic else {"critic", "encoder", "memory"})

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import memory_envs
+from memory_envs.core.rules import new_outcome
 
 IDS = [spec.id for spec in memory_envs.ENVIRONMENTS.values() if spec.family == "algorithmic"]
 LEFT, RIGHT, UP, DOWN = range(4)
@@ -116,9 +117,9 @@ def test_an_episode_by_hand(
     env = make(name, starting_min_length=max(len(columns) - 2, 1), level_up=False)
     plant(env, columns, target)
     base = env.observation_space.n - 1
-    observations = np.zeros(1, np.int64)
-    env.rules.observe(env.get_state(), np.ones(1, np.bool_), observations)
-    assert observations[0] == first
+    outcome = new_outcome(env.rules, 1)
+    env.rules.observe(env.get_state(), np.zeros(1, np.intp), outcome).run()
+    assert outcome.observations[0] == first
     for action, observation, reward, end in steps:
         got = env.step(np.array(action))
         assert got[:4] == (

@@ -109,7 +109,6 @@ def _play(env: Any, vector: Any, state: Any, rng: np.random.Generator) -> None:
     """Everything that may be asked of a state that was taken."""
     vector.set_state(state)
     env.action_masks()
-    env.rules.info(state)
     env.rules.render_text(state, 0, None)
     if not state.rows["running"][0]:
         env.reset(seed=1)

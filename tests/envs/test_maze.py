@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 from gymnasium.error import DependencyNotInstalled
 
-from memory_envs.core.rules import Outcome
+from memory_envs.core.rules import new_outcome
 from memory_envs.maze import InvisibleGoalEnv, InvisibleGoalVectorEnv, make_layout
 from memory_envs.maze.rules import MazeRules
 
@@ -151,14 +151,13 @@ def test_the_goal_and_the_place_after_it_are_uniform_over_the_free_cells() -> No
     env: Any = gym.make_vec("Maze-InvisibleGoal-9x9-v0", rows).unwrapped
     env.reset(seed=0)
     state = env.get_state()
-    everyone = np.ones(rows, np.bool_)
     goals = np.bincount(state.rows["goal"], minlength=41)
     assert (state.rows["cell"] == number((4, 4))).all()
     # Send everyone to the goal of their own.
     state.rows["goal"] = number((3, 4))
-    outcome = Outcome(np.zeros((rows, 15), np.float32), np.zeros(rows), ~everyone, ~everyone)
-    rules.step(state, np.full((rows, 1), UP), everyone, outcome)
-    assert (outcome.rewards == 10.0).all()
+    outcome = new_outcome(rules, rows)
+    rules.advance(state, np.full((rows, 1), UP), np.arange(rows), outcome).run()
+    assert (outcome.results["reward"] == 10.0).all()
     places = np.bincount(state.rows["cell"], minlength=41)
     for counts in (goals, places):
         assert counts.size == 41

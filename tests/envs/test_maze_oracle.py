@@ -9,7 +9,7 @@ import pytest
 
 import memory_envs
 from memory_envs.core.rng import seed_rows
-from memory_envs.core.rules import Outcome
+from memory_envs.core.rules import new_outcome
 from memory_envs.maze.rules import MazeRules, MazeState
 from memory_envs.oracles import maze
 from tests.envs.playing import play_oracle
@@ -42,17 +42,17 @@ def test_the_oracle_gets_what_it_claims_after_any_play(size: int) -> None:
 def test_no_play_beats_the_optimum() -> None:
     """Exhaustive search over all actions from every state that can be reached."""
     rules = MazeRules(5, 10, True)
-    everyone, actions = np.ones(4, np.bool_), np.arange(4)[:, None]
+    everyone, actions = np.arange(4), np.arange(4)[:, None]
 
     def best(rows: npt.NDArray[np.void], known: dict[Any, float]) -> float:
         key = tuple(rows[["cell", "steps", "rng_counter"]][0])
         if key not in known:
             after = MazeState(rows.repeat(4))
-            outcome = Outcome(np.zeros((4, 15), np.float32), np.zeros(4), ~everyone, ~everyone)
-            rules.step(after, actions, everyone, outcome)
-            values = outcome.rewards.copy()
+            outcome = new_outcome(rules, 4)
+            rules.advance(after, actions, everyone, outcome).run()
+            values = outcome.results["reward"].copy()
             for action in range(4):
-                if not outcome.truncated[action]:
+                if not outcome.results["truncated"][action]:
                     values[action] += best(after.rows[[action]], known)
             known[key] = values.max()
             claimed = maze.optimal_return(rules, MazeState(rows), 0)
@@ -64,6 +64,6 @@ def test_no_play_beats_the_optimum() -> None:
     for seed in range(20):
         state = rules.new_state(1)
         seed_rows(state.rows, [0], [seed])
-        rules.begin(state, np.ones(1, np.bool_))
+        rules.advance(state, actions[:1], everyone[:1], new_outcome(rules, 1)).run()
         bumped += best(state.rows, {}) % 10 > 1e-9
     assert 0 < bumped < 20

@@ -10,26 +10,27 @@ import pytest
 from gymnasium.error import ResetNeeded
 from gymnasium.wrappers import TimeLimit
 
-from memory_envs.core.env import new_outcome
+from memory_envs.core.rules import new_outcome
 from memory_envs.core.state import copy_state
 from memory_envs.oracles import optimal_return, oracle
 from memory_envs.oracles import tape as tape_oracle
 from memory_envs.tape import TapeEnv, TapeTask, TapeVectorEnv
-from memory_envs.tape.rules import TapeRules, TapeState
+from memory_envs.tape.layout import TapeState
+from memory_envs.tape.rules import TapeRules
 from tests.envs.conftest import make, random_actions, some_action
 
 
 def _play_out(env: Any) -> tuple[Any, Any]:
     """Returns and lengths of the oracle's play from the present states of a tape vector env."""
     rules, state = env.rules, env.get_state()
-    outcome = new_outcome(rules.observation_space, env.num_envs)
+    outcome = new_outcome(rules, env.num_envs)
     actions = np.zeros((env.num_envs, len(rules.action_names)), np.int64)
     returns, lengths = np.zeros(env.num_envs), np.zeros(env.num_envs, np.int64)
     while (running := state.rows["running"].copy()).any():
         for row in np.flatnonzero(running).tolist():
             actions[row] = tape_oracle.best_action(rules, state, row)
-        rules.step(state, actions, running, outcome)
-        returns[running] += outcome.rewards[running]
+        rules.advance(state, actions, np.flatnonzero(running), outcome).run()
+        returns[running] += outcome.results["reward"][running]
         lengths += running
     return returns, lengths
 
@@ -93,7 +94,7 @@ class _Search:
         self.rules = env.rules
         sizes = [range(len(values)) for values in env.rules.action_values]
         self.actions = [np.array([action]) for action in itertools.product(*sizes)]
-        self.outcome = new_outcome(env.observation_space, 1)
+        self.outcome = new_outcome(env.rules, 1)
         self.values: dict[Any, float] = {}
 
     def value(self, state: TapeState) -> float:
@@ -109,8 +110,8 @@ class _Search:
 
     def _gain(self, state: TapeState, action: npt.NDArray[np.int64]) -> float:
         after = copy_state(state)
-        self.rules.step(after, action, np.ones(1, np.bool_), self.outcome)
-        reward: float = self.outcome.rewards.item()
+        self.rules.advance(after, action, np.zeros(1, np.intp), self.outcome).run()
+        reward: float = self.outcome.results["reward"].item()
         return reward + self.value(after) if after.rows["running"][0] else reward
 
 

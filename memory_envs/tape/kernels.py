@@ -1,0 +1,134 @@
+"""The compiled function of the tape family; `memory_envs.tape.rules` says what the rules are."""
+
+import zlib
+from functools import lru_cache
+from typing import Any
+
+from numba import njit
+from numba.extending import register_jitable
+
+from memory_envs.core.levels import draw_level
+from memory_envs.tape import tasks
+from memory_envs.tape.tasks import TapeTask
+
+# Habits that make these loops several times as fast. Fields are copied to local variables: the
+# compiler must assume that a write to an array changes a record. Where the data is random, both
+# sides of a choice are computed and one is selected: a mispredicted branch costs more. And a branch
+# around an array in a function that is called makes Numba count references in the loop, so the step
+# stands in the loop itself and what is fixed for a task is a constant of its compiled code.
+
+
+def _compile_begin(task: TapeTask, ours: bool) -> Any:
+    sample = register_jitable(inline="always")(task.sample)
+    target = register_jitable(inline="always")(task.target)
+    steps = register_jitable(inline="always")(task.steps)
+    pads = task.pads
+
+    def begin(row, length, max_steps, symbols, source, target_tape):  # type: ignore[no-untyped-def]
+        size = sample(row, length, symbols, source)
+        goal_size = target(source, size, symbols, target_tape)
+        source[size], target_tape[goal_size] = symbols, symbols
+        if not pads:
+            for j in range(size + 1, source.shape[0]):
+                source[j] = symbols + 1
+            for j in range(goal_size + 1, target_tape.shape[0]):
+                target_tape[j] = symbols + 1
+        row.length, row.source_size, row.target_size = length, size + 1, goal_size + 1
+        row.limit = max_steps
+        if max_steps == 0:
+            row.limit = 2 * steps(source, size + 1, goal_size + 1) + 10
+
+    if ours:
+        return register_jitable(inline="always")(begin)
+    return njit(boundscheck=True)(begin)
+
+
+@lru_cache(maxsize=64)
+def compile_advance(task: TapeTask) -> Any:
+    """The compiled function that steps rows, or begins new episodes of `task`; see `Rules.advance`.
+
+    The project's own tasks are cached on disk. Others are compiled once per process, since a cache
+    could not see that a function which theirs calls has changed, and with bounds checks: a rare bug
+    is then an IndexError and not a crash.
+    """
+    functions = (task.sample, task.target, task.steps)
+    ours = all(function.__module__ == tasks.__name__ for function in functions)
+    begin = _compile_begin(task, ours)
+    has_memory, first_move = task.memory, 0 if task.forward_only else -1
+    emit_column = 3 if has_memory else 1
+    # Part of the closure, hence of the key under which Numba caches this function.
+    fingerprint = zlib.crc32(b"".join(function.__code__.co_code for function in functions))
+
+    @njit(cache=ours)
+    def advance(  # type: ignore[no-untyped-def]
+        params,
+        levels,
+        rows,
+        source,
+        target,
+        output,
+        memory,
+        actions,
+        indices,
+        observations,
+        results,
+        only_show,
+    ):
+        p = params[0]
+        symbols, blank, max_steps = p.symbols, p.symbols + 1, p.max_steps
+        radius, width, window = p.input_radius, 2 * p.input_radius + 1, p.memory_window
+        wrong_reward, timeout_reward = p.wrong_reward, p.timeout_reward
+        terminate_on_error, forced_emission = p.terminate_on_error, p.forced_emission
+        lowest, highest = p.min_length, p.max_length
+        current, p_any, p_below = levels[0], levels[1], levels[2]
+        cells = memory.shape[1]
+        for i in indices[: indices.size if fingerprint >= 0 else 0]:
+            row = rows[i]
+            if only_show:
+                pass
+            elif row.running:
+                emitted, goal, steps_left = row.emitted, row.target_size, row.limit - row.steps
+                forced = forced_emission & (steps_left <= goal - emitted)
+                emits = (actions[i, emit_column] == 1) | forced
+                symbol = actions[i, emit_column + 1]
+                right = emits & (symbol == target[i, emitted])
+                wrong = emits & (not right)
+                output[i, emitted] = symbol if emits else blank
+                emitted += emits
+                ended = (emitted == goal) | (wrong & terminate_on_error)
+                late = (steps_left == 1) & (not ended)
+                if has_memory:
+                    cell, written = row.memory_head, actions[i, 2]
+                    memory[i, cell] = written if written <= symbols else memory[i, cell]
+                    row.memory_head = (cell + actions[i, 1] - 1 + cells) % cells
+                head = row.input_head + actions[i, 0] + first_move
+                row.input_head = min(max(head, -1), row.source_size)
+                row.emitted = emitted
+                row.correct += right
+                row.steps += 1
+                row.running = not (ended | late)
+                result = results[i]
+                result.reward = right * 1.0 + wrong * wrong_reward + late * timeout_reward
+                result.terminated, result.truncated = ended, late
+            else:
+                length = draw_level(row, lowest, highest, current, p_any, p_below)
+                begin(row, length, max_steps, symbols, source[i], target[i])
+                for j in range(output.shape[1]):
+                    output[i, j] = blank
+                for j in range(cells):
+                    memory[i, j] = blank
+                row.input_head, row.memory_head, row.emitted, row.correct = 0, 0, 0, 0
+                row.steps, row.running = 0, True
+            head, size = row.input_head - radius, row.source_size
+            for k in range(width):
+                symbol = source[i, min(max(head + k, 0), size - 1)]
+                observations[i, k] = symbol if (head + k >= 0) & (head + k < size) else blank
+            head = row.memory_head - window // 2
+            for k in range(window):
+                observations[i, width + k] = memory[i, (head + k) % cells]
+            result = results[i]
+            correct, goal = row.correct, row.target_size
+            result.success, result.complexity = correct == goal, row.length
+            result.symbols_correct, result.target_size = correct, goal
+
+    return advance
