@@ -139,8 +139,8 @@ def environment_spec(env_id: str) -> EnvSpec:
         ImportError: if there is no such module.
         gymnasium.error.Error: if there is no such id.
     """
-    module, _, name = env_id.rpartition(":")
-    if module:
+    module, colon, name = env_id.rpartition(":")
+    if colon:
         importlib.import_module(module)
     return gym.spec(name)
 

@@ -152,8 +152,10 @@ def _maze_lines(path: Path) -> list[str]:
 
 def _short(observation: Any) -> str:
     if isinstance(observation, np.ndarray):
-        flat = np.round(observation, 3).ravel().tolist() if observation.dtype.kind == "f" else None
-        text = str(flat if flat is not None else observation.ravel().tolist())
+        if observation.dtype.kind == "f":
+            # As float64: a rounded float32 prints as 0.10000000149.
+            observation = np.round(observation.astype(np.float64), 3)
+        text = str(observation.ravel().tolist())
     else:
         text = str(observation)
     text = " ".join(text.split())

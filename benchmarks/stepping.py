@@ -63,7 +63,7 @@ def contestants() -> list[Contestant]:
     """Everybody who takes part, in the order of the table."""
     same, following = AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP
     reverse = _OURS[0]
-    found = [_vector(reverse, same, _TARGET), _vector(reverse, following)]
+    found = [_vector(reverse, following, _TARGET), _vector(reverse, same)]
     found += [_vector(env_id, same) for env_id in (*_OURS[1:], _MAZE)]
     found += [_cartpole(rows) for rows in _CARTPOLE_ROWS]
     found += [_catch(rows) for rows in _CATCH_ROWS]

@@ -9,6 +9,7 @@ import itertools
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 import torch
@@ -23,6 +24,7 @@ _ENV = "CartPole-v1"
 _ENVS, _STEPS, _UNITS = 16, 128, 128
 _CHECKPOINTS = 4
 _TARGET = 5.0
+_SHORT = 16  # steps of truncated backpropagation
 # What both take; spelled out, because their defaults differ.
 _SETTINGS: dict[str, Any] = {
     "learning_rate": 3e-4,
@@ -42,12 +44,13 @@ _SETTINGS: dict[str, Any] = {
 Model: TypeAlias = MemoryPPO | RecurrentPPO
 
 
-def memory_ppo(seed: int) -> MemoryPPO:
+def memory_ppo(seed: int, bptt: int | None = None) -> MemoryPPO:
     """Ours: encoder, LSTM, and one hidden layer each for actor and critic."""
-    memory = {"memory": "lstm", "memory_kwargs": {"hidden_size": _UNITS}}
+    memory = {"memory": "lstm", "memory_kwargs": {"hidden_size": _UNITS}, "detach_critic": True}
     policy_kwargs = {**memory, "encoder_size": 4, "net_arch": (64,), "activation": "tanh"}
+    settings = {**_SETTINGS, "bptt": bptt, "seed": seed}
     env = make_vec_env(_ENV, n_envs=_ENVS, seed=seed)
-    return MemoryPPO("MemoryPolicy", env, seed=seed, policy_kwargs=policy_kwargs, **_SETTINGS)
+    return MemoryPPO("MemoryPolicy", env, policy_kwargs=policy_kwargs, **settings)
 
 
 def recurrent_ppo(seed: int) -> RecurrentPPO:
@@ -75,7 +78,11 @@ def measure(repeats: int, timesteps: int) -> list[Measurement]:
     if default == 1:
         sections = {"1 thread, PyTorch's default": 1}
     makers: dict[str, Callable[[int], Model]]
-    makers = {"MemoryPPO": memory_ppo, "RecurrentPPO": recurrent_ppo}
+    makers = {
+        f"MemoryPPO, bptt {_SHORT}": partial(memory_ppo, bptt=_SHORT),
+        f"MemoryPPO, bptt {_STEPS}": memory_ppo,
+        "RecurrentPPO": recurrent_ppo,
+    }
     runs: dict[tuple[str, str], list[_Run]] = {
         (section, name): [] for section in sections for name in makers
     }
@@ -95,7 +102,7 @@ def measure(repeats: int, timesteps: int) -> list[Measurement]:
             variant=f"{found[0].parameters:,} parameters",
             steps_per_second=[run.steps_per_second for run in found],
             is_reference=name == "RecurrentPPO",
-            target=_TARGET if name == "MemoryPPO" else None,
+            target=None if name == "RecurrentPPO" else _TARGET,
             returns=[run.returns for run in found],
         )
         for (section, name), found in runs.items()

@@ -22,6 +22,19 @@ def check_choice(name: str, value: Any, allowed: Collection[str]) -> str:
     raise ValueError(f"{name} must be one of {sorted(allowed)}, got {shown(value)}.{hint}")
 
 
+def check_keywords(given: Collection[str], allowed: Collection[str]) -> None:
+    """Check the names of keyword arguments.
+
+    Raises:
+        TypeError: naming the first one that is not allowed, and the nearest that is.
+    """
+    for name in given:
+        if name not in allowed:
+            near = difflib.get_close_matches(name, allowed, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}?" if near else f"allowed: {', '.join(allowed)}"
+            raise TypeError(f"there is no argument {name!r}; {hint}")
+
+
 def check_integer(name: str, value: Any, low: int, high: int) -> int:
     """Return `value` as an int in ``[low, high]``.
 

@@ -20,6 +20,7 @@ class EnvironmentSpec:
         entry_point: the scalar environment.
         vector_entry_point: the native vector environment.
         kwargs: the arguments that the id stands for.
+        reward_threshold: the mean return at which Gym called the task solved, or None.
     """
 
     id: str
@@ -29,6 +30,7 @@ class EnvironmentSpec:
     entry_point: str
     vector_entry_point: str
     kwargs: dict[str, Any] = field(default_factory=dict)
+    reward_threshold: float | None = None
 
 
 _TAPE_TASKS = (
@@ -46,14 +48,15 @@ _TIERS: dict[str, tuple[str, dict[str, int]]] = {
     "plain": ("", {"symbols": 10, "max_length": 10}),
     "hard": ("-Hard", {"symbols": 30, "max_length": 30}),
 }
-_ALGORITHMIC_TASKS = (
-    "Copy",
-    "DuplicatedInput",
-    "RepeatCopy",
-    "Reverse",
-    "ReversedAddition",
-    "ReversedAddition3",
-)
+# With the thresholds that Gym registered.
+_ALGORITHMIC_TASKS = {
+    "Copy": 25.0,
+    "DuplicatedInput": 9.0,
+    "RepeatCopy": 75.0,
+    "Reverse": 25.0,
+    "ReversedAddition": 25.0,
+    "ReversedAddition3": 25.0,
+}
 _MAZE_SIZES = (9, 11, 13)
 
 
@@ -83,8 +86,9 @@ def _table() -> dict[str, EnvironmentSpec]:
             "memory_envs.algorithmic:AlgorithmicEnv",
             "memory_envs.algorithmic:AlgorithmicVectorEnv",
             {"task": task},
+            threshold,
         )
-        for task in _ALGORITHMIC_TASKS
+        for task, threshold in _ALGORITHMIC_TASKS.items()
     ]
     specs += [
         EnvironmentSpec(
@@ -113,6 +117,7 @@ def _register(spec: EnvironmentSpec) -> None:
         order_enforce=False,
         disable_env_checker=True,
         kwargs=dict(spec.kwargs),
+        reward_threshold=spec.reward_threshold,
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import gymnasium as gym
 import tyro
 
-import memory_envs  # noqa: F401  # registers its environments
+import memory_envs
 from agents.recipes import ALGORITHMS, environment_spec
 from agents.runs import RunDirectory
 
@@ -48,12 +48,16 @@ def nearest(name: str, known: Collection[str], otherwise: str | None = None) -> 
 def check_env(env_id: str) -> str:
     """Return `env_id` if it is registered; ``module:id`` imports the module first.
 
+    Ours are registered already, so that ``memory_envs:id`` is just the id.
+
     Raises:
         UsageError: naming the nearest id.
     """
-    module, _, name = env_id.rpartition(":")
+    module, colon, name = env_id.rpartition(":")
+    if module == memory_envs.__name__:
+        env_id, colon = name, ""
     try:
-        if module and importlib.util.find_spec(module) is None:
+        if colon and (not module or importlib.util.find_spec(module) is None):
             raise UsageError(f"there is no module {module} for the environment {env_id}")
         environment_spec(env_id)
     except (gym.error.Error, ValueError):

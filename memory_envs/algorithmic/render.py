@@ -10,8 +10,21 @@ import numpy as np
 import numpy.typing as npt
 
 from memory_envs.algorithmic.settings import LENGTHS, AlgorithmicSettings
+from memory_envs.core.drawing import (
+    GREEN,
+    GREY,
+    INK,
+    LABELS,
+    MARGIN,
+    NARROWEST,
+    PAPER,
+    PITCH,
+    RED,
+    STRIP,
+    draw_text,
+)
 from memory_envs.core.rules import IntArray
-from memory_envs.tape import render as drawing
+from memory_envs.core.strips import Strip, draw_strip, make_strip
 
 if TYPE_CHECKING:
     from memory_envs.algorithmic.rules import AlgorithmicState
@@ -50,27 +63,27 @@ def render_image(
     """One row as an image of shape ``(height, width, 3)``; the arguments are `render_text`'s."""
     strips = _strips(settings, state, row, action)
     columns = max(len(strip.cells) for strip in strips)
-    margin = drawing._MARGIN
-    width = max(drawing._LABELS + columns * drawing._PITCH + 2 * margin, drawing._NARROWEST)
+    margin = MARGIN
+    width = max(LABELS + columns * PITCH + 2 * margin, NARROWEST)
     top = margin + 2 * _LINE
-    bottom = top + len(strips) * drawing._STRIP
+    bottom = top + len(strips) * STRIP
     image = np.empty((bottom + _LINE + margin, width, 3), np.uint8)
-    image[:] = drawing._PAPER
+    image[:] = PAPER
     for k, line in enumerate(_title(settings, state, row)):
-        drawing._draw_text(image, margin, margin + k * _LINE, line, 2, drawing._INK)
+        draw_text(image, margin, margin + k * _LINE, line, 2, INK)
     for k, strip in enumerate(strips):
-        drawing._draw_strip(image, top + k * drawing._STRIP, strip, settings.base)
+        draw_strip(image, top + k * STRIP, strip, settings.base)
     words, status = _action_words(settings, action), _status(state, row)
-    drawing._draw_text(image, margin, bottom, words, 2, drawing._INK)
-    colours = {"success": drawing._GREEN, "running": drawing._GREY}
+    draw_text(image, margin, bottom, words, 2, INK)
+    colours = {"success": GREEN, "running": GREY}
     left = width - margin - _WORD * len(status)
-    drawing._draw_text(image, left, bottom, status, 2, colours.get(status, drawing._RED))
+    draw_text(image, left, bottom, status, 2, colours.get(status, RED))
     return image
 
 
 def _strips(
     settings: AlgorithmicSettings, state: "AlgorithmicState", row: int, action: IntArray | None
-) -> list[drawing._Strip]:
+) -> list[Strip]:
     record, height = state.rows[row], settings.task.height
     width, correct = int(record["width"]), int(record["correct"])
     head_x, head_y = min(max(record["x"], -1), width), min(max(record["y"], -1), height)
@@ -79,7 +92,7 @@ def _strips(
     for y in range(height) if height == 1 else range(-1, height + 1):
         inside = 0 <= y < height
         cells = state.source[row, :width, y].tolist() if inside else [None] * width
-        strip = drawing._strip("input" if y == 0 else "", [*cells, None], widest + 1, int(head_x))
+        strip = make_strip("input" if y == 0 else "", [*cells, None], widest + 1, int(head_x))
         strips.append(strip if y == head_y or height == 1 else strip._replace(head=None))
     target: list[int | None] = state.target[row, : int(record["target_size"])].tolist()
     output, wrong = target[:correct], []
@@ -87,8 +100,8 @@ def _strips(
         output, wrong = [*output, int(action[2])], [correct]
     longest, written = settings.task.target_cells(widest), len(output)
     output += [None] * (len(target) - written)
-    strips.append(drawing._strip("output", output, longest, written, wrong=wrong))
-    strips.append(drawing._strip("target", target, longest, written))
+    strips.append(make_strip("output", output, longest, written, wrong=wrong))
+    strips.append(make_strip("target", target, longest, written))
     return strips
 
 

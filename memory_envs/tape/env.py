@@ -1,9 +1,11 @@
 """The tape environments that `gym.make` and `gym.make_vec` build."""
 
+import inspect
 from typing import Any
 
 from gymnasium.vector import AutoresetMode
 
+from memory_envs.arguments import check_keywords
 from memory_envs.core.env import MemoryEnv
 from memory_envs.core.vector import MemoryVectorEnv
 from memory_envs.curriculum import Curriculum
@@ -11,6 +13,11 @@ from memory_envs.tape.layout import TapeState
 from memory_envs.tape.rules import TapeRules
 from memory_envs.tape.settings import check_settings
 from memory_envs.tape.tasks import TapeTask
+
+
+def _make_rules(task: str | TapeTask, arguments: dict[str, Any]) -> TapeRules:
+    check_keywords(arguments, list(inspect.signature(_rules).parameters)[1:])
+    return _rules(task, **arguments)
 
 
 def _rules(
@@ -101,7 +108,7 @@ class TapeEnv(MemoryEnv[TapeState]):
     def __init__(
         self, task: str | TapeTask = "Copy", render_mode: str | None = None, **arguments: Any
     ) -> None:
-        super().__init__(_rules(task, **arguments), render_mode)
+        super().__init__(_make_rules(task, arguments), render_mode)
 
 
 class TapeVectorEnv(MemoryVectorEnv[TapeState]):
@@ -115,4 +122,4 @@ class TapeVectorEnv(MemoryVectorEnv[TapeState]):
         render_mode: str | None = None,
         **arguments: Any,
     ) -> None:
-        super().__init__(_rules(task, **arguments), num_envs, autoreset_mode, render_mode)
+        super().__init__(_make_rules(task, arguments), num_envs, autoreset_mode, render_mode)

@@ -27,6 +27,10 @@ def _compile_begin(task: TapeTask, ours: bool) -> Any:
     def begin(row, length, max_steps, symbols, source, target_tape):  # type: ignore[no-untyped-def]
         size = sample(row, length, symbols, source)
         goal_size = target(source, size, symbols, target_tape)
+        if not ours:
+            inside = 0 <= size < source.shape[0] and 0 <= goal_size < target_tape.shape[0]
+            if not inside:
+                raise ValueError("the task's sample or target returned an impossible count")
         source[size], target_tape[goal_size] = symbols, symbols
         if not pads:
             for j in range(size + 1, source.shape[0]):

@@ -128,6 +128,7 @@ def _check_fields(task: TapeTask) -> None:
             raise TypeError(f"task.{field} must be a function, got {shown(getattr(task, field))}")
     check_flag("task.forward_only", task.forward_only)
     check_flag("task.memory", task.memory)
+    check_flag("task.pads", task.pads)
     check_integer("task.min_symbols", task.min_symbols, 1, _LARGEST_SYMBOLS)
 
 
@@ -154,6 +155,8 @@ def _written(
     count = _call(task, name, *arguments)
     count = check_integer(f"{where}'s return value", count, 0, len(tape))
     written = tape[:count]
+    if task.pads and (tape[count:] != symbols + 1).any():
+        raise ValueError(f"{where} must write {symbols + 1}, the blank, after {count} cells")
     if ((written < 0) | (written >= symbols)).any():
         raise ValueError(
             f"{where} must write content symbols in [0, {symbols - 1}], got {written.tolist()}"

@@ -13,6 +13,7 @@ import pytest
 
 import memory_envs
 from agents.cli import main
+from agents.commands.common import check_env
 from agents.play import Controls, InputError, play
 from memory_envs import ENVIRONMENTS
 
@@ -70,6 +71,11 @@ def test_the_module_is_the_command_and_starts_without_torch() -> None:
         ("train --env tape-copy-v0", "did you mean Tape-Copy-v0?"),
         ("train --env Xyzzy", "there is no environment Xyzzy; `memory-envs list` shows them"),
         ("train --env nowhere:Tape-Copy-v0", "there is no module nowhere"),
+        ("train --env :Tape-Copy-v0", "there is no module for the environment :Tape-Copy-v0"),
+        (
+            "train --env memory_envs:Tape-Copy-v0 --set env_kwargs.simbols=3",
+            "there is no argument 'simbols'; did you mean 'symbols'?",
+        ),
         ("train --env Tape-Copy-v0 --algo popo", "no algorithm popo; did you mean ppo?"),
         ("train --env Tape-Copy-v0 --memory ltsm", "no memory ltsm; did you mean lstm?"),
         ("train --env Tape-Copy-v0 --seed -1", "--seed must be in [0, 4294967295], got -1"),
@@ -230,3 +236,8 @@ def test_play_reads_standard_input(monkeypatch: pytest.MonkeyPatch, capsys: Capt
     shown = capsys.readouterr().out
     assert "reward 1   return 2" in shown
     assert shown.endswith("bye\n\n")
+
+
+def test_our_own_module_before_an_id_changes_nothing() -> None:
+    assert check_env("memory_envs:Tape-Copy-v0") == "Tape-Copy-v0"
+    assert check_env("gymnasium:CartPole-v1") == "gymnasium:CartPole-v1"

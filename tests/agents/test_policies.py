@@ -271,7 +271,7 @@ def test_a_detached_critic_trains_nothing_but_itself(detach_critic: bool) -> Non
     policy = _policy(detach_critic=detach_critic)
     obs, starts = torch.ones(3, 2, *BOX.shape), torch.zeros(3, 2, dtype=torch.bool)
     actions = torch.zeros(3, 2, 2, dtype=torch.int64)
-    policy.evaluate(obs, actions, policy.initial_state(2), starts).values.sum().backward()
+    policy.evaluate(obs, actions, policy.initial_state(2), starts).values.sum().backward()  # type: ignore[no-untyped-call]
     trained = {
         name.split(".")[0]
         for name, parameter in policy.named_parameters()

@@ -252,7 +252,8 @@ def test_envs_runs(tmp_path: Path) -> None:
 def test_training_runs(tmp_path: Path) -> None:
     found, printed = quick_run("training", tmp_path / "training.json", one_thread=True)
     assert printed == markdown(found)
-    assert [measurement.name for measurement in found.measurements] == ["MemoryPPO", "RecurrentPPO"]
+    names = [measurement.name for measurement in found.measurements]
+    assert names == ["MemoryPPO, bptt 16", "MemoryPPO, bptt 128", "RecurrentPPO"]
     for measurement in found.measurements:
         assert measurement.returns is not None
         # Untrained play of CartPole lasts about 20 steps.

@@ -10,6 +10,7 @@ import pytest
 from memory_envs import ENVIRONMENTS, TapeTask, draw, register_tape_task
 from memory_envs.oracles import oracle
 from memory_envs.tape import TapeEnv, TapeVectorEnv
+from memory_envs.tape.tasks import TASKS
 
 
 def _sample(row: Any, length: int, symbols: int, source: Any) -> int:
@@ -280,6 +281,11 @@ def test_a_rare_bug_is_an_error_too_and_no_crash(sample: Any, target: Any) -> No
         env.reset(seed=0)
 
 
+def test_a_task_that_pads_must_write_blanks() -> None:
+    with pytest.raises(ValueError, match=r"target must write 11, the blank, after 1 cells"):
+        TapeEnv(TapeTask("Buggy", TASKS["Reverse"].sample, _ignores_the_input, pads=True))
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -290,6 +296,7 @@ def test_a_rare_bug_is_an_error_too_and_no_crash(sample: Any, target: Any) -> No
         ("name", 5),
         ("min_symbols", 0),
         ("memory", "yes"),
+        ("pads", 1),
     ],
 )
 def test_a_task_of_wrong_types_is_refused(field: str, value: Any) -> None:
