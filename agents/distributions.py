@@ -46,10 +46,13 @@ class Categorical:
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
         """Returns int64 actions ``(..., n_sub)``, by inverting the distribution function."""
-        cumulative = self._probs().cumsum(dim=-1)
-        total = cumulative[..., -1:]
-        # In (0, total], and no less than 2**-24: some choice reaches it, no forbidden one does.
-        level = (1.0 - torch.rand(total.shape, generator=generator, device=total.device)) * total
+        probs = self._probs()
+        cumulative = probs.cumsum(dim=-1)
+        # The sum at the last choice that may be taken: a sum made in parallel, on a GPU, may grow
+        # a little more over choices of no probability.
+        last = cumulative.masked_fill(probs <= 2e-35, 0.0).amax(dim=-1, keepdim=True)
+        # In (0, last], and no less than 2**-24: some choice reaches it, no forbidden one does.
+        level = (1.0 - torch.rand(last.shape, generator=generator, device=last.device)) * last
         return self._shaped((cumulative < level).sum(dim=-1))
 
     def mode(self) -> Tensor:

@@ -56,7 +56,7 @@ class SymbolEncoder(nn.Module):
 
     def forward(self, obs: Tensor) -> Tensor:
         """Maps symbols ``(N, *shape)`` to ``(N, size)``."""
-        rows = obs.reshape(obs.shape[0], -1) + self.offsets
+        rows = obs.reshape(obs.shape[0], -1).long() + self.offsets
         summed = nn.functional.embedding_bag(rows, self.embedding.weight, mode="sum")
         encoded: Tensor = self.activation(summed + self.bias)
         return encoded
@@ -83,7 +83,8 @@ class VectorEncoder(nn.Module):
 
     def forward(self, obs: Tensor) -> Tensor:
         """Maps numbers ``(N, *shape)`` to ``(N, size)``."""
-        encoded: Tensor = self.activation(self.linear(obs.flatten(1).to(self.linear.weight.dtype)))
+        numbers = obs.reshape(obs.shape[0], -1).to(self.linear.weight.dtype)
+        encoded: Tensor = self.activation(self.linear(numbers))
         return encoded
 
 
@@ -135,10 +136,9 @@ def _is_large_image(space: spaces.Space[Any]) -> bool:
     return is_image_space(space) and min(space.shape[-2:]) >= _SMALLEST_IMAGE  # type: ignore[index]
 
 
-def is_readable(space: spaces.Space[Any]) -> bool:
-    """Says whether a network can read a (not nested) space."""
-    readable = spaces.Discrete | spaces.MultiDiscrete | spaces.Box | spaces.MultiBinary
-    return isinstance(space, readable)
+def _is_flat(space: spaces.Dict) -> bool:
+    parts = spaces.Discrete | spaces.MultiDiscrete | spaces.Box | spaces.MultiBinary
+    return len(space) > 0 and all(isinstance(part, parts) for part in space.values())
 
 
 def make_encoder(space: spaces.Space[Any], size: int, activation: nn.Module) -> Encoder:
@@ -156,7 +156,7 @@ def make_encoder(space: spaces.Space[Any], size: int, activation: nn.Module) -> 
         return ImageEncoder(space, size)
     if isinstance(space, spaces.Box | spaces.MultiBinary):
         return VectorEncoder(space, size, activation)
-    if isinstance(space, spaces.Dict):
+    if isinstance(space, spaces.Dict) and _is_flat(space):
         return DictEncoder(space, size, activation)
     raise ValueError(
         f"observation space {space} is not supported; "

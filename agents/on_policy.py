@@ -24,7 +24,10 @@ from agents.vec_env import GymnasiumVecEnv
 
 
 class NonFiniteError(RuntimeError):
-    """The loss or the gradient is not finite; the parameters are as before the update."""
+    """A loss, a gradient or an action's probability is not finite.
+
+    The gradient step in question was not taken; earlier ones of the same update were.
+    """
 
 
 def normalized(advantages: Tensor) -> Tensor:
@@ -97,6 +100,13 @@ class MemoryOnPolicyAlgorithm(MemoryAlgorithm):
             actions, values, log_probs, self._memory_state = self.policy.step(
                 obs_tensor, state, starts, self.generator, masks
             )
+            if not math.isfinite(float(log_probs.sum())):
+                row = int(log_probs.isfinite().logical_not().nonzero()[0])
+                raise NonFiniteError(
+                    f"update {self._n_updates + 1}, step {self.num_timesteps}: the probability of "
+                    f"an action in row {row} is not finite; is an observation? The last checkpoint "
+                    f"is {self.last_checkpoint or 'none'}"
+                )
             clipped_actions = self.policy.action_head.to_env(actions)
             new_obs, rewards, dones, infos = env.step(clipped_actions)
             n_steps += 1
@@ -186,11 +196,17 @@ class MemoryOnPolicyAlgorithm(MemoryAlgorithm):
         self.logger.record("train/value_loss", float(value_loss.detach()))
         self.logger.record("train/entropy_loss", float(entropy_loss.detach()))
 
-    def _log_rollout_fit(self) -> None:
-        """Logs what SB3 logs after every training."""
+    def _log_rollout_fit(self, counts: Tensor | None = None) -> None:
+        """Logs what SB3 logs after every training.
+
+        Args:
+            counts: ``(T, B)`` bool, the steps that were learned from; None for all.
+        """
         returns, values = self.rollout_buffer.returns, self.rollout_buffer.data.values
-        variance = returns.var()
-        explained = 1.0 - (returns - values).var() / variance
+        if counts is not None:
+            returns, values = returns[counts], values[counts]
+        variance = returns.var(correction=0)
+        explained = 1.0 - (returns - values).var(correction=0) / variance
         self.logger.record("train/explained_variance", float(explained) if variance > 0 else np.nan)
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
         if isinstance(self.policy.action_head, BoxHead):

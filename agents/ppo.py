@@ -139,7 +139,9 @@ class MemoryPPO(MemoryOnPolicyAlgorithm):
         )
         for _ in range(self.n_epochs):
             logged: list[Tensor] = []
-            if not self._epoch(clip_range, clip_range_vf, logged):
+            complete = self._epoch(clip_range, clip_range_vf, logged)
+            self._n_updates += 1
+            if not complete:
                 break
         # Means over the last epoch.
         for name, value in zip(_LOGGED, torch.stack(logged).mean(dim=0).tolist(), strict=True):
@@ -151,7 +153,6 @@ class MemoryPPO(MemoryOnPolicyAlgorithm):
 
     def _epoch(self, clip_range: float, clip_range_vf: float | None, logged: list[Tensor]) -> bool:
         """One pass over the rollout; returns whether `target_kl` allows another."""
-        self._n_updates += 1
         for batch in self.rollout_buffer.batches(self.batch_size, self.generator):
             now = self._evaluate(batch)
             advantages = batch.advantages

@@ -115,6 +115,8 @@ class Reinforce(MemoryOnPolicyAlgorithm):
             raise ValueError(
                 f"max_episode_steps is {max_episode_steps}; allowed: integers from 1 on"
             )
+        if bptt is not None and bptt < 1:
+            raise ValueError(f"bptt is {bptt}; allowed: None or integers from 1 on")
         super().__init__(
             policy,
             env,
@@ -179,7 +181,8 @@ class Reinforce(MemoryOnPolicyAlgorithm):
         self.policy.set_training_mode(True)
         self._update_learning_rate(self.policy.optimizer)
         buffer = self.rollout_buffer
-        first_episode = (buffer.data.episode_starts.cumsum(dim=0) == 1).to(buffer.returns.dtype)
+        counts = buffer.data.episode_starts.cumsum(dim=0) == 1
+        first_episode = counts.to(buffer.returns.dtype)
         advantages = self._advantages(first_episode)
         episodes = advantages.shape[1]
         weights = buffer.cut(first_episode)
@@ -194,7 +197,7 @@ class Reinforce(MemoryOnPolicyAlgorithm):
         self._optimize(self._total_loss(policy_loss, value_loss, entropy_loss))
         self._n_updates += 1
         self._log_losses(policy_loss, value_loss, entropy_loss)
-        self._log_rollout_fit()
+        self._log_rollout_fit(counts)
 
     def _advantages(self, first_episode: Tensor) -> Tensor:
         """Rewards-to-go less the baseline, ``(T, B)``."""

@@ -22,8 +22,6 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
 
-from agents.encoder import is_readable
-
 Array = npt.NDArray[Any]
 Obs = Array | dict[str, Array]
 
@@ -45,17 +43,27 @@ def _info_rows(infos: dict[str, Any], rows: npt.NDArray[np.intp]) -> list[dict[s
             continue
         has_key = infos.get(f"_{key}")
         there = np.ones(len(rows), np.bool_) if has_key is None else np.asarray(has_key)[rows]
-        select = _info_rows if isinstance(values, dict) else _rows
-        for index, value in zip(np.flatnonzero(there), select(values, rows[there]), strict=True):
+        if isinstance(values, dict):
+            picked = _info_rows(values, rows[there])
+        elif np.ndim(values) == 0:  # one value for all rows
+            picked = [values] * int(there.sum())
+        else:
+            picked = _rows(values, rows[there])
+        for index, value in zip(np.flatnonzero(there), picked, strict=True):
             result[index][key] = value
     return result
+
+
+def _is_text(space: spaces.Space[Any]) -> bool:
+    """Says whether a space holds texts; MiniGrid's missions have a space of their own."""
+    return space.dtype is not None and space.dtype.kind == "U"
 
 
 class GymnasiumVecEnv(VecEnv):
     """SB3's view of a Gymnasium vector environment.
 
     Returns and lengths of episodes are kept here, as SB3's `Monitor` does. Keys of a `Dict`
-    observation that a network cannot read (texts, such as MiniGrid's mission) are dropped.
+    observation that hold texts, such as MiniGrid's mission, are dropped.
     The infos of rows that did not finish an episode are empty.
 
     Args:
@@ -80,7 +88,7 @@ class GymnasiumVecEnv(VecEnv):
         space = env.single_observation_space
         self._keys: list[str] | None = None
         if isinstance(space, spaces.Dict):
-            self._keys = [key for key, value in space.items() if is_readable(value)]
+            self._keys = [key for key, part in space.items() if not _is_text(part)]
             space = spaces.Dict({key: space[key] for key in self._keys})
         super().__init__(env.num_envs, space, env.single_action_space)
         self._actions: Array = np.empty(0)
@@ -162,7 +170,7 @@ class GymnasiumVecEnv(VecEnv):
     def get_images(self) -> Sequence[Array | None]:
         """Returns one RGB image per row."""
         frames: Any = self.env.render()
-        return list(frames or [])
+        return [] if frames is None else list(frames)
 
     # Attributes and methods
 
@@ -199,12 +207,15 @@ class GymnasiumVecEnv(VecEnv):
         """Sets an attribute in the given rows, or of the vector environment for all rows.
 
         Raises:
-            ValueError: If a native vector environment is asked to set it for some rows only.
+            ValueError: If a native vector environment, or one whose rows are other processes, is
+                asked to set it for some rows only.
         """
         envs = getattr(self.env.unwrapped, "envs", None)
         if envs is not None:
             for index in self._get_indices(indices):
                 envs[index].set_wrapper_attr(attr_name, value)
+        elif indices is None and hasattr(self.env.unwrapped, "call"):
+            self._vector_attr("set_attr")(attr_name, [value] * self.num_envs)
         elif indices is None:
             setattr(self.env.unwrapped, attr_name, value)
         else:
@@ -227,6 +238,9 @@ class GymnasiumVecEnv(VecEnv):
         if envs is not None:
             methods = [envs[index].get_wrapper_attr(method_name) for index in rows]
             return [method(*method_args, **method_kwargs) for method in methods]
+        if hasattr(self.env.unwrapped, "call"):  # the rows are other processes
+            results = self._vector_attr("call")(method_name, *method_args, **method_kwargs)
+            return [results[index] for index in rows]
         result = self._vector_attr(method_name)(*method_args, **method_kwargs)
         if isinstance(result, np.ndarray | list | tuple) and len(result) == self.num_envs:
             return [result[index] for index in rows]
@@ -234,7 +248,7 @@ class GymnasiumVecEnv(VecEnv):
 
     def action_masks(self) -> npt.NDArray[np.bool_]:
         """Returns the rows' action masks as one ``(B, choices)`` array."""
-        if hasattr(self.env.unwrapped, "envs"):
+        if hasattr(self.env.unwrapped, "call"):
             return np.stack(self.env_method("action_masks"))
         return np.asarray(self._vector_attr("action_masks")())
 
@@ -256,8 +270,8 @@ def make_vec_env(
     """Makes `n_envs` environments behind SB3's `VecEnv` interface.
 
     The environment's own vector version is used where it can reset in the same step, otherwise one
-    Python object per row. Parts of `Dict` observations that a network cannot read, such as
-    MiniGrid's mission text, are dropped.
+    Python object per row. Texts in `Dict` observations, such as MiniGrid's mission, are
+    dropped.
 
     Args:
         env_id: A registered id; ``module:id`` imports the module first.

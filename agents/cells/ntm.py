@@ -1,10 +1,11 @@
 """Neural Turing machine (Graves, Wayne and Danihelka 2014, arXiv:1410.5401).
 
-Order within a step. The controller sees the input and the last step's read vectors. All heads, of
-both kinds, address the memory as the step finds it: a write head cannot do otherwise, since the
-memory after the write depends on its weighting. Then the write heads turn memory M(t-1) into M(t)
-(equations 3 and 4), and the read heads read M(t), as equation 2 says. Code that reads before it
-writes returns what the memory held one step ago.
+Order within a step. The controller sees the input and the last step's read vectors. The write
+heads address the memory as the step finds it: they cannot do otherwise, since the memory after the
+write depends on their weightings. They turn memory M(t-1) into M(t) (equations 3 and 4). Then the
+read heads address M(t) (equation 5) and read it (equation 2), so that what a step writes can be
+found by its content in the same step. Code that reads before it writes returns what the memory held
+one step ago.
 
 The paper leaves open how the interface's parameters get into their ranges. Here: softplus for key
 strengths, 1 + softplus for sharpening, sigmoid for interpolation gates and erase vectors, softmax
@@ -180,13 +181,12 @@ class NTM(MemoryCell[NTMState]):
         seen = torch.cat((x, state.reads.flatten(1)), dim=1)
         hidden, controller = self.controller(seen, state.controller)
         interface = self._interface(hidden)
-        weights = self._address(state, interface)
-        read_weights, write_weights = torch.split(
-            weights, [self.num_read_heads, self.num_write_heads], dim=1
-        )
+        read_heads, write_heads = slice(self.num_read_heads), slice(self.num_read_heads, None)
+        write_weights = _address(state.memory, state.write_weights, interface, write_heads)
         memory = addressing.erase_and_add(
             state.memory, write_weights, interface.erase, interface.add
         )
+        read_weights = _address(memory, state.read_weights, interface, read_heads)
         reads = addressing.read(memory, read_weights)
         out = torch.cat((hidden, reads.flatten(1)), dim=1)
         return out, NTMState(memory, read_weights, write_weights, reads, controller), interface
@@ -207,10 +207,11 @@ class NTM(MemoryCell[NTMState]):
             add.tanh(),
         )
 
-    def _address(self, state: NTMState, interface: Interface) -> Tensor:
-        """Returns the new weightings of all heads, ``(B, heads, N)`` (the paper's figure 2)."""
-        previous = torch.cat((state.read_weights, state.write_weights), dim=1)
-        weights = addressing.content_weighting(state.memory, interface.keys, interface.strengths)
-        weights = addressing.interpolate(weights, previous, interface.gates)
-        weights = addressing.circular_shift(weights, interface.shifts)
-        return addressing.sharpen(weights, interface.exponents)
+
+def _address(memory: Tensor, previous: Tensor, interface: Interface, heads: slice) -> Tensor:
+    """Returns the new weightings of some heads, ``(B, heads, N)`` (the paper's figure 2)."""
+    keys, strengths, gates, shifts, exponents = (part[:, heads] for part in interface[:5])
+    weights = addressing.content_weighting(memory, keys, strengths)
+    weights = addressing.interpolate(weights, previous, gates)
+    weights = addressing.circular_shift(weights, shifts)
+    return addressing.sharpen(weights, exponents)

@@ -273,6 +273,7 @@ class AlgorithmicRules:
             require(inside, f"rows.{name}", f"in [{low}, {high}], or 0 before the first reset")
         unfinished = (rows["correct"] < rows["target_size"]) & (rows["steps"] <= rows["limit"])
         require(unfinished | ~rows["running"], "rows.running", "false once an episode has ended")
+        require((rows["rng_key"] != 0) | ~started, "rows.rng_key", "a key after the first reset")
         require(started | ~rows["running"], "rows.running", "false before the first reset")
 
     def render_text(self, state: AlgorithmicState, row: int, action: IntArray | None) -> str:

@@ -48,7 +48,8 @@ class ActionChecker:
         if array.shape != self._shape:
             raise InvalidAction(f"actions must have shape {self._shape}, got {array.shape}")
         # uint64 values above 2**63 become negative here and are refused below with the rest.
-        integers = np.ascontiguousarray(array, dtype=np.int64).reshape(self._shape[0], -1)
+        # A copy: the user may reuse the array, and compiled code is bound to one layout.
+        integers = np.array(array, dtype=np.int64, order="C").reshape(self._shape[0], -1)
         # Seen as unsigned, a negative number is huge: one comparison covers both ends.
         outside = integers.view(np.uint64) >= self._limits
         if outside.any():

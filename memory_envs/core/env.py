@@ -76,7 +76,8 @@ class MemoryEnv(gym.Env[Any, Any], Generic[StateT]):
         return self._bound
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_bound": None}  # a copy has arrays of its own
+        # A copy has arrays and a window of its own.
+        return {**self.__dict__, "_bound": None, "_window": None}
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -100,11 +101,18 @@ class MemoryEnv(gym.Env[Any, Any], Generic[StateT]):
             seed = check_seed(seed)
             super().reset(seed=seed)
         bound = self._bound or self._bind()
+        before = None
         if seed is not None or bound.key() == 0:
+            before = self._state.rows.copy()
             seed = fresh_seed(self.np_random) if seed is None else seed
             seed_rows(self._state.rows, [0], [seed])
         bound.running[0] = self._acted = False
-        bound.advance()
+        try:
+            bound.advance()
+        except Exception:  # of a user's task
+            if before is not None:
+                self._state.rows[:] = before
+            raise
         if self.render_mode == "human":
             self._show()
         return bound.observe(), self.rules.info(bound.results(), bound.target())

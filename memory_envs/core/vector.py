@@ -102,6 +102,7 @@ class MemoryVectorEnv(VectorEnv[Any, Any, Any], Generic[StateT]):
         seeds = row_seeds(seed, self.num_envs)
         super().reset(seed=seed if isinstance(seed, int) else None)
         rows = self._state.rows
+        before = rows.copy()
         keyed = rows["rng_key"] != 0
         chosen = [r for r in np.flatnonzero(mask).tolist() if seeds[r] is not None or not keyed[r]]
         if chosen:
@@ -110,8 +111,11 @@ class MemoryVectorEnv(VectorEnv[Any, Any, Any], Generic[StateT]):
             seed_rows(rows, chosen, filled)
         rows["running"][mask] = False
         outcome = new_outcome(self.rules, self.num_envs)
-        self._last_actions = None
-        self._advance(self._no_actions, np.flatnonzero(mask), outcome)
+        try:
+            self._advance(self._no_actions, np.flatnonzero(mask), outcome)
+        except Exception:  # of a user's task
+            rows[:] = before
+            raise
         self.rules.observe(self._state, np.flatnonzero(~mask & keyed), outcome).run()
         return outcome.observations, self._infos(outcome.results, mask)
 
@@ -172,9 +176,9 @@ class MemoryVectorEnv(VectorEnv[Any, Any, Any], Generic[StateT]):
         if not (self._state.rows["rng_key"] != 0).all():
             raise ResetNeeded("nothing to render: call reset() before render()")
         draw = self.rules.render_text if self.render_mode == "ansi" else self.rules.render_image
-        last = self._last_actions
+        last, acted = self._last_actions, self._state.rows["steps"] > 0
         return tuple(
-            draw(self._state, row, None if last is None else last[row])
+            draw(self._state, row, last[row] if last is not None and acted[row] else None)
             for row in range(self.num_envs)
         )
 

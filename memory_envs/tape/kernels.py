@@ -2,6 +2,7 @@
 
 import zlib
 from functools import lru_cache
+from types import CodeType
 from typing import Any
 
 from numba import njit
@@ -9,7 +10,7 @@ from numba.extending import register_jitable
 
 from memory_envs.core.levels import draw_level
 from memory_envs.tape import tasks
-from memory_envs.tape.tasks import TapeTask
+from memory_envs.tape.tasks import MOST_STEPS, TapeTask
 
 # Habits that make these loops several times as fast. Fields are copied to local variables: the
 # compiler must assume that a write to an array changes a record. Where the data is random, both
@@ -18,19 +19,29 @@ from memory_envs.tape.tasks import TapeTask
 # stands in the loop itself and what is fixed for a task is a constant of its compiled code.
 
 
+@njit(boundscheck=True)
+def _check_written(tape, size, symbols):  # type: ignore[no-untyped-def]
+    if not 0 <= size < tape.shape[0]:
+        raise ValueError("the task's sample or target returned an impossible count")
+    for j in range(size):
+        if not 0 <= tape[j] < symbols:
+            raise ValueError("the task's sample or target wrote an impossible symbol")
+
+
 def _compile_begin(task: TapeTask, ours: bool) -> Any:
+    """What fills the tapes of a row; a user's functions are watched, for a bug must not crash."""
     sample = register_jitable(inline="always")(task.sample)
     target = register_jitable(inline="always")(task.target)
     steps = register_jitable(inline="always")(task.steps)
-    pads = task.pads
+    pads = ours and task.name in tasks.PADDED
 
     def begin(row, length, max_steps, symbols, source, target_tape):  # type: ignore[no-untyped-def]
         size = sample(row, length, symbols, source)
+        if not ours:
+            _check_written(source, size, symbols)
         goal_size = target(source, size, symbols, target_tape)
         if not ours:
-            inside = 0 <= size < source.shape[0] and 0 <= goal_size < target_tape.shape[0]
-            if not inside:
-                raise ValueError("the task's sample or target returned an impossible count")
+            _check_written(target_tape, goal_size, symbols)
         source[size], target_tape[goal_size] = symbols, symbols
         if not pads:
             for j in range(size + 1, source.shape[0]):
@@ -40,11 +51,20 @@ def _compile_begin(task: TapeTask, ours: bool) -> Any:
         row.length, row.source_size, row.target_size = length, size + 1, goal_size + 1
         row.limit = max_steps
         if max_steps == 0:
-            row.limit = 2 * steps(source, size + 1, goal_size + 1) + 10
+            fewest = steps(source, size + 1, goal_size + 1)
+            if not ours and not 1 <= fewest <= MOST_STEPS:
+                raise ValueError("the task's steps returned an impossible count")
+            row.limit = 2 * fewest + 10
 
     if ours:
         return register_jitable(inline="always")(begin)
     return njit(boundscheck=True)(begin)
+
+
+def _content(code: CodeType) -> Any:
+    """What a function does, without where it is in memory."""
+    consts = (_content(x) if isinstance(x, CodeType) else x for x in code.co_consts)
+    return code.co_code, tuple(consts)
 
 
 @lru_cache(maxsize=64)
@@ -61,7 +81,7 @@ def compile_advance(task: TapeTask) -> Any:
     has_memory, first_move = task.memory, 0 if task.forward_only else -1
     emit_column = 3 if has_memory else 1
     # Part of the closure, hence of the key under which Numba caches this function.
-    fingerprint = zlib.crc32(b"".join(function.__code__.co_code for function in functions))
+    fingerprint = zlib.crc32(repr([_content(function.__code__) for function in functions]).encode())
 
     @njit(cache=ours)
     def advance(  # type: ignore[no-untyped-def]

@@ -65,6 +65,7 @@ class TapeRules:
         self._params["max_steps"] = settings.max_steps or 0
         self._params["memory_window"] = 2 * settings.memory_radius + 1 if task.memory else 0
         self._params["terminate_on_error"] = settings.on_error == "terminate"
+        self.curriculum = curriculum
         self._levels = UNIFORM_LEVELS if curriculum is None else curriculum.levels
         self._no_actions = np.zeros((1, len(self.action_names)), np.int64)
         self._advance = compile_advance(task)
@@ -80,6 +81,13 @@ class TapeRules:
         except NumbaError as error:
             name = self.settings.task.name
             raise ValueError(f"task {name!r} cannot be compiled by Numba: {error}") from error
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_advance": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._advance = compile_advance(self.settings.task)
 
     def new_state(self, num_rows: int) -> TapeState:
         source, target, memory = self.settings.tape_cells()
@@ -132,6 +140,7 @@ class TapeRules:
         width, goal = state.source.shape[1], state.target.shape[1]
         started = rows["rng_key"] != 0
         for name, low, high in (
+            ("length", self.settings.min_length, self.settings.max_length),
             ("source_size", 1, width),
             ("target_size", 1, goal),
             ("limit", 1, np.iinfo(np.int32).max),

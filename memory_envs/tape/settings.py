@@ -1,6 +1,7 @@
 """The arguments of a tape environment, checked."""
 
 from dataclasses import dataclass
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,10 @@ import numpy.typing as npt
 from memory_envs.arguments import check_choice, check_flag, check_integer, check_penalty, shown
 from memory_envs.core.rng import RNG_FIELDS
 from memory_envs.curriculum import Curriculum
-from memory_envs.tape.tasks import TASKS, TapeTask
+from memory_envs.tape.tasks import MOST_STEPS, TASKS, TapeTask
 
 _LARGEST_LENGTH = 1_000_000
 _LARGEST_SYMBOLS = 1_000  # symbols are kept as 16-bit integers
-_MOST_STEPS = 2**29  # twice that and ten more is still a 32-bit integer
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def check_settings(
     if chosen.memory:
         memory_size = check_integer("memory_size", memory_size, fewest, 4 * _LARGEST_LENGTH)
     if max_steps is not None:
-        max_steps = check_integer("max_steps", max_steps, 1, 2 * _MOST_STEPS)
+        max_steps = check_integer("max_steps", max_steps, 1, 2 * MOST_STEPS)
     if curriculum is not None:
         if not isinstance(curriculum, Curriculum):
             raise TypeError(f"curriculum must be a memory_envs.Curriculum, got {shown(curriculum)}")
@@ -123,17 +123,22 @@ def check_settings(
 def _check_fields(task: TapeTask) -> None:
     if not isinstance(task.name, str):
         raise TypeError(f"task.name must be a string, got {shown(task.name)}")
-    for field in ("sample", "target", "steps", "source_cells", "target_cells"):
+    for field in ("source_cells", "target_cells"):
         if not callable(getattr(task, field)):
             raise TypeError(f"task.{field} must be a function, got {shown(getattr(task, field))}")
+    for field in ("sample", "target", "steps"):  # to be compiled
+        if not isinstance(getattr(task, field), FunctionType):
+            raise TypeError(
+                f"task.{field} must be a plain function, which is compiled here; "
+                f"got {shown(getattr(task, field))}"
+            )
     check_flag("task.forward_only", task.forward_only)
     check_flag("task.memory", task.memory)
-    check_flag("task.pads", task.pads)
     check_integer("task.min_symbols", task.min_symbols, 1, _LARGEST_SYMBOLS)
 
 
 def _check_functions(settings: TapeSettings) -> None:
-    """Run a user's task in plain Python, with bounds checks, before it is compiled without them."""
+    """Run a user's task in plain Python, where an error says more than it would compiled."""
     task, symbols = settings.task, settings.symbols
     row = np.zeros(1, RNG_FIELDS)[0]
     lengths = np.linspace(settings.min_length, settings.max_length, 20).astype(int)
@@ -145,7 +150,7 @@ def _check_functions(settings: TapeSettings) -> None:
         goal_size = _written(task, "target", target, symbols, given, size, symbols, target)
         closed = np.append(given, np.int16(symbols))
         steps = _call(task, "steps", closed, size + 1, goal_size + 1)
-        check_integer(f"task {task.name!r}: steps' return value", steps, 1, _MOST_STEPS)
+        check_integer(f"task {task.name!r}: steps' return value", steps, 1, MOST_STEPS)
 
 
 def _written(
@@ -155,8 +160,6 @@ def _written(
     count = _call(task, name, *arguments)
     count = check_integer(f"{where}'s return value", count, 0, len(tape))
     written = tape[:count]
-    if task.pads and (tape[count:] != symbols + 1).any():
-        raise ValueError(f"{where} must write {symbols + 1}, the blank, after {count} cells")
     if ((written < 0) | (written >= symbols)).any():
         raise ValueError(
             f"{where} must write content symbols in [0, {symbols - 1}], got {written.tolist()}"

@@ -23,6 +23,7 @@ from memory_envs.core.rng import draw
 
 Sample = Callable[[Any, int, int, npt.NDArray[np.int16]], int]
 Target = Callable[[npt.NDArray[np.int16], int, int, npt.NDArray[np.int16]], int]
+MOST_STEPS = 2**29  # that an oracle may take; twice that and ten more is still a 32-bit integer
 Steps = Callable[[npt.NDArray[np.int16], int, int], int]
 
 
@@ -60,8 +61,6 @@ class TapeTask:
         forward_only: whether the input head cannot move left.
         memory: whether there is a memory tape.
         min_symbols: the fewest content symbols that the task can do with.
-        pads: whether `sample` and `target` write blanks, ``symbols + 1``, into the cells that they
-            leave free. Otherwise that is done for them.
     """
 
     name: str
@@ -73,7 +72,6 @@ class TapeTask:
     forward_only: bool = False
     memory: bool = False
     min_symbols: int = 1
-    pads: bool = False
 
 
 # The commonest tasks fill the whole tape, whatever the length: the processor predicts where a loop
@@ -176,7 +174,7 @@ def _target_addition(source, size, symbols, out):  # type: ignore[no-untyped-def
 TASKS: dict[str, TapeTask] = {
     task.name: task
     for task in (
-        TapeTask("Copy", _sample_symbols, _target_copy, _steps_copy, pads=True),
+        TapeTask("Copy", _sample_symbols, _target_copy, _steps_copy),
         TapeTask(
             "DuplicatedInput",
             _sample_triples,
@@ -184,7 +182,7 @@ TASKS: dict[str, TapeTask] = {
             _steps_copy,
             source_cells=_thrice,
         ),
-        TapeTask("Reverse", _sample_symbols, _target_reverse, _steps_reverse, pads=True),
+        TapeTask("Reverse", _sample_symbols, _target_reverse, _steps_reverse),
         TapeTask(
             "RepeatCopy",
             _sample_repeat,
@@ -201,7 +199,6 @@ TASKS: dict[str, TapeTask] = {
             _steps_reverse,
             forward_only=True,
             memory=True,
-            pads=True,
         ),
         TapeTask(
             "RepeatCopyForward",
@@ -226,3 +223,5 @@ TASKS: dict[str, TapeTask] = {
         ),
     )
 }
+# Tasks of ours that write blanks into the cells they leave free; it is done for the others.
+PADDED = frozenset({"Copy", "Reverse", "ForwardReverse"})

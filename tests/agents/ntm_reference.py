@@ -69,16 +69,29 @@ def cosine(u: Array, v: Array) -> float:
     return float(u @ v / (max(length_u, 1e-3) * max(length_v, 1e-3)))
 
 
-def address(numbers: list[float], memory: Array, previous: Array, sizes: Sizes) -> Array:
-    """The weighting of one head; takes its parameters off the front of `numbers`."""
-    N = sizes.memory_size
+class Head(NamedTuple):
+    key: Array
+    strength: float
+    gate: float
+    shift: dict[int, float]
+    exponent: float
+
+
+def take_head(numbers: list[float], sizes: Sizes) -> Head:
+    """Takes the parameters of one head off the front of `numbers`."""
     key = np.array([numbers.pop(0) for _ in range(sizes.word_size)])
     strength = softplus(numbers.pop(0))
     gate = float(sigmoid(np.array(numbers.pop(0))))
     offsets = range(-sizes.shift_range, sizes.shift_range + 1)
     shift = dict(zip(offsets, softmax(np.array([numbers.pop(0) for _ in offsets])), strict=True))
     exponent = 1 + softplus(numbers.pop(0))
+    return Head(key, strength, gate, shift, exponent)
 
+
+def address(head: Head, memory: Array, previous: Array, sizes: Sizes) -> Array:
+    """The weighting of one head."""
+    N = sizes.memory_size
+    key, strength, gate, shift, exponent = head
     # Equation 5.
     likeness = [np.exp(strength * cosine(key, memory[i])) for i in range(N)]
     content = [likeness[i] / sum(likeness) for i in range(N)]
@@ -99,16 +112,18 @@ def address(numbers: list[float], memory: Array, previous: Array, sizes: Sizes) 
 def step(
     x: Array, state: Reference, weights: dict[str, Array], sizes: Sizes
 ) -> tuple[Array, Reference]:
-    """One step: the controller, all addressing on the memory as found, the writes, the reads."""
+    """One step: the controller, the writes to the memory as found, the reads of what it became."""
     N, W = sizes.memory_size, sizes.word_size
     seen = np.concatenate([x, state.reads.flatten()])
     hidden, controller = control(seen, state.controller, weights)
     numbers = (weights["interface.weight"] @ hidden + weights["interface.bias"]).tolist()
-    read_weights = np.array(
-        [address(numbers, state.memory, previous, sizes) for previous in state.read_weights]
-    )
+    read_heads = [take_head(numbers, sizes) for _ in range(sizes.num_read_heads)]
+    write_heads = [take_head(numbers, sizes) for _ in range(sizes.num_write_heads)]
     write_weights = np.array(
-        [address(numbers, state.memory, previous, sizes) for previous in state.write_weights]
+        [
+            address(head, state.memory, previous, sizes)
+            for head, previous in zip(write_heads, state.write_weights, strict=True)
+        ]
     )
     erases, adds = [], []
     for _ in range(sizes.num_write_heads):
@@ -127,6 +142,12 @@ def step(
         for i in range(N):
             for k in range(W):
                 memory[i, k] += write_weights[head, i] * adds[head][k]
+    read_weights = np.array(
+        [
+            address(head, memory, previous, sizes)
+            for head, previous in zip(read_heads, state.read_weights, strict=True)
+        ]
+    )
     # Equation 2.
     reads = np.zeros((sizes.num_read_heads, W))
     for head in range(sizes.num_read_heads):

@@ -122,6 +122,23 @@ def test_a_step_reads_what_it_has_just_written() -> None:
     torch.testing.assert_close(out[:, HIDDEN_SIZE:], written)
 
 
+def test_a_read_head_finds_by_content_what_the_step_wrote() -> None:
+    """Equation 5 compares the key with M(t), which the write heads have changed already."""
+    torch.manual_seed(0)
+    cell = NTM(3, hidden_size=4, memory_size=8, word_size=4)
+    word = torch.tensor([0.9, -0.9, 0.9, 0.9])
+    with torch.no_grad():
+        cell.interface.weight.zero_()
+        bias = cell.interface.bias
+        # Both heads: key, strength, gate, shifts, exponent. Then erase and add.
+        by_content = [*word.atanh().tolist(), 20.0, 20.0, -20.0, 20.0, -20.0, 0.0]
+        in_place = [0.0, 0.0, 0.0, 0.0, 0.0, -20.0, -20.0, 20.0, -20.0, 0.0]
+        bias.copy_(torch.tensor([*by_content, *in_place, *[20.0] * 4, *word.atanh().tolist()]))
+    _, state = cell(torch.zeros(1, 3), cell.initial_state(1))
+    assert state.read_weights[0, 0, 0] > 0.99
+    torch.testing.assert_close(state.reads[0, 0], word, atol=0.02, rtol=0)
+
+
 def test_initial_memory_is_learned_only_on_demand() -> None:
     fixed, learned = make_ntm(), make_ntm(learned_initial_memory=True)
     names = {name for name, _ in fixed.named_parameters()}

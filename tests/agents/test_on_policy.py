@@ -277,6 +277,18 @@ def test_a_loss_that_is_not_finite_stops_training(algorithm: Any, tmp_path: Any)
     assert path.exists()
 
 
+def test_an_observation_that_is_not_a_number_stops_before_the_environment_acts() -> None:
+    class Broken(MaskedEnv):
+        def _observe(self) -> Any:
+            observation = super()._observe()
+            return observation * np.nan if self.steps == 3 else observation
+
+    env = sync(lambda: Broken(BOX, spaces.Discrete(3), end=0.0), 2)
+    model = MemoryPPO("MemoryPolicy", env, n_steps=STEPS, batch_size=STEPS, seed=0)
+    with pytest.raises(NonFiniteError, match=r"update 1, step 6: .* row 0 is not finite"):
+        model.learn(3 * STEPS)
+
+
 def test_an_infinite_gradient_of_a_finite_loss_stops_training_too() -> None:
     model = _model()
     model.learn(3 * STEPS)

@@ -15,6 +15,8 @@ from agents.state import map_state
 
 BOX = spaces.Box(-1.0, 1.0, (3,), np.float32)
 SPACES: dict[str, spaces.Space[Any]] = {
+    "number": spaces.Box(-1.0, 1.0, (), np.float32),
+    "unsigned": spaces.MultiDiscrete([3, 4], dtype=np.uint16),
     "discrete": spaces.Discrete(5, start=2),
     "multi_discrete": spaces.MultiDiscrete([3, 4], start=[0, -1]),
     "multi_binary": spaces.MultiBinary((2, 2)),

@@ -8,10 +8,11 @@ import numpy as np
 import popgym  # noqa: F401  # the same
 import pytest
 from gymnasium import spaces
-from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 from stable_baselines3.common.env_util import make_vec_env as sb3_make_vec_env
 from stable_baselines3.common.monitor import Monitor
 
+from agents import MemoryA2C
 from agents.vec_env import GymnasiumVecEnv, make_vec_env
 from tests.agents.toy_envs import MaskedEnv, RandomEnv, RecallVectorEnv, sync
 
@@ -188,6 +189,39 @@ def test_attributes_and_methods_of_a_native_environment() -> None:
     assert env.get_attr("calls", indices=0) == [1]
     assert env.action_masks().shape == (3, 2)
     assert env.env_method("shift", 2, also=3) == [5, 5, 5]
+
+
+def test_rows_in_other_processes() -> None:
+    def make() -> gym.Env[Any, Any]:
+        return MaskedEnv(spaces.Discrete(2), spaces.Discrete(3))
+
+    env = GymnasiumVecEnv(AsyncVectorEnv([make] * 2, autoreset_mode=AutoresetMode.SAME_STEP))
+    env.seed(0)
+    env.reset()
+    masks = env.action_masks()
+    assert masks.shape == (2, 3)
+    np.testing.assert_array_equal(env.env_method("action_masks", indices=1)[0], masks[1])
+    env.set_attr("end", 0.5)
+    assert env.get_attr("end") == [0.5, 0.5]
+    with pytest.raises(ValueError, match="indices is 0; allowed"):
+        env.set_attr("end", 0.5, indices=0)
+    env.close()
+
+
+def test_nested_observations_are_refused_and_not_dropped() -> None:
+    nested = spaces.Dict({"x": spaces.Discrete(3), "y": spaces.Dict({"z": spaces.Discrete(2)})})
+    with pytest.raises(NotImplementedError, match="Nested observation spaces are not supported"):
+        MemoryA2C("MemoryPolicy", sync(lambda: RandomEnv(nested, spaces.Discrete(3)), 2))
+
+
+def test_an_info_may_be_one_value_for_all_rows() -> None:
+    class Env(RecallVectorEnv):
+        def reset(self, **kwargs: Any) -> Any:
+            return super().reset(**kwargs)[0], {"step": 5}
+
+    env = GymnasiumVecEnv(Env(2))
+    env.reset()
+    assert env.reset_infos == [{"step": 5}, {"step": 5}]
 
 
 def test_it_counts_as_monitored_and_knows_wrappers() -> None:

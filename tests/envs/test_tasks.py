@@ -1,16 +1,18 @@
 """A tape task of one's own: ten lines, full speed, and clear errors where it has a bug."""
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 import pytest
+from gymnasium.error import ResetNeeded
+from numba import njit
 
 from memory_envs import ENVIRONMENTS, TapeTask, draw, register_tape_task
 from memory_envs.oracles import oracle
 from memory_envs.tape import TapeEnv, TapeVectorEnv
-from memory_envs.tape.tasks import TASKS
 
 
 def _sample(row: Any, length: int, symbols: int, source: Any) -> int:
@@ -266,37 +268,63 @@ def _target_returns_too_many_once_in_a_while(source: Any, size: int, symbols: in
     return 100_000 if rare else 0
 
 
+def _writes_a_bad_symbol_once_in_a_while(row: Any, length: int, symbols: int, source: Any) -> int:
+    for i in range(length):
+        source[i] = draw(row, symbols)
+    if draw(row, 1000) == 7:
+        source[0] = 30_000
+    return length
+
+
+@njit
+def _sum(source: Any, size: int) -> int:  # compiled without bounds checks
+    total = 0
+    for i in range(size):
+        total += source[i]
+    return total
+
+
+def _calls_a_compiled_function(source: Any, size: int, symbols: int, out: Any) -> int:
+    out[0] = _sum(source, size) % symbols
+    return 1
+
+
+def _steps_below_0_once_in_a_while(source: Any, size: int, goal_size: int) -> int:
+    return -1000 if size > 8 and source[0] == 7 and source[1] == 7 else size + goal_size
+
+
 @pytest.mark.parametrize(
-    ("sample", "target"),
+    "task",
     [
-        (_writes_past_the_end_once_in_a_while, _successors),
-        (_returns_too_many_once_in_a_while, _ignores_the_input),
-        (_sample, _target_returns_too_many_once_in_a_while),
+        TapeTask("Buggy", _writes_past_the_end_once_in_a_while, _successors),
+        TapeTask("Buggy", _returns_too_many_once_in_a_while, _ignores_the_input),
+        TapeTask("Buggy", _returns_too_many_once_in_a_while, _calls_a_compiled_function),
+        TapeTask("Buggy", _sample, _target_returns_too_many_once_in_a_while),
+        TapeTask("Buggy", _writes_a_bad_symbol_once_in_a_while, _ignores_the_input),
+        TapeTask("Buggy", _sample, _ignores_the_input, _steps_below_0_once_in_a_while),
     ],
 )
-def test_a_rare_bug_is_an_error_too_and_no_crash(sample: Any, target: Any) -> None:
+def test_a_rare_bug_is_an_error_too_and_no_crash(task: TapeTask) -> None:
     """The check before compiling cannot see it; the compiled code must."""
-    env = TapeVectorEnv(20_000, TapeTask("Buggy", sample, target))
+    env = TapeVectorEnv(20_000, task)
     with pytest.raises((IndexError, ValueError)):
         env.reset(seed=0)
-
-
-def test_a_task_that_pads_must_write_blanks() -> None:
-    with pytest.raises(ValueError, match=r"target must write 11, the blank, after 1 cells"):
-        TapeEnv(TapeTask("Buggy", TASKS["Reverse"].sample, _ignores_the_input, pads=True))
+    with pytest.raises(ResetNeeded):
+        env.step(np.zeros((20_000, 3), np.int64))
 
 
 @pytest.mark.parametrize(
     ("field", "value"),
     [
         ("sample", None),
+        ("sample", njit(_sample)),
+        ("steps", functools.partial(_steps_below_0_once_in_a_while, size=1)),
         ("target", 3),
         ("steps", "fast"),
         ("source_cells", 4),
         ("name", 5),
         ("min_symbols", 0),
         ("memory", "yes"),
-        ("pads", 1),
     ],
 )
 def test_a_task_of_wrong_types_is_refused(field: str, value: Any) -> None:
