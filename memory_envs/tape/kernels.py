@@ -12,6 +12,8 @@ from memory_envs.core.levels import draw_level
 from memory_envs.tape import tasks
 from memory_envs.tape.tasks import MOST_STEPS, TapeTask
 
+_INLINE = register_jitable(inline="always")
+
 # Habits that make these loops several times as fast. Fields are copied to local variables: the
 # compiler must assume that a write to an array changes a record. Where the data is random, both
 # sides of a choice are computed and one is selected: a mispredicted branch costs more. And a branch
@@ -28,20 +30,43 @@ def _check_written(tape, size, symbols):  # type: ignore[no-untyped-def]
             raise ValueError("the task's sample or target wrote an impossible symbol")
 
 
+def _watched(task: TapeTask) -> tuple[Any, Any, Any]:
+    """A user's functions with a look at what they do: a rare bug shall be an error and no crash."""
+    checked: Any = njit(boundscheck=True)
+    sample, target, steps = checked(task.sample), checked(task.target), checked(task.steps)
+
+    @njit
+    def watched_sample(row, length, symbols, source):  # type: ignore[no-untyped-def]
+        size = sample(row, length, symbols, source)
+        _check_written(source, size, symbols)
+        return size
+
+    @njit
+    def watched_target(source, size, symbols, target_tape):  # type: ignore[no-untyped-def]
+        goal_size = target(source, size, symbols, target_tape)
+        _check_written(target_tape, goal_size, symbols)
+        return goal_size
+
+    @njit
+    def watched_steps(source, size, goal_size):  # type: ignore[no-untyped-def]
+        count = steps(source, size, goal_size)
+        if not 1 <= count <= MOST_STEPS:
+            raise ValueError("the task's steps returned an impossible count")
+        return count
+
+    return watched_sample, watched_target, watched_steps
+
+
 def _compile_begin(task: TapeTask, ours: bool) -> Any:
-    """What fills the tapes of a row; a user's functions are watched, for a bug must not crash."""
-    sample = register_jitable(inline="always")(task.sample)
-    target = register_jitable(inline="always")(task.target)
-    steps = register_jitable(inline="always")(task.steps)
+    """What fills the tapes of a row."""
+    functions: Any = task.sample, task.target, task.steps
+    # What is cached on disk must not refer to compiled functions: these differ in each process.
+    sample, target, steps = map(_INLINE, functions) if ours else _watched(task)
     pads = ours and task.name in tasks.PADDED
 
     def begin(row, length, max_steps, symbols, source, target_tape):  # type: ignore[no-untyped-def]
         size = sample(row, length, symbols, source)
-        if not ours:
-            _check_written(source, size, symbols)
         goal_size = target(source, size, symbols, target_tape)
-        if not ours:
-            _check_written(target_tape, goal_size, symbols)
         source[size], target_tape[goal_size] = symbols, symbols
         if not pads:
             for j in range(size + 1, source.shape[0]):
@@ -51,14 +76,9 @@ def _compile_begin(task: TapeTask, ours: bool) -> Any:
         row.length, row.source_size, row.target_size = length, size + 1, goal_size + 1
         row.limit = max_steps
         if max_steps == 0:
-            fewest = steps(source, size + 1, goal_size + 1)
-            if not ours and not 1 <= fewest <= MOST_STEPS:
-                raise ValueError("the task's steps returned an impossible count")
-            row.limit = 2 * fewest + 10
+            row.limit = 2 * steps(source, size + 1, goal_size + 1) + 10
 
-    if ours:
-        return register_jitable(inline="always")(begin)
-    return njit(boundscheck=True)(begin)
+    return _INLINE(begin) if ours else njit(begin)
 
 
 def _content(code: CodeType) -> Any:

@@ -1,7 +1,11 @@
 """A tape task of one's own: ten lines, full speed, and clear errors where it has a bug."""
 
 import functools
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -13,6 +17,8 @@ from numba import njit
 from memory_envs import ENVIRONMENTS, TapeTask, draw, register_tape_task
 from memory_envs.oracles import oracle
 from memory_envs.tape import TapeEnv, TapeVectorEnv
+
+ROOT = Path(__file__).parents[2]
 
 
 def _sample(row: Any, length: int, symbols: int, source: Any) -> int:
@@ -311,6 +317,17 @@ def test_a_rare_bug_is_an_error_too_and_no_crash(task: TapeTask) -> None:
         env.reset(seed=0)
     with pytest.raises(ResetNeeded):
         env.step(np.zeros((20_000, 3), np.int64))
+
+
+def test_our_own_tasks_are_compiled_once_per_disk(tmp_path: Path) -> None:
+    code = "import gymnasium, memory_envs; gymnasium.make('Tape-Sort-v0').reset(seed=0)"
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    kept = []
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=True)
+        kept.append({path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.nb?")})
+    assert any("advance" in path.name for path in kept[0])
+    assert kept[0] == kept[1]
 
 
 @pytest.mark.parametrize(
