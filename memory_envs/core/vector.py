@@ -193,12 +193,12 @@ class MemoryVectorEnv(VectorEnv[Any, Any, Any], Generic[StateT]):
         return infos
 
     def _check_ready(self) -> None:
-        """Raises ResetNeeded if a row has no episode, and does not begin one by itself."""
+        """Raises ResetNeeded if a row has no episode, but in NEXT_STEP mode after one's end."""
         if self._all_ready:
             return
         rows = self._state.rows
         stuck = rows["rng_key"] == 0  # never reset
-        if self.autoreset_mode is AutoresetMode.DISABLED:
+        if self.autoreset_mode is not AutoresetMode.NEXT_STEP:
             stuck |= ~rows["running"]
         if stuck.any():
             raise ResetNeeded(

@@ -10,6 +10,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
+from gymnasium.error import ResetNeeded
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
 
@@ -361,6 +362,24 @@ def test_a_pickled_environment_goes_on_in_another_process(one_id: str, tmp_path:
     assert run.stdout.strip() == str(play(env, np.random.default_rng(1), 20))
     if kwargs:
         assert pickle.loads(path.read_bytes()).rules.curriculum.level == 9
+
+
+@pytest.mark.parametrize("mode", list(AutoresetMode))
+def test_a_state_after_an_end_is_stepped_only_where_the_next_step_resets(
+    mode: AutoresetMode,
+) -> None:
+    env = make("Tape-Copy-v0", max_steps=1)
+    env.reset(seed=0)
+    env.step(oracle(env))
+    vector: Any = gym.make_vec("Tape-Copy-v0", num_envs=1, autoreset_mode=mode, max_steps=1)
+    vector.unwrapped.set_state(env.get_state())
+    actions = np.zeros((1, 3), np.int64)
+    if mode is AutoresetMode.NEXT_STEP:
+        vector.step(actions)
+        assert vector.unwrapped.get_state().rows["running"].all()
+    else:
+        with pytest.raises(ResetNeeded):
+            vector.step(actions)
 
 
 def test_the_caller_keeps_the_actions(env_id: str) -> None:
