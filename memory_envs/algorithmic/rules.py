@@ -145,53 +145,44 @@ def _begin_row(p, row, source, target):  # type: ignore[no-untyped-def]
     row.steps, row.running = 0, True
 
 
-@njit(cache=True)
-def _step_row(row, target, action, result):  # type: ignore[no-untyped-def]
-    row.steps += 1
-    reward, ended, late = 0.0, False, row.steps > row.limit
-    if late:
-        reward = -1.0
-    elif action[1] == 1 and action[2] == target[row.correct]:
-        reward = 1.0
-        row.correct += 1
-        ended = row.correct == row.target_size
-    elif action[1] == 1:
-        reward, ended = -0.5, True
-    if action[0] < 2:
-        row.x += 2 * action[0] - 1  # left, right
-    else:
-        row.y += 2 * action[0] - 5  # up, down
-    row.score += reward
-    row.running = not (ended or late)
-    result.reward, result.terminated, result.truncated = reward, ended, late
-
-
-@njit(cache=True)
-def _show_row(p, row, i, source, observations, results):  # type: ignore[no-untyped-def]
-    inside = 0 <= row.x < row.width and 0 <= row.y < p.height
-    observations[i] = source[row.x, row.y] if inside else p.base
-    result = results[i]
-    result.success = row.correct == row.target_size
-    result.complexity, result.min_length = row.width, row.min_length
-    result.symbols_correct, result.target_size = row.correct, row.target_size
-
-
+# The step stands in the loop itself: in a function that is called, Numba would count references to
+# the arrays at every row.
 @njit(cache=True)
 def _advance(  # type: ignore[no-untyped-def]
-    params, rows, source, target, actions, indices, observations, results
+    params, rows, source, target, actions, indices, observations, results, only_show
 ):
+    p = params[0]
+    base, height = p.base, p.height
     for i in indices:
-        if rows[i].running:
-            _step_row(rows[i], target[i], actions[i], results[i])
+        row = rows[i]
+        result = results[i]
+        if only_show:
+            pass
+        elif row.running:
+            row.steps += 1
+            move, symbol, correct = actions[i, 0], actions[i, 2], row.correct
+            late = row.steps > row.limit
+            writes = (actions[i, 1] == 1) & (not late)
+            right = writes & (symbol == target[i, correct])
+            wrong = writes & (not right)
+            correct += right
+            reward = right * 1.0 - wrong * 0.5 - late * 1.0
+            ended = wrong | (right & (correct == row.target_size))
+            row.x += (move == 1) * 1 - (move == 0) * 1
+            row.y += (move == 3) * 1 - (move == 2) * 1
+            row.correct = correct
+            row.score += reward
+            row.running = not (ended | late)
+            result.reward, result.terminated, result.truncated = reward, ended, late
         else:
-            _begin_row(params[0], rows[i], source[i], target[i])
-        _show_row(params[0], rows[i], i, source[i], observations, results)
-
-
-@njit(cache=True)
-def _observe(params, rows, source, indices, observations, results):  # type: ignore[no-untyped-def]
-    for i in indices:
-        _show_row(params[0], rows[i], i, source[i], observations, results)
+            _begin_row(p, row, source[i], target[i])
+        x, y, width = row.x, row.y, row.width
+        inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+        symbol = source[i, min(max(x, 0), width - 1), min(max(y, 0), height - 1)]
+        observations[i] = symbol if inside else base
+        result.success = row.correct == row.target_size
+        result.complexity, result.min_length = width, row.min_length
+        result.symbols_correct, result.target_size = row.correct, row.target_size
 
 
 class AlgorithmicRules:
@@ -211,6 +202,7 @@ class AlgorithmicRules:
         self.action_names, self.action_values = settings.sub_actions()
         self.action_space = spaces.MultiDiscrete([len(values) for values in self.action_values])
         self.observation_space = spaces.Discrete(settings.base + 1)
+        self._no_actions = np.zeros((1, len(self.action_names)), np.int64)
         self._params = np.zeros(1, PARAMS)
         for name in ("base", "starting_min_length", "level_up"):
             self._params[name] = getattr(settings, name)
@@ -229,10 +221,11 @@ class AlgorithmicRules:
     def advance(
         self, state: AlgorithmicState, actions: IntArray, indices: Indices, outcome: Outcome
     ) -> KernelCall:
-        return KernelCall(_advance, (self._params, *state, actions, indices, *outcome))
+        return KernelCall(_advance, (self._params, *state, actions, indices, *outcome, False))
 
     def observe(self, state: AlgorithmicState, indices: Indices, outcome: Outcome) -> KernelCall:
-        return KernelCall(_observe, (self._params, state.rows, state.source, indices, *outcome))
+        arrays = (*state, self._no_actions, indices, *outcome)
+        return KernelCall(_advance, (self._params, *arrays, True))
 
     def target(self, state: AlgorithmicState) -> Array | None:
         return state.target
