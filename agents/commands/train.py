@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shlex
 import sys
 from dataclasses import MISSING, dataclass, fields
@@ -67,10 +68,16 @@ class Train:
     def run(self) -> int:
         """Train, evaluate, show a trace."""
         plan = self._plan()
+        import torch
+
         from agents import NonFiniteError
         from agents.progress import make_display
         from agents.training import Outcome, Training
 
+        if "OMP_NUM_THREADS" not in os.environ:
+            # These networks are small: a second thread gains little, and rounding, which decides
+            # how a training goes, would depend on the number of cores.
+            torch.set_num_threads(1)
         default = new_run_path(Path("runs"), plan.env, plan.algorithm, plan.memory, plan.seed)
         run = RunDirectory(self.out or default)
         if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
