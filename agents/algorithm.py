@@ -45,10 +45,9 @@ class MemoryAlgorithm(OnPolicyAlgorithm):
     """
 
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"MemoryPolicy": MemoryPolicy}
-    # SB3 names its own classes here; ours take their place with other methods.
-    policy: MemoryPolicy  # type: ignore[assignment]
-    rollout_buffer: MemoryRolloutBuffer  # type: ignore[assignment]
-    ent_coef: float | Schedule  # type: ignore[assignment]
+    policy: MemoryPolicy  # type: ignore[assignment]  # SB3 names its own class; ours replaces it
+    rollout_buffer: MemoryRolloutBuffer  # type: ignore[assignment]  # likewise
+    ent_coef: float | Schedule  # type: ignore[assignment]  # a number only in SB3
 
     def __init__(
         self,

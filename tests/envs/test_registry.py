@@ -1,10 +1,5 @@
 """Contracts that every registered environment keeps; a new row of the table needs no new test."""
 
-import copy
-import pickle
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -14,14 +9,11 @@ from gymnasium.error import ResetNeeded
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
 
-from memory_envs import ENVIRONMENTS, Curriculum
+from memory_envs import ENVIRONMENTS
 from memory_envs.core.env import MemoryEnv
 from memory_envs.core.vector import MemoryVectorEnv
 from memory_envs.oracles import oracle
 from tests.envs.conftest import fingerprint, make, play, random_actions, some_action
-
-ROOT = Path(__file__).parents[2]
-IDS_OF_FAMILIES = ("Tape-ForwardReverse-v0", "Algorithmic/Copy-v0", "Maze-InvisibleGoal-9x9-v0")
 
 ONE_PER_FAMILY = list({spec.family: spec.id for spec in ENVIRONMENTS.values()}.values())
 
@@ -331,37 +323,6 @@ def _scribble(value: Any) -> None:
         value[...] = (
             np.zeros((), value.dtype) if value.dtype == np.bool_ else np.ones((), value.dtype)
         )
-
-
-@pytest.mark.parametrize("how", ["pickle", "deepcopy"])
-def test_copies_of_an_environment_go_on_alike(env_id: str, how: str) -> None:
-    env = make(env_id)
-    env.reset(seed=6)
-    play(env, np.random.default_rng(0), 5)
-    other = pickle.loads(pickle.dumps(env)) if how == "pickle" else copy.deepcopy(env)
-    runs = [play(each, np.random.default_rng(1), 40) for each in (env, other)]
-    assert runs[0] == runs[1]
-
-
-@pytest.mark.parametrize("one_id", IDS_OF_FAMILIES)
-def test_a_pickled_environment_goes_on_in_another_process(one_id: str, tmp_path: Path) -> None:
-    curriculum = Curriculum(10, level=9)
-    kwargs = {"curriculum": curriculum} if one_id.startswith("Tape") else {}
-    env = make(one_id, **kwargs)
-    env.reset(seed=6)
-    path = tmp_path / "env.pickle"
-    path.write_bytes(pickle.dumps(env))
-    code = (
-        "import pickle, sys, numpy as np; from tests.envs.conftest import play;"
-        "env = pickle.loads(open(sys.argv[1], 'rb').read());"
-        "print(play(env, np.random.default_rng(1), 20))"
-    )
-    command = [sys.executable, "-c", code, str(path)]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stderr
-    assert run.stdout.strip() == str(play(env, np.random.default_rng(1), 20))
-    if kwargs:
-        assert pickle.loads(path.read_bytes()).rules.curriculum.level == 9
 
 
 @pytest.mark.parametrize("mode", list(AutoresetMode))
