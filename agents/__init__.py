@@ -14,31 +14,41 @@ if TYPE_CHECKING:
     from stable_baselines3.common.type_aliases import GymEnv
 
     from agents.a2c import MemoryA2C
+    from agents.algorithm import MemoryAlgorithm
     from agents.archive import ModelFileError
-    from agents.on_policy import MemoryOnPolicyAlgorithm, NonFiniteError
+    from agents.on_policy import NonFiniteError
     from agents.policies import MemoryPolicy
     from agents.ppo import MemoryPPO
     from agents.reinforce import Reinforce
+    from agents.rl_ntm import RLNTM, RLNTMPolicy
     from agents.vec_env import GymnasiumVecEnv, make_vec_env
 
 __all__ = [
+    "RLNTM",
     "GymnasiumVecEnv",
     "MemoryA2C",
     "MemoryPPO",
     "MemoryPolicy",
     "ModelFileError",
     "NonFiniteError",
+    "RLNTMPolicy",
     "Reinforce",
     "load",
     "make_vec_env",
 ]
 
 # The classes that a model file may name, and all other public names, by their modules.
-_ALGORITHMS = {"MemoryA2C": "a2c", "MemoryPPO": "ppo", "Reinforce": "reinforce"}
+_ALGORITHMS = {
+    "MemoryA2C": "a2c",
+    "MemoryPPO": "ppo",
+    "RLNTM": "rl_ntm",
+    "Reinforce": "reinforce",
+}
 _MODULES = {
     **_ALGORITHMS,
     "GymnasiumVecEnv": "vec_env",
     "MemoryPolicy": "policies",
+    "RLNTMPolicy": "rl_ntm",
     "ModelFileError": "archive",
     "NonFiniteError": "on_policy",
     "make_vec_env": "vec_env",
@@ -56,7 +66,7 @@ def load(
     env: GymEnv | None = None,
     device: torch.device | str = "auto",
     **overrides: Any,
-) -> MemoryOnPolicyAlgorithm:
+) -> MemoryAlgorithm:
     """Loads a model file of any algorithm; see `MemoryPPO.load`.
 
     Raises:
@@ -70,5 +80,5 @@ def load(
     name = metadata["class"]
     if name not in _ALGORITHMS:
         raise ModelFileError(path, f"it holds a {name[:100]}, which is unknown")
-    model: MemoryOnPolicyAlgorithm = __getattr__(name).load(path, env, device, **overrides)
+    model: MemoryAlgorithm = __getattr__(name).load(path, env, device, **overrides)
     return model

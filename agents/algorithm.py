@@ -116,9 +116,12 @@ class MemoryAlgorithm(OnPolicyAlgorithm):
         if not optimizer:
             kwargs.update(optimizer_class=torch.optim.SGD, optimizer_kwargs={})
         policy = self.policy_class(self.observation_space, self.action_space, lr_schedule, **kwargs)
-        if not isinstance(policy, MemoryPolicy):
-            raise TypeError(f"policy is {self.policy_class}; allowed: MemoryPolicy, its subclasses")
-        return policy
+        allowed = next(iter(self.policy_aliases.values()))
+        if not isinstance(policy, allowed):
+            raise TypeError(
+                f"policy is {self.policy_class}; allowed: {allowed.__name__}, its subclasses"
+            )
+        return policy  # type: ignore[return-value]  # RL-NTM's is of another kind
 
     def set_random_seed(self, seed: int | None = None) -> None:
         """Seeds what SB3 seeds, and the generators of sampling and shuffling."""

@@ -7,7 +7,7 @@ import importlib
 import inspect
 import json
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
@@ -16,16 +16,38 @@ from gymnasium.envs.registration import EnvSpec
 from memory_envs import Curriculum
 
 if TYPE_CHECKING:  # imported when something is built: `memory-envs list` needs no torch
-    from agents.on_policy import MemoryOnPolicyAlgorithm
+    from agents.algorithm import MemoryAlgorithm
     from agents.vec_env import GymnasiumVecEnv
 
-# What `--algo` takes, and the class in `agents`.
-ALGORITHMS = {"ppo": "MemoryPPO", "a2c": "MemoryA2C", "reinforce": "Reinforce"}
+
+@dataclass(frozen=True)
+class AlgorithmSpec:
+    """An algorithm, as the command line knows it.
+
+    Attributes:
+        name: of its class in `agents`.
+        policy: of its policy's class in `agents`.
+        memory: the policy's argument that ``--memory`` sets.
+    """
+
+    name: str
+    policy: str = "MemoryPolicy"
+    memory: str = "memory"
+
+
+# What `--algo` takes.
+ALGORITHMS = {
+    "ppo": AlgorithmSpec("MemoryPPO"),
+    "a2c": AlgorithmSpec("MemoryA2C"),
+    "reinforce": AlgorithmSpec("Reinforce"),
+    "rl_ntm": AlgorithmSpec("RLNTM", "RLNTMPolicy", "controller"),
+    "rl_ntm-paper": AlgorithmSpec("RLNTM", "RLNTMPolicy", "controller"),
+}
 # Arguments of algorithms and policies that a recipe cannot hold, or holds elsewhere.
 _DECIDED = {
     *("policy", "env", "policy_kwargs", "seed", "device"),
     *("verbose", "tensorboard_log", "stats_window_size"),
-    *("observation_space", "action_space", "lr_schedule", "memory", "optimizer_class"),
+    *("observation_space", "action_space", "lr_schedule", "memory", "controller", "n_envs"),
 }
 
 
@@ -45,8 +67,10 @@ class Recipe:
             `max_level` is the environment's `max_length` unless given.
         algorithm: arguments of the algorithm. A number may be ``{"start": a, "end": b}``: it then
             changes linearly over the run.
-        policy: arguments of `agents.MemoryPolicy`, but for the name of the memory.
+        policy: arguments of the policy, but for the name of the memory. `optimizer_class` is the
+            name of a class in `torch.optim`.
         deterministic: whether evaluations take the most probable action.
+        evaluation_kwargs: arguments of the environment that evaluations change.
     """
 
     timesteps: int
@@ -56,6 +80,12 @@ class Recipe:
     algorithm: dict[str, Any]
     policy: dict[str, Any]
     deterministic: bool = True
+    evaluation_kwargs: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def evaluation_env_kwargs(self) -> dict[str, Any]:
+        """Arguments of the environment in evaluations."""
+        return {**self.env_kwargs, **self.evaluation_kwargs}
 
     def to_dict(self) -> dict[str, Any]:
         """The fields, ready for JSON."""
@@ -73,9 +103,9 @@ def read_recipe(data: Any, algorithm: str, source: str) -> Recipe:
     Raises:
         RecipeError: for a missing or unknown setting, naming it and the nearest known one.
     """
-    known = {field.name for field in fields(Recipe)}
+    known = {attribute.name for attribute in fields(Recipe)}
     _check_names(data, known, source, "")
-    missing = known - data.keys() - {"deterministic"}
+    missing = known - data.keys() - {"deterministic", "evaluation_kwargs"}
     if missing:
         raise RecipeError(f"{source}: {', '.join(sorted(missing))} missing")
     recipe = Recipe(**data)
@@ -86,15 +116,18 @@ def read_recipe(data: Any, algorithm: str, source: str) -> Recipe:
     if not isinstance(recipe.deterministic, bool):
         value = recipe.deterministic
         raise RecipeError(f"{source}: deterministic must be true or false, got {value!r}")
-    if not isinstance(recipe.env_kwargs, dict):
-        raise RecipeError(f"{source}: env_kwargs must be an object, got {recipe.env_kwargs!r}")
+    for name in ("env_kwargs", "evaluation_kwargs"):
+        value = getattr(recipe, name)
+        if not isinstance(value, dict):
+            raise RecipeError(f"{source}: {name} must be an object, got {value!r}")
     if recipe.curriculum is not None:
         _check_names(recipe.curriculum, _parameters(Curriculum), source, "curriculum.")
     import agents
 
-    allowed = _parameters(getattr(agents, ALGORITHMS[algorithm])) - _DECIDED
+    spec = ALGORITHMS[algorithm]
+    allowed = _parameters(getattr(agents, spec.name)) - _DECIDED
     _check_names(recipe.algorithm, allowed, source, "algorithm.")
-    allowed = _parameters(agents.MemoryPolicy) - _DECIDED
+    allowed = _parameters(getattr(agents, spec.policy)) - _DECIDED
     _check_names(recipe.policy, allowed, source, "policy.")
     return recipe
 
@@ -173,7 +206,7 @@ def make_model(
     env: GymnasiumVecEnv,
     seed: int,
     device: str = "auto",
-) -> MemoryOnPolicyAlgorithm:
+) -> MemoryAlgorithm:
     """An untrained model.
 
     Raises:
@@ -181,13 +214,17 @@ def make_model(
     """
     import agents
 
-    constructor = getattr(agents, ALGORITHMS[algorithm])
+    spec = ALGORITHMS[algorithm]
+    constructor = getattr(agents, spec.name)
+    policy = dict(recipe.policy)
+    if "optimizer_class" in policy:
+        policy["optimizer_class"] = _optimizer(policy["optimizer_class"])
     try:
-        model: MemoryOnPolicyAlgorithm = constructor(
-            "MemoryPolicy",
+        model: MemoryAlgorithm = constructor(
+            spec.policy,
             env,
             **{name: _schedule(name, value) for name, value in recipe.algorithm.items()},
-            policy_kwargs={"memory": memory, **recipe.policy},
+            policy_kwargs={spec.memory: memory, **policy},
             stats_window_size=max(100, 2 * recipe.n_envs),
             seed=seed,
             device=device,
@@ -195,6 +232,27 @@ def make_model(
     except (TypeError, ValueError, RuntimeError) as error:
         raise RecipeError(f"{algorithm}/{memory}: {error}") from error
     return model
+
+
+def _optimizer(name: Any) -> Any:
+    """The class in `torch.optim`."""
+    import torch
+
+    found = getattr(torch.optim, name, None) if isinstance(name, str) else None
+    if not (isinstance(found, type) and issubclass(found, torch.optim.Optimizer)):
+        raise RecipeError(f"policy.optimizer_class must name a class in torch.optim, got {name!r}")
+    return found
+
+
+def memories(algorithm: str) -> list[str]:
+    """What an algorithm can have for its memory: the names of cells, or RL-NTM's controllers."""
+    if ALGORITHMS[algorithm].memory == "controller":
+        from agents.rl_ntm.controller import KINDS
+
+        return list(KINDS)
+    from agents.cells import CELLS
+
+    return list(CELLS)
 
 
 def _schedule(name: str, value: Any) -> Any:

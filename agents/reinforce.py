@@ -9,54 +9,15 @@ import numpy.typing as npt
 import torch
 from stable_baselines3.common.type_aliases import GymEnv, Schedule
 from stable_baselines3.common.vec_env import VecEnv
-from torch import Tensor, nn
+from torch import Tensor
 
 from agents.on_policy import MemoryOnPolicyAlgorithm
 from agents.policies import MemoryPolicy
+from agents.time_baseline import TimeBaseline
 
 BASELINES = ("none", "time", "value")
 # Steps that the buffer holds at first; it grows.
 _FIRST_CAPACITY = 128
-
-
-class TimeBaseline(nn.Module):
-    """A running mean of the rewards-to-go per time step.
-
-    A mean moves by 1/n at its n-th update, and by no less than `rate`. It is read before it is
-    updated, so that it does not depend on the actions it judges.
-
-    Args:
-        max_steps: Longest episode.
-        rate: Smallest step towards the newest mean.
-    """
-
-    means: Tensor
-    updates: Tensor
-
-    def __init__(self, max_steps: int, rate: float = 0.1) -> None:
-        super().__init__()
-        self.rate = rate
-        self.register_buffer("means", torch.zeros(max_steps))
-        self.register_buffer("updates", torch.zeros(max_steps))
-
-    @torch.no_grad()
-    def forward(self, returns: Tensor, weights: Tensor) -> Tensor:
-        """Returns the means ``(T, 1)`` so far, and takes in ``(T, B)`` rewards-to-go.
-
-        Args:
-            returns: Rewards-to-go.
-            weights: 1 where a step counts, else 0.
-        """
-        # After the last counted step there is nothing to learn.
-        steps = int(weights.any(dim=1).sum())
-        before = returns.new_zeros((len(returns), 1))
-        before[:steps, 0] = self.means[:steps]
-        counted = weights[:steps]
-        newest = (returns[:steps] * counted).sum(dim=1) / counted.sum(dim=1)
-        self.updates[:steps] += 1.0
-        rates = (1.0 / self.updates[:steps]).clamp_min(self.rate)
-        self.means[:steps] += rates * (newest - self.means[:steps])
-        return before
 
 
 class Reinforce(MemoryOnPolicyAlgorithm):

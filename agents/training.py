@@ -117,7 +117,7 @@ class Training:
         # After the model, which seeds the environments with small numbers.
         self.env.seed(training_seed(plan.seed, plan.part))
         self.evaluation = EvaluationCallback(
-            evaluation_env(plan.env, _EVALUATION_EPISODES, **recipe.env_kwargs),
+            evaluation_env(plan.env, _EVALUATION_EPISODES, **recipe.evaluation_env_kwargs),
             every=max(recipe.timesteps // _EVALUATIONS, 1),
             episodes=_EVALUATION_EPISODES,
             deterministic=recipe.deterministic,
@@ -171,7 +171,7 @@ class Training:
             FINAL_EPISODES,
             FINAL_SEED,
             recipe.deterministic,
-            recipe.env_kwargs,
+            recipe.evaluation_env_kwargs,
             str(self.run.path),
         )
         write_json(self.run.evaluation, evaluation.to_dict())
@@ -182,8 +182,9 @@ class Training:
             f"{plan.env}   {name}   seed {plan.seed}",
             evaluation.optimal_return,
         )
-        seed = longest_episode(plan.env, recipe.env_kwargs, FINAL_SEED)
-        trace = run_trace(self.model, plan.env, seed, recipe.deterministic, recipe.env_kwargs, name)
+        env_kwargs = recipe.evaluation_env_kwargs
+        seed = longest_episode(plan.env, env_kwargs, FINAL_SEED)
+        trace = run_trace(self.model, plan.env, seed, recipe.deterministic, env_kwargs, name)
         write_text(self.run.trace_text, trace.text())
         trace_png(trace, self.run.trace_image)
         return evaluation, trace

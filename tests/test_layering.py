@@ -29,7 +29,9 @@ LAYERS = {
         {"policies"},
         {"buffer", "algorithm", "on_policy"},
         {"reinforce", "a2c", "ppo"},
+        {"rl_ntm"},
         {""},
+        {"gradcheck"},
         {"commands", "cli"},
     ),
 }

@@ -137,7 +137,7 @@ class _Sequence(torch.autograd.Function):
         xs, weight_ih, weight_hh, starts, gates, hiddens, cells = ctx.saved_tensors
         T, B, H = grad_outs.shape
         cells_before = entering(cells, starts, ctx.masks)
-        grad_gates, through_cell = _local_derivatives(gates, cells_before, cells[1:])
+        grad_gates, through_cell = local_derivatives(gates, cells_before, cells[1:])
         grad_hidden, grad_cell = torch.zeros_like(grad_outs[0]), grad_last_cell.clone()
         cell_column = grad_cell.unsqueeze(1)
         steps = zip(
@@ -171,7 +171,7 @@ class _Sequence(torch.autograd.Function):
         )
 
 
-def _local_derivatives(
+def local_derivatives(
     gates: Tensor, cells_before: Tensor, cells_after: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Returns the derivatives within each of n steps.

@@ -13,7 +13,7 @@ import gymnasium as gym
 import tyro
 
 import memory_envs
-from agents.recipes import ALGORITHMS, environment_spec
+from agents.recipes import ALGORITHMS, environment_spec, memories
 from agents.runs import RunDirectory
 
 POLICIES = ("random", "oracle")
@@ -79,16 +79,17 @@ def check_algorithm(name: str) -> str:
     return name
 
 
-def check_memory(name: str) -> str:
-    """Return `name` if it is a memory cell.
+def check_memory(name: str, algorithm: str | None = None) -> str:
+    """Return `name` if it is a memory of an algorithm; of any without one.
 
     Raises:
         UsageError: naming the nearest one.
     """
-    from agents.cells import CELLS
-
-    if name not in CELLS:
-        raise UsageError(f"there is no memory {name}; {nearest(name, CELLS)}")
+    algorithms = ALGORITHMS if algorithm is None else (algorithm,)
+    known = {memory: None for other in algorithms for memory in memories(other)}
+    if name not in known:
+        with_it = "" if algorithm is None else f" with {algorithm}"
+        raise UsageError(f"there is no memory {name}{with_it}; {nearest(name, known)}")
     return name
 
 
@@ -147,7 +148,9 @@ def find_player(
         name,
         load_model(path),
         check_env(env_id or settings["env"]),
-        recipe.get("env_kwargs", {}) if trained_here else {},
+        {**recipe.get("env_kwargs", {}), **recipe.get("evaluation_kwargs", {})}
+        if trained_here
+        else {},
         deterministic or (recipe.get("deterministic", True) and not stochastic),
     )
 

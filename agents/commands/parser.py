@@ -9,6 +9,7 @@ import tyro
 
 from agents.commands.common import UsageError, nearest
 from agents.commands.evaluate import Evaluate
+from agents.commands.gradcheck import GradCheck
 from agents.commands.listing import List
 from agents.commands.play import Play
 from agents.commands.trace import TraceCommand
@@ -26,6 +27,7 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
     "evaluate": Evaluate,
     "trace": TraceCommand,
     "play": Play,
+    "gradcheck": GradCheck,
 }
 
 

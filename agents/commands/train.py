@@ -43,9 +43,11 @@ class Train:
     env: Annotated[str | None, option("ID")] = None
     """Environment id, such as Tape-Reverse-v0; `memory-envs list` shows them."""
     algo: Annotated[str | None, option("NAME")] = None
-    """Algorithm: ppo, a2c or reinforce. Without it, what the preset holds to be best."""
+    """Algorithm: ppo, a2c, reinforce, rl_ntm or rl_ntm-paper. Without it, what the preset holds to
+    be best."""
     memory: Annotated[str | None, option("NAME")] = None
-    """Memory cell: none, lstm, gru or ntm. Without it, what the preset holds to be best."""
+    """Memory cell: none, lstm, gru or ntm; controller of rl_ntm: lstm, direct_access, feedforward.
+    Without it, what the preset holds to be best."""
     seed: int = 0
     """Seed of everything random."""
     timesteps: Annotated[int | None, option("N")] = None
@@ -141,7 +143,7 @@ class Train:
             raise UsageError("say what to train on: --env ID (`memory-envs list` shows them)")
         env = check_env(self.env)
         algorithm = None if self.algo is None else check_algorithm(self.algo)
-        memory = None if self.memory is None else check_memory(self.memory)
+        memory = None if self.memory is None else check_memory(self.memory, algorithm)
         preset = load_preset(env, algorithm, memory)
         recipe = change(preset.recipe, self._assignments(), preset.algorithm)
         source = f"preset {preset.source}" if preset.tuned else f"untuned preset {preset.source}"
@@ -174,7 +176,7 @@ class Train:
             return Plan(
                 check_env(settings["env"]),
                 settings["algorithm"],
-                check_memory(settings["memory"]),
+                check_memory(settings["memory"], settings["algorithm"]),
                 change(recipe, self._assignments(), settings["algorithm"]),
                 f"those of {self.continue_from}",
                 settings["seed"],

@@ -18,7 +18,7 @@ from importlib import resources
 from typing import Any
 
 import memory_envs
-from agents.recipes import ALGORITHMS, Recipe, RecipeError, read_recipe
+from agents.recipes import ALGORITHMS, Recipe, RecipeError, memories, read_recipe
 
 _EVERY = "*"
 
@@ -60,7 +60,7 @@ def load_preset(env_id: str, algorithm: str | None = None, memory: str | None = 
             offered, cell = name.split("/")
             chosen = memory or (best_memory if cell == _EVERY else cell)
             fits = algorithm in (None, offered) and cell in (_EVERY, chosen)
-            if name in entry and fits:
+            if name in entry and fits and chosen in memories(offered):
                 source = f"{file}, {entry_name}, {name}"
                 recipe = read_recipe(entry[name], offered, source)
                 return Preset(source, entry_name == env_id, offered, chosen, recipe)

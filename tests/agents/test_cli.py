@@ -41,7 +41,7 @@ def test_version_and_help(capsys: Capture) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"memory-envs {memory_envs.__version__}\n"
     assert main([]) == 0
-    for command in ("list", "train", "evaluate", "trace", "play"):
+    for command in ("list", "train", "evaluate", "trace", "play", "gradcheck"):
         assert main([command, "--help"]) == 0
         assert f"memory-envs {command}" in capsys.readouterr().out
 

@@ -11,7 +11,7 @@ from gymnasium import spaces
 from torch import Tensor
 
 from agents import Reinforce
-from agents.reinforce import TimeBaseline
+from agents.time_baseline import TimeBaseline
 from tests.agents.toy_envs import RandomEnv, sync
 
 

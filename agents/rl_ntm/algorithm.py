@@ -1,0 +1,237 @@
+"""RL-NTM (Zaremba & Sutskever 2015): REINFORCE for moves, backpropagation for symbols."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.type_aliases import GymEnv, Schedule
+from stable_baselines3.common.utils import FloatSchedule
+from stable_baselines3.common.vec_env import VecEnv
+from torch import Tensor
+
+from agents.algorithm import MemoryAlgorithm
+from agents.on_policy import NonFiniteError
+from agents.rl_ntm.controller import Scores
+from agents.rl_ntm.episodes import Recorder
+from agents.rl_ntm.interfaces import InterfaceError, check_rules
+from agents.rl_ntm.objective import (
+    REWARDS,
+    Played,
+    desired_log_probs,
+    reinforce_loss,
+    rewards,
+    rewards_to_go,
+)
+from agents.rl_ntm.policy import RLNTMPolicy
+from agents.rl_ntm.unroll import FastUnroll, Seen
+from agents.vec_env import GymnasiumVecEnv, make_vec_env
+
+
+class Losses(NamedTuple):
+    """The parts of the loss, each a sum over steps and a weighted sum over episodes."""
+
+    symbols: Tensor
+    moves: Tensor
+    baseline: Tensor
+    entropy: Tensor
+
+
+class RLNTM(MemoryAlgorithm):
+    """RL-NTM on an environment of the tape family.
+
+    Each update plays one whole episode per environment. The defaults are the paper's, section 9.
+
+    Args:
+        policy: ``"RLNTMPolicy"`` or a subclass of it.
+        env: an id of the tape family, or a `GymnasiumVecEnv` made with ``forced_emission=True``
+            and ``on_error="continue"``.
+        learning_rate: a number, or a function of the remaining progress (from 1 to 0).
+        n_envs: episodes per update, where `env` is an id.
+        reward: what moves are paid: "log_prob", the paper's, or "prefix_prob"; see
+            `agents.rl_ntm.objective.rewards`.
+        gamma: discount factor; the paper has none.
+        causality: whether a move is judged by what came after it alone.
+        online_baseline: whether a running mean per time step is subtracted from the rewards-to-go.
+        offline_baseline: whether `OfflineBaseline` predicts what is left.
+        normalize_advantage: whether advantages are scaled to standard deviation 1.
+        ent_coef: weight of the entropy of the moves; a number or a schedule.
+        max_grad_norm: largest norm of the controller's gradient.
+        max_grad_norm_baseline: of the offline baseline's.
+        stats_window_size: episodes over which the logged means are taken.
+        tensorboard_log: folder of the TensorBoard log, or None.
+        policy_kwargs: arguments of the policy, see `RLNTMPolicy`.
+        verbose: 0 for no output, 1 for information, 2 for debugging.
+        seed: of everything random.
+        device: PyTorch device, or ``"auto"``.
+        _init_setup_model: whether to build the networks at once.
+    """
+
+    policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"RLNTMPolicy": RLNTMPolicy}
+    policy: RLNTMPolicy  # type: ignore[assignment]  # its own kind
+
+    def __init__(
+        self,
+        policy: str | type[RLNTMPolicy],
+        env: GymEnv | str | None,
+        learning_rate: float | Schedule = 0.05,
+        n_envs: int = 200,
+        reward: str = "log_prob",
+        gamma: float = 1.0,
+        causality: bool = True,
+        online_baseline: bool = True,
+        offline_baseline: bool = True,
+        normalize_advantage: bool = False,
+        ent_coef: float | Schedule = 0.0,
+        max_grad_norm: float = 5.0,
+        max_grad_norm_baseline: float = 2.0,
+        stats_window_size: int = 100,
+        tensorboard_log: str | None = None,
+        policy_kwargs: dict[str, Any] | None = None,
+        verbose: int = 0,
+        seed: int | None = None,
+        device: torch.device | str = "auto",
+        _init_setup_model: bool = True,
+    ) -> None:
+        if reward not in REWARDS:
+            raise ValueError(f"reward is {reward!r}; allowed: {', '.join(REWARDS)}")
+        if isinstance(env, str):
+            env = make_vec_env(env, n_envs, forced_emission=True, on_error="continue")
+        super().__init__(
+            policy,  # type: ignore[arg-type]  # its own kind
+            env,
+            learning_rate=learning_rate,
+            n_steps=1,
+            bptt=None,
+            gamma=gamma,
+            gae_lambda=1.0,
+            ent_coef=ent_coef,
+            vf_coef=1.0,
+            max_grad_norm=max_grad_norm,
+            stats_window_size=stats_window_size,
+            tensorboard_log=tensorboard_log,
+            policy_kwargs=policy_kwargs,
+            verbose=verbose,
+            seed=seed,
+            device=device,
+        )
+        self.reward = reward
+        self.causality = causality
+        self.online_baseline = online_baseline
+        self.offline_baseline = offline_baseline
+        self.normalize_advantage = normalize_advantage
+        self.max_grad_norm_baseline = max_grad_norm_baseline
+        if self.env is not None:
+            if not isinstance(self.env, GymnasiumVecEnv):
+                raise InterfaceError(f"env is {self.env}; allowed: an id, or make_vec_env(id, ...)")
+            check_rules(self.env)
+        if _init_setup_model:
+            self._setup_model()
+
+    def collect_rollouts(
+        self, env: VecEnv, callback: BaseCallback, rollout_buffer: Any, n_rollout_steps: int
+    ) -> bool:
+        """Plays one episode in every row; see `MemoryOnPolicyAlgorithm.collect_rollouts`."""
+        assert isinstance(env, GymnasiumVecEnv)
+        self.policy.set_training_mode(False)
+        callback.on_rollout_start()
+        obs: Any = env.reset()
+        unroll = FastUnroll(self.policy.controller, env.num_envs)
+        episodes = Recorder(env, self.device)
+        while episodes.running.any():
+            masks = episodes.masks(self.policy.interfaces)
+            seen = torch.as_tensor(obs, device=self.device)
+            scores = unroll.step(self.policy.symbols_seen(seen))
+            moves = self.policy.sample(scores, masks, self.generator)
+            unroll.move(moves)
+            symbols = scores.symbols.argmax(dim=1)
+            obs, rewards, dones, infos = env.step(self.policy.to_env(moves, symbols))
+            self.num_timesteps += int(episodes.running.sum())
+            dones = dones & episodes.running  # what a row does after its episode is not looked at
+            callback.update_locals(locals())
+            if not callback.on_step():
+                return False
+            ended = dones.nonzero()[0]
+            self._update_info_buffer([infos[row] for row in ended], dones[ended])
+            episodes.add(moves, masks, dones)
+        self._last_obs = obs
+        self._episodes = (episodes.played(), *unroll.finish())
+        callback.update_locals(locals())
+        callback.on_rollout_end()
+        return True
+
+    def train(self) -> None:
+        """Takes one gradient step on the episodes just played."""
+        self._update_learning_rate(self.policy.optimizer)
+        played, scores, seen = self._episodes
+        weights = torch.full_like(scores.symbols[0, :, 0], 1.0 / played.moves.shape[1])
+        losses = self.losses(played, scores, seen, weights)
+        assert isinstance(self.ent_coef, FloatSchedule)
+        entropy_weight = self.ent_coef(self._current_progress_remaining)
+        self._optimize(
+            losses.symbols + losses.moves + losses.baseline + entropy_weight * losses.entropy
+        )
+        self._n_updates += 1
+        self.logger.record("train/log_prob", -float(losses.symbols.detach()))
+        self.logger.record("train/baseline_loss", float(losses.baseline.detach()))
+        self.logger.record("train/entropy_loss", float(losses.entropy.detach()))
+        self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
+
+    def losses(self, played: Played, scores: Scores, seen: Seen, weights: Tensor) -> Losses:
+        """The parts of the loss, with gradients.
+
+        Args:
+            played: the episodes.
+            scores: the controller's, of all steps.
+            seen: what the controller saw.
+            weights: of the episodes, ``(B,)``; 1 / B each for a mean.
+        """
+        running = played.running
+        log_probs = desired_log_probs(scores, played)
+        step_rewards = rewards(log_probs, played, self.reward)
+        advantages = rewards_to_go(step_rewards, self.gamma, self.causality)
+        if self.online_baseline:
+            known = self.policy.time_baseline(advantages, running.to(advantages.dtype))
+            advantages = advantages - known
+        baseline_loss = advantages.new_zeros(())
+        if self.offline_baseline:
+            predicted = self.policy.baseline(played.source, seen, played.remaining())
+            errors = (advantages - predicted).square() * running
+            baseline_loss = (errors.sum(dim=0) * weights).sum()
+            advantages = advantages - predicted.detach()
+        if self.normalize_advantage:
+            advantages = advantages / (advantages[running].std() + 1e-8)
+        distribution = self.policy.moves(scores, played.masks)
+        entropy = distribution.entropy() * running
+        return Losses(
+            symbols=-(log_probs.sum(dim=0) * weights).sum(),
+            moves=reinforce_loss(distribution, played, advantages, weights),
+            baseline=baseline_loss,
+            entropy=-(entropy.sum(dim=0) * weights).sum(),
+        )
+
+    def _optimize(self, loss: Tensor) -> None:
+        """Takes one gradient step, the norms of controller and baseline clipped apart.
+
+        Raises:
+            NonFiniteError: if the loss or a gradient is not finite.
+        """
+        policy = self.policy
+        policy.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]  # PyTorch leaves it untyped
+        norm = torch.nn.utils.clip_grad_norm_(policy.controller.parameters(), self.max_grad_norm)
+        norm = norm + torch.nn.utils.clip_grad_norm_(
+            policy.baseline.parameters(), self.max_grad_norm_baseline
+        )
+        if not math.isfinite(float(norm + loss.detach())):
+            policy.optimizer.zero_grad()
+            raise NonFiniteError(
+                f"update {self._n_updates + 1} after {self.num_timesteps} steps: the loss is "
+                f"{float(loss.detach())}, the gradients' norms add up to {float(norm)}; the "
+                "parameters were left as they are; the last checkpoint is "
+                f"{self.last_checkpoint or 'none'}"
+            )
+        policy.optimizer.step()

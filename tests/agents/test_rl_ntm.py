@@ -1,0 +1,295 @@
+"""RL-NTM: tapes, controllers, objective, training, files."""
+
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+
+from agents import RLNTM, NonFiniteError, make_vec_env
+from agents.evaluation import evaluate
+from agents.rl_ntm import InterfaceError
+from agents.rl_ntm.controller import KINDS, Controller, Scores
+from agents.rl_ntm.interfaces import Interfaces, find_interfaces
+from agents.rl_ntm.objective import (
+    Played,
+    desired_log_probs,
+    rewards,
+    rewards_to_go,
+)
+from agents.rl_ntm.unroll import FastUnroll, PlainUnroll
+
+FORCED: dict[str, Any] = {"forced_emission": True, "on_error": "continue"}
+WITH_TAPE, WITHOUT = "Tape-ForwardReverse-Easy-v0", "Tape-Reverse-Easy-v0"
+
+
+def make(env_id: str = WITH_TAPE, n_envs: int = 8, seed: int = 0, **kwargs: Any) -> RLNTM:
+    return RLNTM("RLNTMPolicy", env_id, n_envs=n_envs, seed=seed, **kwargs)
+
+
+# Both unrolls
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "shortcuts only"])
+@pytest.mark.parametrize("window", [0, 1, 5])
+def test_the_fast_unroll_equals_the_plain_one(kind: str, window: int) -> None:
+    generator = torch.Generator().manual_seed(1)
+    interfaces = Interfaces(4, 3, 3, 7 if window else 0, window, 0)
+    name = "direct_access" if kind == "shortcuts only" else kind
+    controller = Controller(interfaces, name, 5, 0.5, kind != "shortcuts only").double()
+    symbols = torch.randint(0, 6, (9, 4, 3), generator=generator)
+    choices = [torch.randint(0, n, (9, 4), generator=generator) for n in interfaces.move_sizes]
+    moves = torch.stack(choices, dim=2)
+    results = []
+    for unroll in (PlainUnroll(controller, 4), FastUnroll(controller, 4)):
+        for t in range(9):
+            step = unroll.step(symbols[t])
+            unroll.move(moves[t])
+        scores, seen = unroll.finish()
+        torch.testing.assert_close(scores.symbols[-1], step.symbols)
+        weights = torch.Generator().manual_seed(2)
+        loss = sum(
+            (part * torch.randn(part.shape, generator=weights, dtype=part.dtype)).sum()
+            for part in (scores.moves, scores.symbols.log_softmax(dim=2))
+        )
+        controller.zero_grad()
+        loss.backward()  # type: ignore[union-attr]  # a tensor: there are two parts
+        gradients = {
+            name: torch.zeros_like(p) if p.grad is None else p.grad.clone()
+            for name, p in controller.named_parameters()
+        }
+        results.append((scores._asdict(), seen._asdict(), gradients))
+    torch.testing.assert_close(results[0], results[1])
+    largest = max(float(g.abs().max()) for g in results[0][2].values() if g.numel())
+    assert largest > 0.1
+
+
+def test_what_is_played_is_what_is_predicted() -> None:
+    model = make(n_envs=6)
+    env = make_vec_env(WITH_TAPE, 6, seed=3, **FORCED)
+    obs: Any = env.reset()
+    unroll, state = FastUnroll(model.policy.controller, 6), None
+    for _ in range(5):
+        masks = env.action_masks()
+        actions, state = model.predict(obs, state, None, True, masks)
+        scores = unroll.step(model.policy.symbols_seen(torch.as_tensor(obs)))
+        allowed = torch.as_tensor(model.policy.interfaces.move_masks(masks))
+        moves = model.policy.moves(scores, allowed).mode()
+        unroll.move(moves)
+        expected = model.policy.to_env(moves, scores.symbols.argmax(dim=1))
+        np.testing.assert_array_equal(actions, expected)
+        obs = env.step(actions)[0]
+
+
+# Tapes
+
+
+def test_the_memory_tape_is_circular_and_starts_with_a_mark() -> None:
+    controller = make(policy_kwargs={"memory_size": 4}).policy.controller
+    state = controller.initial_state(1)
+    assert state.memory[0, 0].eq(1.0).all()
+    assert state.memory[0, 1:].eq(0.0).all()
+    left, stay, right = (torch.tensor([[0, move, 0]]) for move in range(3))
+    heads = []
+    for move in (left, left, stay, right, right, right):
+        state = controller.moved(state, move)
+        heads.append(int(state.head))
+    assert heads == [3, 2, 2, 3, 0, 1]
+
+
+def test_a_shortcut_copies_input_to_memory_and_memory_to_output() -> None:
+    controller = make(policy_kwargs={"free_symbols": False}).policy.controller
+    blank, end = controller.interfaces.symbols + 1, controller.interfaces.symbols
+    with torch.no_grad():
+        controller.weight_out.zero_()
+        controller.bias_out.zero_()
+        first = controller.choices  # the gates: input to output, memory to output, input to memory
+        controller.bias_out[first : first + 3] = torch.tensor([-50.0, 50.0, 50.0])
+        controller.bias_out[controller.scores - 1] = -50.0  # the end mark
+    state = controller.initial_state(1)
+    _, state = controller(torch.tensor([[2]]), state)
+    scores, _ = controller(torch.tensor([[blank]]), state)
+    assert int(scores.symbols.argmax()) == 2
+    assert int(scores.symbols.argmin()) == end
+
+
+def test_the_environment_s_own_memory_tape_is_left_alone() -> None:
+    model = make(n_envs=16)
+    model.learn(100)
+    assert model.env is not None
+    state: Any = model.env.unwrapped.env.unwrapped.get_state()  # type: ignore[attr-defined]  # ours
+    assert (state.memory == model.policy.interfaces.symbols + 1).all()
+
+
+# Objective
+
+
+def test_rewards_by_hand() -> None:
+    emit = torch.tensor([[0], [1], [0], [1], [1]])
+    played = Played(
+        moves=torch.stack([emit, emit], dim=2),
+        masks=torch.ones(5, 1, 4, dtype=torch.bool),
+        running=torch.tensor([[True]] * 4 + [[False]]),
+        source=torch.zeros(1, 2, dtype=torch.int64),
+        target=torch.tensor([[1, 2, 3]]),
+        target_size=torch.tensor([2]),
+        limits=torch.tensor([5]),
+    )
+    symbols = torch.full((5, 1, 3), 0.0)
+    symbols[1, 0, 1] = symbols[3, 0, 2] = np.log(2.0)  # 2 / 4, where the others have 1 / 4
+    found = desired_log_probs(Scores(torch.zeros(5, 1, 4), symbols), played)
+    half = float(np.log(0.5))
+    torch.testing.assert_close(found[:, 0], torch.tensor([0.0, half, 0.0, half, 0.0]))
+    paid = rewards(found, played, "prefix_prob")
+    torch.testing.assert_close(paid[:, 0], torch.tensor([0.0, 0.5, 0.0, 0.25, 0.0]))
+    togo = rewards_to_go(paid, 0.5, causality=True)
+    torch.testing.assert_close(togo[:, 0], torch.tensor([0.28125, 0.5625, 0.125, 0.25, 0.0]))
+    total = rewards_to_go(paid, 1.0, causality=False)
+    torch.testing.assert_close(total[:, 0], torch.full((5,), 0.75))
+    assert played.remaining()[:, 0].tolist() == [[2, 5], [2, 4], [1, 3], [1, 2], [0, 1]]
+
+
+def test_moves_are_drawn_with_their_probabilities_and_never_against_a_mask() -> None:
+    policy = make(WITHOUT, policy_kwargs={"inverse_temperature": 0.5}).policy
+    scores = Scores(torch.tensor([[2.0, 0.0, 0.0, 1.0, 3.0]]).expand(20_000, -1), torch.empty(0))
+    masks = torch.ones(20_000, 5, dtype=torch.bool)
+    masks[:10_000, 4] = False
+    moves = policy.sample(scores, masks, torch.Generator().manual_seed(0))
+    expected = policy.moves(scores, masks).log_probs.exp()
+    shares = torch.stack([(moves[10_000:, 0] == k).float().mean() for k in range(3)])
+    torch.testing.assert_close(shares, expected[-1, 0, :3], atol=0.02, rtol=0.0)
+    emits = (moves[10_000:, 1] == 1).float().mean()
+    torch.testing.assert_close(emits, expected[-1, 1, 1], atol=0.02, rtol=0.0)
+    assert (moves[:10_000, 1] == 0).all()
+
+
+# Training
+
+
+def test_only_first_episodes_count() -> None:
+    model = make(n_envs=32, stats_window_size=1000)
+    model.learn(1)
+    played, scores, _ = model._episodes
+    lengths = played.running.sum(dim=0)
+    assert model.num_timesteps == int(lengths.sum())
+    assert len(model.ep_info_buffer or ()) == 32
+    assert sorted(info["l"] for info in model.ep_info_buffer or ()) == sorted(lengths.tolist())
+    assert (played.emits.sum(dim=0) == played.target_size).all()  # forced emission
+    assert len(scores.moves) == int(lengths.max())
+
+
+def test_the_same_seed_gives_the_same_bits() -> None:
+    models = [make(seed=seed).learn(2000) for seed in (1, 1, 2)]
+    first, again, other = (m.policy.controller.weight_out for m in models)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_controller_and_baseline_are_clipped_apart() -> None:
+    norms = []
+    for limit in ("max_grad_norm", "max_grad_norm_baseline"):
+        settings: dict[str, Any] = {limit: 1e-3}
+        model = make(policy_kwargs={"optimizer_class": torch.optim.SGD}, **settings)
+        before = [p.detach().clone() for p in model.policy.parameters()]
+        model.learn(1)
+        steps = zip(model.policy.parameters(), before, strict=True)
+        moved = {id(p): float((p.detach() - old).norm()) for p, old in steps}
+        parts = (model.policy.controller, model.policy.baseline)
+        norms.append([max(moved[id(p)] for p in part.parameters()) for part in parts])
+    assert norms[0][0] <= 0.05 * 1e-3 < norms[0][1]
+    assert norms[1][1] <= 0.05 * 1e-3 < norms[1][0]
+
+
+def test_a_loss_that_is_not_finite_stops_the_training() -> None:
+    model = make()
+    with torch.no_grad():
+        model.policy.controller.log_gain.fill_(torch.inf)
+    with pytest.raises(NonFiniteError, match=r"update 1 .* last checkpoint is none"):
+        model.learn(1)
+
+
+@pytest.mark.parametrize("reward", ["log_prob", "prefix_prob"])
+def test_it_learns_to_copy(reward: str) -> None:
+    kwargs = {"symbols": 3, "max_length": 2, **FORCED}
+    env = make_vec_env("Tape-Copy-v0", 200, seed=0, **kwargs)
+    model = RLNTM(
+        "RLNTMPolicy",
+        env,
+        learning_rate=0.01,
+        reward=reward,
+        normalize_advantage=True,
+        ent_coef=0.01,
+        policy_kwargs={"controller": "lstm"},
+        seed=0,
+    )
+
+    def success() -> float:
+        result = evaluate(model, "Tape-Copy-v0", 200, deterministic=True, env_kwargs=kwargs)
+        return result.success or 0.0
+
+    assert success() < 0.5
+    model.learn(100_000)
+    assert success() > 0.95
+
+
+# Files
+
+
+def test_a_loaded_model_plays_as_the_saved_one(tmp_path: Path) -> None:
+    model = make(policy_kwargs={"memory_radius": 1, "controller": "lstm"}).learn(500)
+    model.save(tmp_path / "model")
+    loaded = RLNTM.load(tmp_path / "model")
+    results = [
+        evaluate(m, WITH_TAPE, 50, deterministic=True, env_kwargs=FORCED, name="one")
+        for m in (model, loaded)
+    ]
+    assert results[0] == results[1]
+    torch.testing.assert_close(
+        dict(loaded.policy.state_dict()), dict(model.policy.state_dict()), rtol=0.0, atol=0.0
+    )
+    env = make_vec_env(WITH_TAPE, 8, seed=1, **FORCED)
+    assert RLNTM.load(tmp_path / "model", env).learn(100).num_timesteps > 0
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("env", "message"),
+    [
+        (lambda: make_vec_env("CartPole-v1", 2), "plays the tape family"),
+        (lambda: make_vec_env("Algorithmic/Copy-v0", 2), "plays the tape family"),
+        (lambda: make_vec_env("Maze-InvisibleGoal-9x9-v0", 2), "Tape-Copy-v0"),
+        (lambda: make_vec_env(WITHOUT, 2, on_error="continue"), "forced_emission is False"),
+        (lambda: make_vec_env(WITHOUT, 2, forced_emission=True), "on_error is 'terminate'"),
+        (lambda: make_vec_env(WITH_TAPE, 2, memory_radius=1, **FORCED), "memory_radius is 1"),
+        (lambda: gym.make(WITHOUT, **FORCED), "allowed: an id"),
+    ],
+)
+def test_an_environment_that_does_not_fit(env: Any, message: str) -> None:
+    with pytest.raises(InterfaceError, match=message):
+        RLNTM("RLNTMPolicy", env())
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"policy_kwargs": {"memory_size": 2, "memory_radius": 1}}, "memory_size is 2"),
+        ({"policy_kwargs": {"memory_radius": -1}}, "memory_radius -1"),
+        ({"policy_kwargs": {"controller": "gru"}}, "controller is 'gru'"),
+        ({"policy_kwargs": {"controller": "lstm", "free_symbols": False}}, "free_symbols"),
+        ({"reward": "success"}, "reward is 'success'"),
+    ],
+)
+def test_an_argument_that_does_not_fit(kwargs: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make(**kwargs)
+
+
+def test_spaces_of_the_right_kind_but_of_no_tape() -> None:
+    seen, actions = spaces.MultiDiscrete([4, 4]), spaces.MultiDiscrete([3, 2, 3])
+    with pytest.raises(InterfaceError, match="plays the tape family"):
+        find_interfaces(seen, actions, None, 30, 0)
