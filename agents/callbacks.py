@@ -18,27 +18,38 @@ from agents.runs import HELD_OUT_SEEDS
 from agents.vec_env import GymnasiumVecEnv
 from memory_envs import Curriculum
 
+ERRORS = ("episodes", "symbols")
 _SECONDS_BETWEEN_UPDATES = 0.5
 
 
 class CurriculumCallback(BaseCallback):
     """Advances a curriculum: one update per rollout, from the episodes that ended in it.
 
-    The error of an episode is 1 unless ``info["success"]``. The paper counts the share of symbols
-    missed; with that, RepeatCopy moved on without having emitted an end mark once.
-
     Args:
         curriculum: the one that the training environments draw from.
+        error: of an episode: with "episodes", 1 unless ``info["success"]``; with "symbols", the
+            paper's, the share of the target that was missed. With the paper's, MemoryPPO on
+            RepeatCopy moved on without having emitted an end mark once.
+
+    Raises:
+        ValueError: for another `error`.
     """
 
-    def __init__(self, curriculum: Curriculum) -> None:
+    def __init__(self, curriculum: Curriculum, error: str = "episodes") -> None:
         super().__init__()
+        if error not in ERRORS:
+            raise ValueError(f"error is {error!r}; allowed: {', '.join(ERRORS)}")
         self.curriculum = curriculum
+        self.error = error
 
     def _on_step(self) -> bool:
         infos = self.locals["infos"]
-        finished = np.flatnonzero(self.locals["dones"])
-        self.curriculum.record(1.0 - float(infos[row]["success"]) for row in finished)
+        finished = [infos[row] for row in np.flatnonzero(self.locals["dones"])]
+        if self.error == "symbols":
+            right = (info["symbols_correct"] / info["target_size"] for info in finished)
+        else:
+            right = (float(info["success"]) for info in finished)
+        self.curriculum.record(1.0 - share for share in right)
         return True
 
     def _on_rollout_end(self) -> None:

@@ -64,7 +64,8 @@ class Recipe:
         n_envs: rows of the vector environment.
         env_kwargs: arguments of the environment.
         curriculum: arguments of `memory_envs.Curriculum`, or None to train without one. Its
-            `max_level` is the environment's `max_length` unless given.
+            `max_level` is the environment's `max_length` unless given. And `error`, of
+            `agents.callbacks.CurriculumCallback`.
         algorithm: arguments of the algorithm. A number may be ``{"start": a, "end": b}``: it then
             changes linearly over the run.
         policy: arguments of the policy, but for the name of the memory. `optimizer_class` is the
@@ -121,7 +122,8 @@ def read_recipe(data: Any, algorithm: str, source: str) -> Recipe:
         if not isinstance(value, dict):
             raise RecipeError(f"{source}: {name} must be an object, got {value!r}")
     if recipe.curriculum is not None:
-        _check_names(recipe.curriculum, _parameters(Curriculum), source, "curriculum.")
+        known = _parameters(Curriculum) | {"error"}
+        _check_names(recipe.curriculum, known, source, "curriculum.")
     import agents
 
     spec = ALGORITHMS[algorithm]
@@ -188,6 +190,7 @@ def make_curriculum(recipe: Recipe, env_id: str) -> Curriculum | None:
         return None
     arguments = {**environment_spec(env_id).kwargs, **recipe.env_kwargs}
     settings = {"max_level": arguments.get("max_length"), **recipe.curriculum}
+    settings.pop("error", None)
     if settings["max_level"] is None:
         raise RecipeError(f"{env_id} has no max_length: set curriculum.max_level, or no curriculum")
     try:

@@ -104,7 +104,12 @@ class Training:
         self.plan, self.run, self.command = plan, run, command
         recipe = plan.recipe
         self.curriculum = make_curriculum(recipe, plan.env)
-        extra: dict[str, Any] = {} if self.curriculum is None else {"curriculum": self.curriculum}
+        self._curriculum_callbacks: list[BaseCallback] = []
+        extra: dict[str, Any] = {}
+        if self.curriculum is not None:
+            error = (recipe.curriculum or {}).get("error", "episodes")
+            self._curriculum_callbacks = [CurriculumCallback(self.curriculum, error)]
+            extra = {"curriculum": self.curriculum}
         self.env = agents.make_vec_env(plan.env, recipe.n_envs, **recipe.env_kwargs, **extra)
         if parent is None:
             self.model = make_model(
@@ -143,7 +148,7 @@ class Training:
         remaining = recipe.timesteps - (model.num_timesteps if self.plan.part else 0)
         with stop_on_signals() as stop:
             callbacks: list[BaseCallback] = [
-                *([CurriculumCallback(self.curriculum)] if self.curriculum else []),
+                *self._curriculum_callbacks,
                 StopCallback(stop),
                 CheckpointCallback(max(recipe.timesteps // _CHECKPOINTS, 1), self._checkpoint),
                 self.evaluation,

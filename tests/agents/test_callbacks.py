@@ -70,6 +70,19 @@ def test_the_curriculum_counts_a_rollout_as_one_update() -> None:
     assert logged["curriculum/error"] == 1.0
 
 
+def test_the_curriculum_can_count_missed_symbols() -> None:
+    curriculum = Curriculum(5, decay=0.5)
+    callback = CurriculumCallback(curriculum, "symbols")
+    attach(callback)
+    infos = [{"symbols_correct": 3, "target_size": 4}, {"symbols_correct": 1, "target_size": 2}]
+    callback.locals = {"dones": np.array([True, True]), "infos": infos}
+    callback.on_step()  # errors 1/4 and 1/2
+    callback.on_rollout_end()
+    assert curriculum.running_error == pytest.approx(0.5 * 1.0 + 0.5 * 0.375)
+    with pytest.raises(ValueError, match="error is 'symbol'; allowed: episodes, symbols"):
+        CurriculumCallback(curriculum, "symbol")
+
+
 def test_the_curriculum_moves_a_training_on() -> None:
     curriculum = Curriculum(5, level=0, threshold=1.0, refractory=0, p_any=0.0, p_below=0.0)
     env = make_vec_env(ENV, 8, curriculum=curriculum)
