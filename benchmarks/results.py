@@ -77,6 +77,7 @@ class Report:
         measurements: in the table's order.
         notes: on what is missing.
         checkpoints: in environment steps; empty without learning curves.
+        unit: of the rates.
     """
 
     title: str
@@ -90,6 +91,7 @@ class Report:
     measurements: list[Measurement]
     notes: list[str]
     checkpoints: list[int]
+    unit: str = "steps/s"
 
     def compare(self, measurement: Measurement) -> Comparison | None:
         """How `measurement` does beside the fastest reference of its section; None without one."""

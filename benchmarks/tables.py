@@ -44,7 +44,7 @@ def _sections(report: Report) -> list[tuple[str, list[Measurement]]]:
 
 def _header(report: Report) -> list[str]:
     returns = [f"return at {steps:,}" for steps in report.checkpoints]
-    return ["", "", "steps/s", "min - max", "ratio", "target", *returns]
+    return ["", "", report.unit, "min - max", "ratio", "target", *returns]
 
 
 def _cells(report: Report, measurement: Measurement) -> list[str]:

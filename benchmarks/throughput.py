@@ -2,6 +2,7 @@
 
     python -m benchmarks.throughput envs
     python -m benchmarks.throughput training
+    python -m benchmarks.throughput rl_ntm
 
 See docs/speed.md for what is measured and how.
 """
@@ -22,6 +23,7 @@ if TYPE_CHECKING:  # NumPy must not be imported before the number of threads is 
 _ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 _DISTRIBUTIONS = {
     "envs": ("memory-envs", "numpy", "numba", "gymnasium", "popgym", "minigrid", "envpool"),
+    "rl_ntm": ("memory-envs", "torch", "stable-baselines3", "gymnasium", "numpy"),
     "training": ("memory-envs", "torch", "stable-baselines3", "sb3-contrib", "gymnasium", "numpy"),
 }
 
@@ -61,6 +63,7 @@ def _measure(options: argparse.Namespace, command: str) -> "Report":
 
     machine = describe_machine()
     checkpoints: list[int] = []
+    unit = "steps/s"
     notes: list[str] = []
     settings: dict[str, float] = {"repeats": options.repeats}
     if options.what == "envs":
@@ -73,6 +76,13 @@ def _measure(options: argparse.Namespace, command: str) -> "Report":
         settings["threads"] = numba.get_num_threads()
         taking_part = stepping.contestants()
         measurements, notes = stepping.measure(taking_part, options.repeats, options.seconds)
+    elif options.what == "rl_ntm":
+        from benchmarks import rl_ntm
+
+        title = "RL-NTM at the paper's size: episodes per second"
+        unit = "episodes/s"
+        settings["seconds per measurement"] = options.seconds
+        measurements, notes = rl_ntm.measure(options.repeats, options.seconds)
     else:
         from benchmarks import training
 
@@ -92,6 +102,7 @@ def _measure(options: argparse.Namespace, command: str) -> "Report":
         measurements=measurements,
         notes=notes,
         checkpoints=checkpoints,
+        unit=unit,
     )
 
 
@@ -99,10 +110,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.throughput", description=(__doc__ or "").splitlines()[0]
     )
-    parser.add_argument("what", choices=["envs", "training"], help="what to measure")
+    parser.add_argument("what", choices=["envs", "training", "rl_ntm"], help="what to measure")
     parser.add_argument("--repeats", type=_positive(int), default=5, help="of each measurement")
     parser.add_argument(
-        "--seconds", type=_positive(float), default=1.0, help="envs: length of one measurement"
+        "--seconds",
+        type=_positive(float),
+        default=1.0,
+        help="envs and rl_ntm: length of one measurement",
     )
     parser.add_argument(
         "--curve-timesteps",

@@ -27,7 +27,7 @@ from agents.rl_ntm.objective import (
     rewards_to_go,
 )
 from agents.rl_ntm.policy import RLNTMPolicy
-from agents.rl_ntm.unroll import FastUnroll, Seen
+from agents.rl_ntm.unroll import FastUnroll, PlainUnroll, Seen
 from agents.vec_env import GymnasiumVecEnv, make_vec_env
 
 
@@ -72,6 +72,7 @@ class RLNTM(MemoryAlgorithm):
 
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"RLNTMPolicy": RLNTMPolicy}
     policy: RLNTMPolicy  # type: ignore[assignment]  # its own kind
+    unroll_class: ClassVar[type[FastUnroll | PlainUnroll]] = FastUnroll
 
     def __init__(
         self,
@@ -139,7 +140,7 @@ class RLNTM(MemoryAlgorithm):
         self.policy.set_training_mode(False)
         callback.on_rollout_start()
         obs: Any = env.reset()
-        unroll = FastUnroll(self.policy.controller, env.num_envs)
+        unroll = self.unroll_class(self.policy.controller, env.num_envs)
         episodes = Recorder(env, self.device)
         while episodes.running.any():
             masks = episodes.masks(self.policy.interfaces)

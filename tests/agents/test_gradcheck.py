@@ -85,7 +85,7 @@ def test_rl_ntm_agrees_with_a_memory_tape(controller: str) -> None:
 
 
 def test_rl_ntm_agrees_without_the_fast_unroll(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agents.rl_ntm.algorithm, "FastUnroll", PlainUnroll)
+    monkeypatch.setattr(agents.rl_ntm.RLNTM, "unroll_class", PlainUnroll)
     assert _check("rl_ntm", "all", policy={"memory_radius": 0}, max_steps=2).passed(1e-6)
 
 
