@@ -40,6 +40,7 @@ demo: $(VENV)/.installed-agents ## train an agent with memory, evaluate it and s
 bench: $(VENV)/.installed-agents,peers ## measure the speed against the peers
 	$(BIN)/python -m benchmarks.throughput envs
 	$(BIN)/python -m benchmarks.throughput training
+	$(BIN)/python -m benchmarks.throughput rl_ntm
 
 docs: $(VENV)/.installed-agents,docs ## build the documentation into docs/_build/html
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --builder html docs docs/_build/html
