@@ -131,6 +131,7 @@ def test_a_logger_of_the_users_own(tmp_path: Path) -> None:
     model = _model()
     model.set_logger(configure(str(tmp_path), ["csv"]))
     model.learn(256)
+    model.logger.close()  # or the file is closed by chance, in the middle of another test
     header = (tmp_path / "progress.csv").read_text().splitlines()[0]
     assert "train/value_loss" in header
     assert "rollout/success_rate" in header
