@@ -43,7 +43,9 @@ class Losses(NamedTuple):
 class RLNTM(MemoryAlgorithm):
     """RL-NTM on an environment of the tape family.
 
-    Each update plays one whole episode per environment. The defaults are the paper's, section 9.
+    Each update plays one whole episode per environment. Objective, baselines and clipping are by
+    default the paper's (section 9). Optimiser, learning rate and inverse temperature are not: the
+    preset `rl_ntm-paper` has all of the paper's settings.
 
     Args:
         policy: ``"RLNTMPolicy"`` or a subclass of it.
@@ -78,7 +80,7 @@ class RLNTM(MemoryAlgorithm):
         self,
         policy: str | type[RLNTMPolicy],
         env: GymEnv | str | None,
-        learning_rate: float | Schedule = 0.05,
+        learning_rate: float | Schedule = 3e-3,
         n_envs: int = 200,
         reward: str = "log_prob",
         gamma: float = 1.0,

@@ -191,7 +191,7 @@ def test_the_same_seed_gives_the_same_bits() -> None:
 def test_controller_and_baseline_are_clipped_apart() -> None:
     norms = []
     for limit in ("max_grad_norm", "max_grad_norm_baseline"):
-        settings: dict[str, Any] = {limit: 1e-3}
+        settings: dict[str, Any] = {limit: 1e-3, "learning_rate": 0.05}
         model = make(policy_kwargs={"optimizer_class": torch.optim.SGD}, **settings)
         before = [p.detach().clone() for p in model.policy.parameters()]
         model.learn(1)
