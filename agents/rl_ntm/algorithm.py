@@ -17,6 +17,7 @@ from agents.algorithm import MemoryAlgorithm
 from agents.on_policy import NonFiniteError
 from agents.rl_ntm.controller import Scores
 from agents.rl_ntm.episodes import Recorder
+from agents.rl_ntm.fast_unroll import FastUnroll
 from agents.rl_ntm.interfaces import InterfaceError, check_rules
 from agents.rl_ntm.objective import (
     REWARDS,
@@ -27,7 +28,7 @@ from agents.rl_ntm.objective import (
     rewards_to_go,
 )
 from agents.rl_ntm.policy import RLNTMPolicy
-from agents.rl_ntm.unroll import FastUnroll, PlainUnroll, Seen
+from agents.rl_ntm.unroll import PlainUnroll, Seen
 from agents.vec_env import GymnasiumVecEnv, make_vec_env
 
 
@@ -142,8 +143,8 @@ class RLNTM(MemoryAlgorithm):
         self.policy.set_training_mode(False)
         callback.on_rollout_start()
         obs: Any = env.reset()
-        unroll = self.unroll_class(self.policy.controller, env.num_envs)
         episodes = Recorder(env, self.device)
+        unroll = self.unroll_class(self.policy.controller, env.num_envs, episodes.max_steps)
         while episodes.running.any():
             masks = episodes.masks(self.policy.interfaces)
             seen = torch.as_tensor(obs, device=self.device)

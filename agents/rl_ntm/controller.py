@@ -6,9 +6,9 @@ applied afterwards: heads move between two steps, never within one.
 
 Three kinds: `lstm`; `feedforward`, whose only state are the moves; and `direct_access`, an LSTM
 with shortcuts. Each shortcut adds one vector to another, scaled by a sigmoid gate: the input symbol
-and the memory cell under the head to the scores of the symbols, and the input symbol to every
-memory cell in the window. The memory cell is blended into its neighbours in the window, not added
-as in the paper: with gates near 1/2 the tape would grow a thousandfold in 30 steps.
+and each memory cell in the window to the scores of the symbols, and the input symbol to each memory
+cell in the window. The memory cell under the head is blended into its neighbours, not added as in
+the paper: with gates near 1/2 the tape would grow a thousandfold in 30 steps.
 """
 
 from __future__ import annotations
@@ -88,8 +88,8 @@ class Controller(nn.Module):
         self.direct = kind == "direct_access"
         vocabulary, window = interfaces.vocabulary, interfaces.memory_window
         self.choices = sum(interfaces.move_sizes)
-        # Input to output, memory to output; input to each cell, memory to each neighbour.
-        self.gates = (2 + window + window - 1 if window else 1) if self.direct else 0
+        # Input to output, each cell to output; input to each cell, centre to each neighbour.
+        self.gates = (3 * window if window else 1) if self.direct else 0
         self.scores = self.choices + self.gates + interfaces.outputs
         rows = interfaces.input_cells * vocabulary + self.choices + 1  # the last for "no move"
         width = (4 if self.recurrent else 1) * hidden_size
@@ -169,15 +169,14 @@ class Controller(nn.Module):
         Args:
             out: of the output layer, ``(..., at least scores)``.
             symbol: under the input head, one-hot, ``(..., vocabulary)``.
-            read: the cell under the memory head, likewise; ``(..., 0)`` without a tape.
+            read: the memory cells in the window, ``(..., memory_window, vocabulary)``.
         """
-        symbols = out[..., self.scores - self.interfaces.outputs : self.scores]
+        outputs, window = self.interfaces.outputs, self.interfaces.memory_window
+        symbols = out[..., self.scores - outputs : self.scores]
         if self.direct:
-            gates = out[..., self.choices : self.choices + 2].sigmoid()
-            outputs = self.interfaces.outputs
-            symbols = symbols + gates[..., :1] * symbol[..., :outputs]
-            if self.window.numel():
-                symbols = symbols + gates[..., 1:] * read[..., :outputs]
+            gates = out[..., self.choices : self.choices + 1 + window].sigmoid().unsqueeze(-1)
+            symbols = symbols + gates[..., 0, :] * symbol[..., :outputs]
+            symbols = symbols + (gates[..., 1:, :] * read[..., :outputs]).sum(dim=-2)
         return symbols * self.log_gain.exp()
 
     def forward(self, symbols: Tensor, state: ControllerState) -> tuple[Scores, ControllerState]:
@@ -202,8 +201,7 @@ class Controller(nn.Module):
         weight_out, bias_out = self.output_layer()
         out = hidden @ weight_out + bias_out
         symbol = self.one_hot[symbols[:, symbols.shape[1] // 2]]
-        centre = read[:, read.shape[1] // 2] if addresses is not None else read.flatten(1)
-        scores = Scores(out[:, : self.choices], self.shortcuts(out, symbol, centre))
+        scores = Scores(out[:, : self.choices], self.shortcuts(out, symbol, read))
         memory = state.memory
         if addresses is not None:
             written = self._written(out, symbol, read)
@@ -233,7 +231,8 @@ class Controller(nn.Module):
         window = self.interfaces.memory_window
         written = out[:, self.scores :].reshape(len(out), window, -1)
         if self.direct:
-            gates = out[:, self.choices + 2 : self.choices + self.gates].sigmoid().unsqueeze(2)
+            gates = out[:, self.choices + 1 + window : self.choices + self.gates]
+            gates = gates.sigmoid().unsqueeze(2)
             written = written + gates[:, :window] * symbol.unsqueeze(1)
             change = read[:, window // 2].unsqueeze(1) - read[:, self.neighbours]
             written = written.index_add(1, self.neighbours, gates[:, window:] * change)

@@ -22,6 +22,7 @@ class Recorder:
 
     Attributes:
         running: the rows whose first episode is under way, ``(B,)``.
+        max_steps: the longest of the first episodes' time limits.
     """
 
     def __init__(self, env: GymnasiumVecEnv, device: torch.device) -> None:
@@ -33,6 +34,7 @@ class Recorder:
         self._target = self._tensor(np.stack([info["target"] for info in env.reset_infos])).long()
         self._target_size = self._tensor(state.rows["target_size"]).long()
         self._limits = self._tensor(state.rows["limit"]).long()
+        self.max_steps = int(self._limits.max())
         self._moves: list[Tensor] = []
         self._masks: list[Tensor] = []
         self._running: list[Tensor] = []

@@ -33,7 +33,7 @@ from agents.gradcheck.sampler import OVER, enumerate_sequences
 from agents.gradcheck.tiny import VARIANTS, tiny_env, tiny_model
 from agents.rl_ntm.objective import Played
 from agents.rl_ntm.policy import RLNTMPolicy
-from agents.rl_ntm.unroll import PlainUnroll, _TapeGradient
+from agents.rl_ntm.unroll import PlainUnroll
 from agents.time_baseline import TimeBaseline
 from tests.agents.toy_envs import sync
 
@@ -227,7 +227,8 @@ MISTAKES = {
         *("now.log_probs - batch", "now.log_probs + batch", "actor"),
     ),
     "backward pass of the tape with a wrong sign": Mistake(
-        *("rl_ntm", "all", _TapeGradient, "read", ", alpha=-1", "", "weight_out"),
+        *("rl_ntm", "all", agents.rl_ntm.fast_unroll, "_grad_steps"),
+        *(", grad_read, arrays.cells)", ", -grad_read, arrays.cells)", "weight_out"),
     ),
 }
 

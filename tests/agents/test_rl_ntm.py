@@ -13,6 +13,7 @@ from agents import RLNTM, NonFiniteError, make_vec_env
 from agents.evaluation import evaluate
 from agents.rl_ntm import InterfaceError
 from agents.rl_ntm.controller import KINDS, Controller, Scores
+from agents.rl_ntm.fast_unroll import FastUnroll
 from agents.rl_ntm.interfaces import Interfaces, find_interfaces
 from agents.rl_ntm.objective import (
     Played,
@@ -20,7 +21,7 @@ from agents.rl_ntm.objective import (
     rewards,
     rewards_to_go,
 )
-from agents.rl_ntm.unroll import FastUnroll, PlainUnroll
+from agents.rl_ntm.unroll import PlainUnroll
 
 FORCED: dict[str, Any] = {"forced_emission": True, "on_error": "continue"}
 WITH_TAPE, WITHOUT = "Tape-ForwardReverse-Easy-v0", "Tape-Reverse-Easy-v0"
@@ -44,7 +45,7 @@ def test_the_fast_unroll_equals_the_plain_one(kind: str, window: int) -> None:
     choices = [torch.randint(0, n, (9, 4), generator=generator) for n in interfaces.move_sizes]
     moves = torch.stack(choices, dim=2)
     results = []
-    for unroll in (PlainUnroll(controller, 4), FastUnroll(controller, 4)):
+    for unroll in (PlainUnroll(controller, 4, 9), FastUnroll(controller, 4, 9)):
         for t in range(9):
             step = unroll.step(symbols[t])
             unroll.move(moves[t])
@@ -71,7 +72,7 @@ def test_what_is_played_is_what_is_predicted() -> None:
     model = make(n_envs=6)
     env = make_vec_env(WITH_TAPE, 6, seed=3, **FORCED)
     obs: Any = env.reset()
-    unroll, state = FastUnroll(model.policy.controller, 6), None
+    unroll, state = FastUnroll(model.policy.controller, 6, 5), None
     for _ in range(5):
         masks = env.action_masks()
         actions, state = model.predict(obs, state, None, True, masks)
