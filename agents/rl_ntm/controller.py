@@ -127,8 +127,8 @@ class Controller(nn.Module):
         with torch.no_grad():
             for parameter in self.parameters():
                 parameter.normal_(0.0, init_std)
-            self.log_gain += math.log(gain)
-            self.bias_out[self.choices - 1] += emit_bias
+            self.log_gain.add_(math.log(gain))
+            self.bias_out[self.choices - 1].add_(emit_bias)
 
     offsets: Tensor
     move_rows: Tensor
