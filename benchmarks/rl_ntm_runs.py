@@ -31,7 +31,6 @@ ABLATIONS = {
     "log-probability as reward": "algorithm.reward=log_prob algorithm.gamma=1.0",
     "entropy bonus 0.01": "algorithm.ent_coef=0.01",
     "gain of 1 at the start": "policy.gain=1.0",
-    "no bias against emitting": "policy.emit_bias=0.0",
     "content not through shortcuts alone": "policy.free_symbols=true",
     "windows of one cell": "env_kwargs.input_radius=0 policy.memory_radius=0",
 }

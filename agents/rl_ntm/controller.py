@@ -66,8 +66,6 @@ class Controller(nn.Module):
             they come through the shortcuts alone; it still scores the end mark.
         gain: what the symbols' scores are first multiplied by. A gate adds at most a one-hot
             vector: with a gain of 1, a right symbol starts hardly more probable than 30 others.
-        emit_bias: added to the logit of emitting at the start; below 0, the first random moves
-            look around before they emit.
 
     Raises:
         ValueError: for an unknown kind, or one that has no shortcuts and must not write by itself.
@@ -81,7 +79,6 @@ class Controller(nn.Module):
         init_std: float,
         free_symbols: bool = True,
         gain: float = 1.0,
-        emit_bias: float = 0.0,
     ) -> None:
         super().__init__()
         if gain <= 0.0:
@@ -128,7 +125,6 @@ class Controller(nn.Module):
             for parameter in self.parameters():
                 parameter.normal_(0.0, init_std)
             self.log_gain.add_(math.log(gain))
-            self.bias_out[self.choices - 1].add_(emit_bias)
 
     offsets: Tensor
     move_rows: Tensor

@@ -40,7 +40,6 @@ class RLNTMPolicy(BasePolicy):
         free_symbols: whether the controller scores and writes content symbols by itself too, beside
             the shortcuts of `direct_access`.
         gain: see `Controller`.
-        emit_bias: see `Controller`.
         baseline_size: units of the offline baseline.
         optimizer_class: class of the optimizer.
         optimizer_kwargs: its further arguments.
@@ -65,7 +64,6 @@ class RLNTMPolicy(BasePolicy):
         init_std: float = 0.1,
         free_symbols: bool = True,
         gain: float = 1.0,
-        emit_bias: float = 0.0,
         baseline_size: int = 25,
         optimizer_class: type[torch.optim.Optimizer] = torch.optim.Adam,
         optimizer_kwargs: Mapping[str, Any] | None = None,
@@ -82,7 +80,7 @@ class RLNTMPolicy(BasePolicy):
         )
         self.inverse_temperature = inverse_temperature
         self.controller = Controller(
-            self.interfaces, controller, hidden_size, init_std, free_symbols, gain, emit_bias
+            self.interfaces, controller, hidden_size, init_std, free_symbols, gain
         )
         self.baseline = OfflineBaseline(self.controller, baseline_size, init_std)
         self.time_baseline = TimeBaseline(MAX_STEPS)
