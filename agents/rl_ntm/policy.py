@@ -13,10 +13,11 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor
 
-from agents.distributions import FORBIDDEN, Categorical, DiscreteHead
+from agents.distributions import Categorical, DiscreteHead
 from agents.rl_ntm.baseline import OfflineBaseline
 from agents.rl_ntm.controller import Controller, ControllerState, Scores
 from agents.rl_ntm.interfaces import find_interfaces
+from agents.rl_ntm.sampling import draw
 from agents.state import where_state
 from agents.time_baseline import TimeBaseline
 
@@ -103,20 +104,21 @@ class RLNTMPolicy(BasePolicy):
     def sample(self, scores: Scores, masks: Tensor, generator: torch.Generator) -> Tensor:
         """Draws the moves of one step, ``(B, moves)``.
 
-        By the Gumbel trick (the largest of logits plus Gumbel noise has their softmax as its
-        distribution), in a third of the time that `moves` and its `sample` take.
+        On the CPU, where the environment wants them, in a fraction of the time that `moves` and its
+        `sample` take.
 
         Args:
             scores: of the step.
             masks: allowed choices, ``(B, sum(move_sizes))``.
-            generator: of the noise.
+            generator: of what is random.
         """
-        logits = scores.moves * self.inverse_temperature
-        noise = torch.empty_like(logits).exponential_(generator=generator)
-        # Noise of exactly 0 would outweigh a mask.
-        noisy = logits.masked_fill_(~masks, FORBIDDEN).sub_(noise.clamp_min_(1e-30).log_())
-        parts = torch.split(noisy, self.interfaces.move_sizes, dim=1)
-        return torch.stack([part.argmax(dim=1) for part in parts], dim=1)
+        logits, sizes = scores.moves.detach().cpu().numpy(), np.array(self.interfaces.move_sizes)
+        shape = len(logits), len(sizes)
+        levels = torch.rand(shape, generator=generator, device=generator.device).cpu().numpy()
+        moves = np.empty(shape, np.int64)
+        allowed = masks.cpu().numpy()
+        draw(logits, allowed, levels, sizes, self.inverse_temperature, moves)
+        return torch.as_tensor(moves, device=scores.moves.device)
 
     def symbols_seen(self, obs: Tensor) -> Tensor:
         """The input window of observations, ``(B, input_cells)`` int64."""
