@@ -62,14 +62,18 @@ class Trace:
 
         return trace_text(self)
 
-    def title(self) -> str:
+    def facts(self) -> list[str]:
         """What the trace shows, and how it ended."""
         words = {None: [], True: ["success"], False: ["failure"]}[self.success]
         total = f"return {self.rewards.sum():g}"
         if self.views.output is not None:
             total += f" of {len(self.views.output.target)}"
         steps = f"{len(self.rewards)} steps"
-        return "   ".join([self.env, self.model, f"seed {self.seed}", *words, total, steps])
+        return [self.env, self.model, f"seed {self.seed}", *words, total, steps]
+
+    def title(self) -> str:
+        """The facts in one line."""
+        return "   ".join(self.facts())
 
     def symbol(self, number: int) -> str:
         """How a symbol of a tape is shown."""

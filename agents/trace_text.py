@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from agents.trace import Trace
 
 _LONGEST = 28  # characters of an observation
-_ARROWS = {"left": "←", "right": "→", "up": "↑", "down": "↓", "stay": "·"}
+_SIGNS = {"left": "←", "right": "→", "up": "↑", "down": "↓", "stay": "·", "end": "■"}
 
 _MEANINGS = {"■": "end mark", "·": "blank"}
 
@@ -43,7 +43,7 @@ def trace_columns(trace: Trace) -> list[Column]:
     if views.tapes:
         columns += [(tape.name, _tape_cell(trace, tape)) for tape in views.tapes]
     elif views.path is None:
-        columns.append(("observation", lambda t: _short(trace.observations[t])))
+        columns.append(("observation", lambda t: short(trace.observations[t], _LONGEST)))
     columns += _action_columns(trace)
     if views.output is not None:
         columns.append(("output", _output_cell(trace, views.output)))
@@ -144,7 +144,7 @@ def what_failed(trace: Trace) -> str:
         )
         parts.append(f"{count}in step {first + 1}: {wrong}, not {right}")
     if emitted < len(output.target):
-        parts.append(f"the end came after {emitted} of {len(output.target)} symbols")
+        parts.append(f"the episode ended after {emitted} of {len(output.target)} symbols")
     return "; ".join(parts)
 
 
@@ -166,9 +166,14 @@ def _action_columns(trace: Trace) -> list[Column]:
     names = [name for name in trace.actions[0] if name not in shown]
 
     def column(name: str) -> Callable[[int], str]:
-        return lambda t: _ARROWS.get(trace.actions[t][name], trace.actions[t][name])
+        return lambda t: action_label(trace.actions[t][name])
 
     return [(name.replace("_", " "), column(name)) for name in names]
+
+
+def action_label(value: str) -> str:
+    """How the value of a sub-action is shown."""
+    return _SIGNS.get(value, value)
 
 
 def _focus_cell(weights: Any) -> Callable[[int], str]:
@@ -206,13 +211,14 @@ def _maze_lines(path: Path) -> list[str]:
     return lines
 
 
-def _short(observation: Any) -> str:
+def short(observation: Any, longest: int) -> str:
+    """An observation in one line of at most `longest` characters."""
     if isinstance(observation, np.ndarray):
         if observation.dtype.kind == "f":
             # As float64: a rounded float32 prints as 0.10000000149.
             observation = np.round(observation.astype(np.float64), 3)
-        text = str(observation.ravel().tolist())
+        text = str(observation.ravel()[:longest].tolist())
     else:
         text = str(observation)
     text = " ".join(text.split())
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    return text if len(text) <= longest else text[: longest - 1] + "…"
