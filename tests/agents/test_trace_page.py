@@ -176,3 +176,25 @@ def test_a_browser_shows_the_step_that_the_address_names(tmp_path: Path) -> None
     pixels = (255 * imread(picture)[..., :3]).round().astype(int).reshape(-1, 3)
     found = set(map(tuple, np.unique(pixels, axis=0).tolist()))
     assert {(0xBF, 0x34, 0x49), (0x2F, 0x6F, 0xDE)} <= found, "a miss and a head"
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium in PATH")
+def test_slider_keys_and_buttons_move_through_the_steps(tmp_path: Path) -> None:
+    trace = run_trace(oracle_policy, FORWARD, seed=3)
+    driver = """<script>
+      const seen = [], look = () => seen.push(document.getElementById("counter").textContent[0]);
+      const key = (name, target = document.body) => {
+        target.dispatchEvent(new KeyboardEvent("keydown", {key: name, bubbles: true})); look(); };
+      const click = (name) => { document.getElementById(name).click(); look(); };
+      const slider = document.getElementById("slider");
+      slider.value = 4; slider.dispatchEvent(new Event("input")); look();
+      key("ArrowRight"); key("ArrowLeft", slider); key("End"); key("ArrowRight"); key("Home");
+      click("back"); click("forward"); document.querySelectorAll("tbody tr")[4].click(); look();
+      key(" "); seen.push(document.getElementById("play").getAttribute("aria-label"));
+      key(" "); seen.push(document.getElementById("play").getAttribute("aria-label"));
+      document.title = seen.join(" ");
+    </script>"""
+    page = tmp_path / "trace.html"
+    page.write_text(trace_page(trace).replace("</body>", driver + "</body>"), encoding="utf-8")
+    dom = browse(tmp_path, page, 1, "--dump-dom")
+    assert "<title>4 5 4 6 6 1 1 2 5 5 Pause 5 Play</title>" in dom
