@@ -20,7 +20,8 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).parent.parent
-PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT: dict[str, Any] = PYPROJECT["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 LINES = (ROOT / "constraints.txt").read_text().splitlines()
 PINS = [Requirement(line) for line in LINES if not line.startswith("#")]
@@ -100,6 +101,16 @@ def test_what_the_requirements_need_is_pinned_too() -> None:
 def test_all_holds_every_extra() -> None:
     (everything,) = (Requirement(line) for line in EXTRAS["all"])
     assert everything.extras == EXTRAS.keys() - {"all"}
+
+
+def test_every_file_of_a_package_is_in_the_wheel() -> None:
+    patterns: dict[str, list[str]] = PYPROJECT["tool"]["setuptools"]["package-data"]
+    for package in ("memory_envs", "agents"):
+        files = {path for path in (ROOT / package).rglob("*") if path.is_file()}
+        files = {path for path in files if path.suffix != ".py" and "__pycache__" not in str(path)}
+        packaged = {path for glob in patterns[package] for path in (ROOT / package).glob(glob)}
+        assert files - packaged == set()
+        assert files
 
 
 def test_the_commands_are_there() -> None:

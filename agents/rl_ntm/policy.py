@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F
 from gymnasium import spaces
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
@@ -160,16 +161,53 @@ class RLNTMPolicy(BasePolicy):
             starts = torch.as_tensor(np.asarray(episode_start, np.bool_), device=self.device)
             before = where_state(starts, initial, before)
         scores, after = self.controller(symbols, before)
-        masks = None
-        if action_masks is not None:
-            allowed = self.interfaces.move_masks(np.atleast_2d(np.asarray(action_masks, np.bool_)))
-            masks = torch.as_tensor(allowed, device=self.device)
-        distribution = self.moves(scores, masks)
+        distribution = self.moves(scores, self._allowed(action_masks))
         moves = distribution.mode() if deterministic else distribution.sample(generator)
         emitted = scores.symbols.argmax(dim=1)
         actions = self.to_env(moves, emitted)
         single = np.asarray(observation).ndim == 1
         return actions[0] if single else actions, self.controller.moved(after, moves)
+
+    @torch.no_grad()
+    def trace(
+        self,
+        observation: npt.NDArray[Any],
+        before: ControllerState | None,
+        after: ControllerState,
+        action_masks: npt.NDArray[np.bool_] | None = None,
+    ) -> dict[str, Tensor]:
+        """What there was to see in a step that `predict` took; see `agents.watcher`.
+
+        Args:
+            observation: ``(B, cells)``.
+            before: the state before the step; None at the start.
+            after: the state after it.
+            action_masks: the environment's, or None.
+        """
+        symbols = self.symbols_seen(torch.as_tensor(observation, device=self.device))
+        state = self.controller.initial_state(len(symbols)) if before is None else before
+        scores, _ = self.controller(symbols, state)
+        moves = self.moves(scores, self._allowed(action_masks)).probs()
+        emitted = scores.symbols.softmax(dim=1).unsqueeze(1)
+        size = max(moves.shape[2], emitted.shape[2])
+        parts = [F.pad(part, (0, size - part.shape[2])) for part in (moves, emitted)]
+        # What a cell holds in the blank's place is never emitted.
+        seen = {
+            "probabilities": torch.cat(parts, dim=1),
+            "memory_tape": after.memory[..., : self.interfaces.outputs],
+            "memory_change": (after.memory - state.memory).abs().amax(dim=2),
+        }
+        if self.interfaces.memory_cells:
+            seen["memory_head"] = state.head
+            seen["memory_move"] = (after.moves - self.controller.move_rows)[:, 1]
+        return seen
+
+    def _allowed(self, action_masks: npt.NDArray[np.bool_] | None) -> Tensor | None:
+        """The moves that the environment's masks allow."""
+        if action_masks is None:
+            return None
+        allowed = self.interfaces.move_masks(np.atleast_2d(np.asarray(action_masks, np.bool_)))
+        return torch.as_tensor(allowed, device=self.device)
 
     def _predict(self, observation: PyTorchObs, deterministic: bool = False) -> Tensor:
         raise NotImplementedError("predict carries the state")
