@@ -6,7 +6,8 @@ A file maps an environment's id to its recipes, and ``"*"`` to those for the res
      "*":            {"default": "ppo/gru", "ppo/*": {...}}}
 
 A recipe is called ``algorithm/memory``; the memory ``*`` stands for every cell. Its content is that
-of `agents.recipes.Recipe`; nothing is inherited. `any.json` serves all other environments.
+of `agents.recipes.Recipe`. With ``"like": "*"`` it only says what it changes in the family's recipe
+for the same algorithm and memory. `any.json` serves all other environments.
 """
 
 from __future__ import annotations
@@ -62,9 +63,39 @@ def load_preset(env_id: str, algorithm: str | None = None, memory: str | None = 
             fits = algorithm in (None, offered) and cell in (_EVERY, chosen)
             if name in entry and fits and chosen in memories(offered):
                 source = f"{file}, {entry_name}, {name}"
-                recipe = read_recipe(entry[name], offered, source)
+                recipe = read_recipe(
+                    _complete(file, entry[name], f"{offered}/{chosen}", source), offered, source
+                )
                 return Preset(source, entry_name == env_id, offered, chosen, recipe)
     raise RecipeError(f"there is no preset for {algorithm}/{memory} on {env_id}")
+
+
+def _complete(file: str, recipe: dict[str, Any], chosen: str, source: str) -> dict[str, Any]:
+    """A recipe with what it takes over from another one.
+
+    Args:
+        file: where both are.
+        recipe: as it stands there.
+        chosen: algorithm and memory.
+        source: of the recipe, for messages.
+    """
+    if "like" not in recipe:
+        return recipe
+    own = {key: value for key, value in recipe.items() if key != "like"}
+    other = read_file(file).get(recipe["like"], {})
+    for name in (chosen, f"{chosen.split('/')[0]}/{_EVERY}"):
+        if name in other and "like" not in other[name]:
+            return _merged(other[name], own)
+    raise RecipeError(f"{source}: there is no {chosen} under {recipe['like']!r} to be like")
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """`base` with `changes`, objects within objects merged likewise."""
+    result = dict(base)
+    for key, value in changes.items():
+        both = isinstance(value, dict) and isinstance(result.get(key), dict)
+        result[key] = _merged(result[key], value) if both else value
+    return result
 
 
 def tuned_recipes(env_id: str) -> list[str]:
