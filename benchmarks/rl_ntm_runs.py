@@ -32,9 +32,9 @@ ABLATIONS = {
     "entropy bonus 0.01": "algorithm.ent_coef=0.01",
     "gain of 1 at the start": "policy.gain=1.0",
     "content not through shortcuts alone": "policy.free_symbols=true",
-    "windows of one cell": "env_kwargs.input_radius=0 policy.memory_radius=0",
+    "window of one cell": "env_kwargs.input_radius=0",
 }
-ABLATED = "ForwardReverse"
+ABLATED = "Reverse"  # trains fastest of those that need a curriculum
 PLANS = ("table4", "paper", "hard", "ablation")
 
 

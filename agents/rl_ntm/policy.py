@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from torch import Tensor
 from agents.distributions import Categorical, DiscreteHead
 from agents.rl_ntm.baseline import OfflineBaseline
 from agents.rl_ntm.controller import Controller, ControllerState, Scores
-from agents.rl_ntm.interfaces import find_interfaces
+from agents.rl_ntm.interfaces import InterfaceError, find_interfaces
 from agents.rl_ntm.sampling import draw
 from agents.state import where_state
 from agents.time_baseline import TimeBaseline
@@ -90,6 +91,24 @@ class RLNTMPolicy(BasePolicy):
         self.optimizer = self.optimizer_class(  # type: ignore[call-arg]  # lr is in the subclasses
             self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs
         )
+
+    def resize_memory(self, cells: int) -> None:
+        """Give the memory tape another length; it has no parameters.
+
+        Args:
+            cells: at least as many as the window has.
+
+        Raises:
+            InterfaceError: if they are fewer.
+        """
+        if not self.interfaces.memory_cells:
+            return
+        if cells < self.interfaces.memory_window:
+            raise InterfaceError(
+                f"cells is {cells}; allowed: from {self.interfaces.memory_window} on, the window"
+            )
+        self.interfaces = replace(self.interfaces, memory_cells=cells)
+        self.controller.interfaces = self.interfaces
 
     def moves(self, scores: Scores, masks: Tensor | None) -> Categorical:
         """The distribution of the moves.
