@@ -6,8 +6,9 @@ A file maps an environment's id to its recipes, and ``"*"`` to those for the res
      "*":            {"default": "ppo/gru", "ppo/*": {...}}}
 
 A recipe is called ``algorithm/memory``; the memory ``*`` stands for every cell. Its content is that
-of `agents.recipes.Recipe`. With ``"like": "*"`` it only says what it changes in the family's recipe
-for the same algorithm and memory. `any.json` serves all other environments.
+of `agents.recipes.Recipe`. A recipe with ``"like": "*"`` only says what it changes in the family's
+recipes of that name, or of that algorithm if it is called ``algorithm/*``. `any.json` serves all
+other environments.
 """
 
 from __future__ import annotations
@@ -63,30 +64,35 @@ def load_preset(env_id: str, algorithm: str | None = None, memory: str | None = 
             fits = algorithm in (None, offered) and cell in (_EVERY, chosen)
             if name in entry and fits and chosen in memories(offered):
                 source = f"{file}, {entry_name}, {name}"
-                recipe = read_recipe(
-                    _complete(file, entry[name], f"{offered}/{chosen}", source), offered, source
-                )
+                recipe = read_recipe(entry[name], offered, source)
                 return Preset(source, entry_name == env_id, offered, chosen, recipe)
     raise RecipeError(f"there is no preset for {algorithm}/{memory} on {env_id}")
 
 
-def _complete(file: str, recipe: dict[str, Any], chosen: str, source: str) -> dict[str, Any]:
-    """A recipe with what it takes over from another one.
+def _expanded(source: str, data: dict[str, Any], entry: dict[str, Any]) -> dict[str, Any]:
+    """An entry whose recipes are complete.
 
     Args:
-        file: where both are.
-        recipe: as it stands there.
-        chosen: algorithm and memory.
-        source: of the recipe, for messages.
+        source: of the entry, for messages.
+        data: the whole file.
+        entry: as it stands there.
     """
-    if "like" not in recipe:
-        return recipe
-    own = {key: value for key, value in recipe.items() if key != "like"}
-    other = read_file(file).get(recipe["like"], {})
-    for name in (chosen, f"{chosen.split('/')[0]}/{_EVERY}"):
-        if name in other and "like" not in other[name]:
-            return _merged(other[name], own)
-    raise RecipeError(f"{source}: there is no {chosen} under {recipe['like']!r} to be like")
+    complete: dict[str, Any] = {}
+    for name, recipe in entry.items():
+        if name == "default" or "like" not in recipe:
+            complete[name] = recipe
+            continue
+        own = {key: value for key, value in recipe.items() if key != "like"}
+        algorithm = name.split("/")[0]
+        likes = {
+            other: _merged(base, own)
+            for other, base in data.get(recipe["like"], {}).items()
+            if name in (other, f"{algorithm}/{_EVERY}") and other.startswith(f"{algorithm}/")
+        }
+        if not likes:
+            raise RecipeError(f"{source}: {name} is like {recipe['like']!r}, which has no such")
+        complete.update(likes)
+    return complete
 
 
 def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
@@ -127,15 +133,19 @@ def preset_files() -> list[str]:
 
 
 def read_file(name: str) -> dict[str, Any]:
-    """One file, its outline checked.
+    """One file, its outline checked, its recipes complete.
 
     Raises:
         RecipeError: if an entry has no valid default, or a recipe no valid name.
     """
     data = json.loads(resources.files(__name__).joinpath(name).read_text(encoding="utf-8"))
+    complete = {}
     for entry_name, entry in data.items():
-        check_entry(f"{name}, {entry_name}", entry)
-    return dict(data)
+        source = f"{name}, {entry_name}"
+        check_entry(source, entry)
+        complete[entry_name] = _expanded(source, data, entry)
+        check_entry(source, complete[entry_name])
+    return complete
 
 
 def check_entry(source: str, entry: dict[str, Any]) -> None:
