@@ -144,7 +144,8 @@ class RLNTM(MemoryAlgorithm):
         callback.on_rollout_start()
         obs: Any = env.reset()
         episodes = Recorder(env, self.policy.interfaces, self.device)
-        unroll = self.unroll_class(self.policy.controller, env.num_envs, episodes.max_steps)
+        kind = self.unroll_class if self.device.type == "cpu" else PlainUnroll
+        unroll = kind(self.policy.controller, env.num_envs, episodes.max_steps)
         while len(episodes.rows):
             seen = torch.as_tensor(obs[episodes.rows], device=self.device)
             scores = unroll.step(self.policy.symbols_seen(seen), episodes.rows)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from agents.cells.lstm import LSTM
 from agents.rl_ntm.controller import Controller
+from agents.rl_ntm.packed_lstm import packed_lstm
 from agents.rl_ntm.unroll import Seen
-from agents.unroll import unroll
 
 
 class OfflineBaseline(nn.Module):
@@ -51,11 +52,13 @@ class OfflineBaseline(nn.Module):
         tape = F.embedding(source.t().flip(0) + self.first_row, self.weight_in)
         tape = F.pad(tape, (0, 2))
         inputs = seen.inputs @ self.weight_in + seen.read @ self.weight_read
-        everywhere = inputs.new_zeros(*running.shape, inputs.shape[1])
-        everywhere[running] = inputs
+        left = remaining[running]
         # Large counts would saturate the gates.
-        sequence = torch.cat([tape, torch.cat([everywhere, remaining.log1p()], dim=2)])
-        starts = torch.zeros(sequence.shape[:2], dtype=torch.bool, device=sequence.device)
-        hidden, _ = unroll(self.cell, sequence, self.cell.initial_state(len(source)), starts)
-        values: Tensor = self.value(hidden[len(tape) :]).squeeze(2)
-        return values * remaining[..., 0]
+        sequence = torch.cat([tape.flatten(0, 1), torch.cat([inputs, left.log1p()], dim=1)])
+        rows = [np.arange(len(source))] * len(tape)
+        rows += [np.flatnonzero(each) for each in running.cpu().numpy()]
+        hidden = packed_lstm(self.cell, sequence, rows, len(source))[-len(inputs) :]
+        values: Tensor = self.value(hidden).squeeze(1) * left[:, 0]
+        everywhere = values.new_zeros(running.shape)
+        everywhere[running] = values
+        return everywhere

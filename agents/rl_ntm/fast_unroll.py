@@ -16,7 +16,8 @@ from agents.rl_ntm import kernels
 from agents.rl_ntm.controller import Controller, ControllerState, Scores
 from agents.rl_ntm.fast_back import Episodes
 from agents.rl_ntm.kernels import Ints
-from agents.rl_ntm.record import Record, new_record
+from agents.rl_ntm.packed_lstm import squash
+from agents.rl_ntm.record import new_record
 from agents.rl_ntm.unroll import Seen, row_counts
 
 
@@ -59,7 +60,9 @@ class FastUnroll:
         )
         record.gates.addmm_(record.entered, self._weight)
         if controller.recurrent:
-            self._remember(record, arrays, rows)
+            after = record.before, record.squashed, record.hidden
+            squash(rows, record.gates, state.cell, *after)
+            state.hidden[rows] = arrays.hidden
         else:
             torch.tanh(record.gates, out=record.hidden)
         torch.addmm(self._bias_out, record.hidden, self._weight_out, out=record.out)
@@ -70,15 +73,6 @@ class FastUnroll:
             *(self._gain, controller.choices, controller.gates, arrays.symbols),
         )
         return Scores(record.out[:, : controller.choices], record.symbols)
-
-    def _remember(self, record: Record, arrays: Record, rows: Ints) -> None:
-        """From what enters the LSTM's nonlinearities to its state after the step."""
-        size = self.controller.hidden_size
-        record.gates[:, : 3 * size].sigmoid_()
-        record.gates[:, 3 * size :].tanh_()
-        kernels.remember(rows, arrays.gates, self._state.cell, arrays.before, arrays.squashed)
-        torch.mul(record.squashed.tanh_(), record.gates[:, :size], out=record.hidden)
-        self._state.hidden[rows] = arrays.hidden
 
     def move(self, moves: Tensor) -> None:
         """See `Unroll`."""

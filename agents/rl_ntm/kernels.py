@@ -62,7 +62,8 @@ def enter(
         b = rows[j]
         symbol[j] = symbols[j, seen // 2]
         gate = gates[j]
-        gate[:] = bias
+        for g in range(len(bias)):
+            gate[g] = bias[g]
         for i in range(inputs.shape[1]):
             if i < seen:
                 inputs[j, i] = symbols[j, i] + offsets[i]
@@ -74,8 +75,12 @@ def enter(
         for w in range(window):
             cell = (head[b] + w - window // 2) % size
             cells[j, w] = cell
-            entered[j, w * width : (w + 1) * width] = memory[b, cell]
-        entered[j, window * width :] = hidden[b]
+            tape, read = memory[b, cell], entered[j, w * width : (w + 1) * width]
+            for v in range(width):
+                read[v] = tape[v]
+        state, old = hidden[b], entered[j, window * width :]
+        for h in range(len(state)):
+            old[h] = state[h]
 
 
 @compiled
@@ -84,19 +89,19 @@ def remember(rows: Ints, gates: Floats, cell: Floats, before: Floats, after: Flo
 
     Args:
         rows: see `enter`.
-        gates: o, i, f, g after their nonlinearities, ``(n, 4 * H)``.
+        gates: o, i, f, g, ``(n, 4 * H)``, where g is a sigmoid and is made a hyperbolic tangent.
         cell: the state, ``(B, H)``; is changed.
         before: takes what it was, ``(n, H)``.
         after: takes what it becomes, ``(n, H)``.
     """
-    size = cell.shape[1]
-    for j in range(len(rows)):
-        state, old, new = cell[rows[j]], before[j], after[j]
-        i, f, g = gates[j, size : 2 * size], gates[j, 2 * size : 3 * size], gates[j, 3 * size :]
+    n, size = before.shape
+    parts, one = gates.reshape(n, 4, size), gates.dtype.type(1.0)
+    for j in range(n):
+        b = rows[j]
         for h in range(size):
-            old[h] = state[h]
-            new[h] = i[h] * g[h] + f[h] * state[h]
-            state[h] = new[h]
+            old, g = cell[b, h], parts[j, 3, h] + parts[j, 3, h] - one
+            new = parts[j, 1, h] * g + parts[j, 2, h] * old
+            parts[j, 3, h], before[j, h], after[j, h], cell[b, h] = g, old, new, new
 
 
 @compiled

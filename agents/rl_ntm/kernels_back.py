@@ -47,16 +47,20 @@ def leave_back(
     middle, zero = window // 2, out.dtype.type(0.0)
     for j in range(len(rows)):
         b = rows[j]
-        grad_out[j, :choices] = grad_moves[j]
+        for c in range(choices):
+            grad_out[j, c] = grad_moves[j, c]
         grad_score, grad_symbol = grad_out[j, scores:content], grad_symbols[j]
         for k in range(outputs):
             grad_score[k] = grad_symbol[k] * gain
         for w in range(window):
             place = content + w * width
-            grad_out[j, place : place + width] = grad_memory[b, cells[j, w]]
+            tape, by_written = grad_memory[b, cells[j, w]], grad_out[j, place : place + width]
+            for v in range(width):
+                by_written[v] = tape[v]
         if not shortcuts:
             continue
-        grad_read[j] = zero
+        for n in range(window * width):
+            grad_read[j, n] = zero
         gates, grad_gates = out[j, choices:scores], grad_out[j, choices:scores]
         seen = symbol[j]
         grad_gates[0] = zero
@@ -110,26 +114,23 @@ def core_back(
             says about the state before.
         grad_gates: takes the gradient by what entered the nonlinearities, ``(n, 4 * H)``.
     """
-    size, tiny = before.shape[1], gates.dtype.type(_TINY)
-    for j in range(len(rows)):
+    n, size = before.shape
+    one, tiny = gates.dtype.type(1.0), gates.dtype.type(_TINY)
+    parts, by_parts = gates.reshape(n, 4, size), grad_gates.reshape(n, 4, size)
+    for j in range(n):
         b = rows[j]
-        output, later, later_cell = grad_output[j], carried[b], carried_cell[b]
-        old, tanh = before[j], squashed[j]
-        gate_o, gate_i = gates[j, :size], gates[j, size : 2 * size]
-        gate_f, gate_g = gates[j, 2 * size : 3 * size], gates[j, 3 * size :]
-        by_o, by_i = grad_gates[j, :size], grad_gates[j, size : 2 * size]
-        by_f, by_g = grad_gates[j, 2 * size : 3 * size], grad_gates[j, 3 * size :]
         for h in range(size):
-            o, i, f, g = gate_o[h], gate_i[h], gate_f[h], gate_g[h]
-            hidden = output[h] + later[h]
+            o, i, f, g = parts[j, 0, h], parts[j, 1, h], parts[j, 2, h], parts[j, 3, h]
+            tanh = squashed[j, h]
+            hidden = grad_output[j, h] + carried[b, h]
             hidden = hidden - hidden if abs(hidden) < tiny else hidden
-            cell = later_cell[h] + hidden * (o - o * tanh[h] * tanh[h])
+            cell = carried_cell[b, h] + hidden * o * (one - tanh * tanh)
             cell = cell - cell if abs(cell) < tiny else cell
-            by_o[h] = hidden * tanh[h] * (o - o * o)
-            by_i[h] = cell * g * (i - i * i)
-            by_f[h] = cell * old[h] * (f - f * f)
-            by_g[h] = cell * (i - i * g * g)
-            later_cell[h] = cell * f
+            by_parts[j, 0, h] = hidden * tanh * o * (one - o)
+            by_parts[j, 1, h] = cell * g * i * (one - i)
+            by_parts[j, 2, h] = cell * before[j, h] * f * (one - f)
+            by_parts[j, 3, h] = cell * i * (one - g * g)
+            carried_cell[b, h] = cell * f
 
 
 @compiled
@@ -165,4 +166,6 @@ def enter_back(
                 more = grad_read[j, w * width : (w + 1) * width]
                 for v in range(width):
                     tape[v] += more[v]
-        carried[b] = grad_entered[j, window * width :]
+        later, grad = carried[b], grad_entered[j, window * width :]
+        for h in range(len(later)):
+            later[h] = grad[h]

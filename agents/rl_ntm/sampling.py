@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from agents.rl_ntm.kernels import Bools, Floats, Ints, compiled
 
 
@@ -21,25 +23,23 @@ def draw(
         temperature: the inverse one, that logits are multiplied by.
         moves: takes what was drawn, ``(n, moves)``.
     """
+    weights = np.empty(logits.shape[1])
     for j in range(len(moves)):
         first = 0
         for m in range(len(sizes)):
-            largest, total, drawn = -math.inf, 0.0, -1
-            for c in range(first, first + sizes[m]):
-                if masks[j, c]:
-                    largest = max(largest, temperature * logits[j, c])
-                    drawn = c if drawn < 0 else drawn
-            for c in range(first, first + sizes[m]):
-                if masks[j, c]:
-                    total += math.exp(temperature * logits[j, c] - largest)
-            left = levels[j, m] * total
-            for c in range(first, first + sizes[m]):
-                if masks[j, c]:
-                    weight = math.exp(temperature * logits[j, c] - largest)
-                    # Rounded, the level may lie behind all: the last possible choice has it.
-                    drawn = c if weight > 0.0 else drawn
-                    left -= weight
-                    if left < 0.0:
-                        break
+            last, largest, total = first + sizes[m], -math.inf, 0.0
+            for c in range(first, last):
+                weights[c] = temperature * logits[j, c] if masks[j, c] else -math.inf
+                largest = max(largest, weights[c])
+            for c in range(first, last):
+                weights[c] = math.exp(weights[c] - largest) if masks[j, c] else 0.0
+                total += weights[c]
+            left, drawn = levels[j, m] * total, first
+            for c in range(first, last):
+                # Rounded, the level may lie behind all: the last possible choice has it.
+                drawn = c if weights[c] > 0.0 else drawn
+                left -= weights[c]
+                if left < 0.0:
+                    break
             moves[j, m] = drawn - first
-            first += sizes[m]
+            first = last

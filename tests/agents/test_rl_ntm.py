@@ -10,6 +10,7 @@ import torch
 from gymnasium import spaces
 
 from agents import RLNTM, NonFiniteError, make_vec_env
+from agents.cells.lstm import LSTM
 from agents.evaluation import evaluate
 from agents.rl_ntm import InterfaceError
 from agents.rl_ntm.controller import KINDS, Controller, Scores
@@ -21,7 +22,9 @@ from agents.rl_ntm.objective import (
     rewards,
     rewards_to_go,
 )
-from agents.rl_ntm.unroll import PlainUnroll
+from agents.rl_ntm.packed_lstm import packed_lstm
+from agents.rl_ntm.unroll import PlainUnroll, laid_out, places_of
+from agents.unroll import unroll_steps
 
 FORCED: dict[str, Any] = {"forced_emission": True, "on_error": "continue"}
 WITH_TAPE, WITHOUT = "Tape-ForwardReverse-Easy-v0", "Tape-Reverse-Easy-v0"
@@ -68,6 +71,21 @@ def test_the_fast_unroll_equals_the_plain_one(kind: str, window: int) -> None:
     torch.testing.assert_close(results[0], results[1])
     largest = max(float(g.abs().max()) for g in results[0][2].values() if g.numel())
     assert largest > 0.1
+
+
+def test_the_packed_lstm_equals_the_cell_over_padded_sequences() -> None:
+    cell = LSTM(3, 4).double()
+    rows = [np.array(each, np.int64) for each in ([0, 1, 2], [0, 2], [2], [])]
+    places = torch.as_tensor(places_of(rows, 3))
+    generator = torch.Generator().manual_seed(1)
+    xs = torch.randn(6, 3, generator=generator, dtype=torch.float64, requires_grad=True)
+    starts = torch.zeros(4, 3, dtype=torch.bool)
+    padded = unroll_steps(cell, laid_out(xs, places, (4, 3)), cell.initial_state(3), starts)[0]
+    results = []
+    for hidden in (packed_lstm(cell, xs, rows, 3), padded.flatten(0, 1)[places]):
+        grads = torch.autograd.grad(hidden.square().sum(), [xs, *cell.parameters()])
+        results.append((hidden, grads))
+    torch.testing.assert_close(results[0], results[1])
 
 
 def test_what_is_played_is_what_is_predicted() -> None:
