@@ -20,7 +20,8 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).parent.parent
-PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT: dict[str, Any] = PYPROJECT["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 LINES = (ROOT / "constraints.txt").read_text().splitlines()
 PINS = [Requirement(line) for line in LINES if not line.startswith("#")]
@@ -100,6 +101,14 @@ def test_what_the_requirements_need_is_pinned_too() -> None:
 def test_all_holds_every_extra() -> None:
     (everything,) = (Requirement(line) for line in EXTRAS["all"])
     assert everything.extras == EXTRAS.keys() - {"all"}
+
+
+def test_data_files_go_into_the_wheel() -> None:
+    patterns = PYPROJECT["tool"]["setuptools"]["package-data"]["agents"]
+    packed = {path for pattern in patterns for path in (ROOT / "agents").glob(pattern)}
+    files = {path for path in (ROOT / "agents").rglob("*") if path.suffix in (".json", ".zip")}
+    assert ROOT / "agents" / "pretrained" / "rl-ntm" / "Copy.zip" in files
+    assert files <= packed
 
 
 def test_the_commands_are_there() -> None:
