@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from agents.on_policy import NonFiniteError
     from agents.policies import MemoryPolicy
     from agents.ppo import MemoryPPO
+    from agents.pretrained import load_pretrained
     from agents.reinforce import Reinforce
     from agents.rl_ntm import RLNTM, RLNTMPolicy
     from agents.vec_env import GymnasiumVecEnv, make_vec_env
@@ -34,6 +35,7 @@ __all__ = [
     "RLNTMPolicy",
     "Reinforce",
     "load",
+    "load_pretrained",
     "make_vec_env",
 ]
 
@@ -51,6 +53,7 @@ _MODULES = {
     "RLNTMPolicy": "rl_ntm",
     "ModelFileError": "archive",
     "NonFiniteError": "on_policy",
+    "load_pretrained": "pretrained",
     "make_vec_env": "vec_env",
 }
 

@@ -187,13 +187,19 @@ class MemoryAlgorithm(OnPolicyAlgorithm):
         else:
             restore_from_file(self, load_path_or_dict)
 
-    def save(self, path: str | Path) -> None:  # type: ignore[override]  # nothing to exclude
+    def save(  # type: ignore[override]  # nothing else to exclude
+        self, path: str | Path, optimizer: bool = True
+    ) -> None:
         """Saves to one file without pickle; ``.zip`` is added to a name without a suffix.
+
+        Args:
+            path: The file.
+            optimizer: Whether the optimizer's state is saved too; to predict it is not needed.
 
         Raises:
             TypeError: If a setting cannot be stored; nothing is written.
         """
-        self.last_checkpoint = str(save_model(self, path))
+        self.last_checkpoint = str(save_model(self, path, optimizer))
 
     @classmethod
     def load(  # type: ignore[override]  # no custom_objects: no object comes from the file

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.utils import safe_mean
 
@@ -18,44 +17,7 @@ from agents.runs import HELD_OUT_SEEDS
 from agents.vec_env import GymnasiumVecEnv
 from memory_envs import Curriculum
 
-ERRORS = ("episodes", "symbols")
 _SECONDS_BETWEEN_UPDATES = 0.5
-
-
-class CurriculumCallback(BaseCallback):
-    """Advances a curriculum: one update per rollout, from the episodes that ended in it.
-
-    Args:
-        curriculum: the one that the training environments draw from.
-        error: of an episode: with "episodes", 1 unless ``info["success"]``; with "symbols", the
-            paper's, the share of the target that was missed. With the paper's, MemoryPPO on
-            RepeatCopy moved on without having emitted an end mark once.
-
-    Raises:
-        ValueError: for another `error`.
-    """
-
-    def __init__(self, curriculum: Curriculum, error: str = "episodes") -> None:
-        super().__init__()
-        if error not in ERRORS:
-            raise ValueError(f"error is {error!r}; allowed: {', '.join(ERRORS)}")
-        self.curriculum = curriculum
-        self.error = error
-
-    def _on_step(self) -> bool:
-        infos = self.locals["infos"]
-        finished = [infos[row] for row in np.flatnonzero(self.locals["dones"])]
-        if self.error == "symbols":
-            right = (info["symbols_correct"] / info["target_size"] for info in finished)
-        else:
-            right = (float(info["success"]) for info in finished)
-        self.curriculum.record(1.0 - share for share in right)
-        return True
-
-    def _on_rollout_end(self) -> None:
-        self.curriculum.update()
-        self.logger.record("curriculum/level", self.curriculum.level)
-        self.logger.record("curriculum/error", self.curriculum.running_error)
 
 
 class EvaluationCallback(BaseCallback):
@@ -146,26 +108,34 @@ class StopCallback(BaseCallback):
 
 
 class CheckpointCallback(BaseCallback):
-    """Calls a function every so often.
+    """Calls a function every so often, with the name of a checkpoint.
 
     Args:
-        every: environment steps between calls.
-        save: called before a rollout, when the last update is done.
+        every: environment steps between checkpoints that are kept.
+        save: called before a rollout, when the last update is done, with "model-" and the steps; or
+            with "model-latest" in between, so that little is lost if the process is killed.
+        seconds: after which "model-latest" is due.
     """
 
-    def __init__(self, every: int, save: Callable[[int], Any]) -> None:
+    def __init__(self, every: int, save: Callable[[str], Any], seconds: float = 60.0) -> None:
         super().__init__()
         self.every = every
         self.save = save
+        self.seconds = seconds
         self._due = every
+        self._due_time = 0.0
 
     def _on_training_start(self) -> None:
         self._due = self.num_timesteps + self.every
+        self._due_time = time.monotonic() + self.seconds
 
     def _on_rollout_start(self) -> None:
-        if self.num_timesteps >= self._due:
+        kept = self.num_timesteps >= self._due
+        if kept:
             self._due = self.num_timesteps + self.every
-            self.save(self.num_timesteps)
+        if kept or time.monotonic() >= self._due_time:
+            self._due_time = time.monotonic() + self.seconds
+            self.save(f"model-{self.num_timesteps}" if kept else "model-latest")
 
     def _on_step(self) -> bool:
         return True

@@ -8,7 +8,6 @@ the file.
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,11 +18,11 @@ from stable_baselines3.common.utils import check_for_correct_spaces
 from torch import Tensor
 
 from agents.archive import ModelFileError, read_archive, write_archive
+from agents.model_tensors import check_policy_tensors, named_tensors, restore_tensors
 from agents.spaces_json import decode, decode_space, encode, encode_schedule, encode_space
 
 if TYPE_CHECKING:
     from agents.algorithm import MemoryAlgorithm
-    from agents.policies import MemoryPolicy
 
 Algorithm = TypeVar("Algorithm", bound="MemoryAlgorithm")
 
@@ -33,7 +32,6 @@ _SCHEDULES = ("learning_rate", "ent_coef", "clip_range", "clip_range_vf")
 _COUNTERS = ("num_timesteps", "_n_updates", "_total_timesteps", "_episode_num")
 # Constructor arguments that do not belong to the model: they are given anew when it is loaded.
 _NOT_SETTINGS = ("policy", "env", "device", "tensorboard_log", "_init_setup_model")
-_OPTIMIZER_TENSOR = re.compile(r"optimizer\.(\d{1,9})\.(\w+)")
 
 
 def model_path(path: str | Path) -> Path:
@@ -46,8 +44,13 @@ def _setting_names(cls: type[MemoryAlgorithm]) -> list[str]:
     return [name for name in inspect.signature(cls).parameters if name not in _NOT_SETTINGS]
 
 
-def save_model(model: MemoryAlgorithm, path: str | Path) -> Path:
+def save_model(model: MemoryAlgorithm, path: str | Path, optimizer: bool = True) -> Path:
     """Writes the policy, the optimizer's state and the settings to one file.
+
+    Args:
+        model: The model.
+        path: The file; ``.zip`` is added to a name without a suffix.
+        optimizer: Whether the optimizer's state is written too; to predict it is not needed.
 
     Returns:
         The path written, with its suffix.
@@ -57,10 +60,11 @@ def save_model(model: MemoryAlgorithm, path: str | Path) -> Path:
         ValueError: If a tensor is not finite; nothing is written.
     """
     path = model_path(path)
-    names = [name for name, cls in model.policy_aliases.items() if cls is model.policy_class]
+    policy_class: Any = model.policy_class
+    names = [name for name, cls in model.policy_aliases.items() if cls is policy_class]
     if not names:
         raise TypeError(
-            f"policy {model.policy_class} has no name in {type(model).__name__}.policy_aliases, "
+            f"policy {policy_class} has no name in {type(model).__name__}.policy_aliases, "
             "without which it could not be loaded"
         )
     settings = {}
@@ -74,18 +78,14 @@ def save_model(model: MemoryAlgorithm, path: str | Path) -> Path:
         "format": _FORMAT,
         "class": type(model).__name__,
         "policy": names[0],
+        "revision": policy_class.revision,
         "settings": settings,
         "observation_space": encode_space(model.observation_space),
         "action_space": encode_space(model.action_space),
         "n_envs": model.n_envs,
         "counters": {name: getattr(model, name) for name in _COUNTERS},
     }
-    tensors = {f"policy.{name}": value for name, value in model.policy.state_dict().items()}
-    for index, state in model.policy.optimizer.state_dict()["state"].items():
-        for key, value in state.items():
-            if isinstance(value, Tensor):
-                tensors[f"optimizer.{index}.{key}"] = value
-    write_archive(path, metadata, tensors)
+    write_archive(path, metadata, named_tensors(model, optimizer))
     return path
 
 
@@ -145,6 +145,7 @@ def load_model(
         found = metadata["class"][:100]
         raise ModelFileError(path, f"it holds a {found}, not a {cls.__name__}")
     allowed = [*_setting_names(cls), "tensorboard_log"]
+    _check_revision(cls, path, metadata)
     unknown = sorted(set(overrides) - set(allowed))
     if unknown:
         raise TypeError(f"{unknown[0]} is no argument of {cls.__name__}; allowed: {allowed}")
@@ -170,9 +171,9 @@ def load_model(
         if env is None:
             model.observation_space, model.action_space = observation_space, action_space
             model.n_envs = metadata["n_envs"]
-        _check_policy_tensors(model, tensors)
+        check_policy_tensors(model, tensors)
         model._setup_model()
-        _restore(model, tensors)
+        restore_tensors(model, tensors)
     except Exception as error:  # the same: no setting is trusted
         raise ModelFileError(path, f"it does not make a {cls.__name__} ({error})") from error
     for name, value in metadata["counters"].items():
@@ -181,78 +182,33 @@ def load_model(
     return model
 
 
+def _check_revision(cls: type[MemoryAlgorithm], path: Path, metadata: Mapping[str, Any]) -> None:
+    """Refuses tensors that the policy of today would take for something else.
+
+    Raises:
+        ModelFileError: If the policy computed differently when the file was written.
+    """
+    policy: Any = cls.policy_aliases.get(metadata["policy"])
+    found = metadata.get("revision", 1)  # the first files did not say it
+    if policy is not None and found != policy.revision:
+        raise ModelFileError(
+            path,
+            f"its {metadata['policy']} is of revision {str(found)[:20]}, this version of "
+            f"memory-envs has revision {policy.revision}: train the model again, or load it with "
+            "the version that made it",
+        )
+
+
 def restore_from_file(model: MemoryAlgorithm, path: str | Path) -> None:
     """Puts the tensors of a model file into a model of the same form.
 
     Raises:
         ModelFileError: If the file is no model file, or its tensors do not fit; the model stays.
     """
-    path, _, tensors = read_model(path)
+    path, metadata, tensors = read_model(path)
+    _check_revision(type(model), path, metadata)
     try:
-        _check_policy_tensors(model, tensors)
-        _restore(model, tensors)
+        check_policy_tensors(model, tensors)
+        restore_tensors(model, tensors)
     except ValueError as error:
         raise ModelFileError(path, f"it does not fit this model ({error})") from error
-
-
-def _check_policy_tensors(model: MemoryAlgorithm, tensors: Mapping[str, Tensor]) -> None:
-    """Compares names, shapes and dtypes before any memory is taken for them.
-
-    Raises:
-        ValueError: If they are not those of the model's policy.
-    """
-    with torch.device("meta"):
-        state = model._make_policy(lambda _: 0.0, optimizer=False).state_dict()
-    expected = {f"policy.{name}": value for name, value in state.items()}
-    found = {name: value for name, value in tensors.items() if not name.startswith("optimizer.")}
-    if set(found) != set(expected):
-        odd = sorted(set(found) ^ set(expected))
-        raise ValueError(f"tensors {str(odd)[:200]} are missing or unknown")
-    for name, value in expected.items():
-        if found[name].shape != value.shape or found[name].dtype != value.dtype:
-            raise ValueError(
-                f"tensor {name} is {found[name].dtype} {tuple(found[name].shape)}, "
-                f"not {value.dtype} {tuple(value.shape)}"
-            )
-
-
-def _restore(model: MemoryAlgorithm, tensors: Mapping[str, Tensor]) -> None:
-    """Puts a file's tensors into a model whose policy has the same names and shapes.
-
-    Raises:
-        ValueError: If the optimizer's tensors do not fit.
-    """
-    _restore_optimizer(model.policy, tensors)
-    model.policy.load_state_dict(
-        {k.removeprefix("policy."): v for k, v in tensors.items() if k.startswith("policy.")}
-    )
-
-
-def _restore_optimizer(policy: MemoryPolicy, tensors: Mapping[str, Tensor]) -> None:
-    parameters = [p for group in policy.optimizer.param_groups for p in group["params"]]
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, value in tensors.items():
-        if name.startswith("policy."):
-            continue
-        match = _OPTIMIZER_TENSOR.fullmatch(name)
-        if match is None or int(match[1]) >= len(parameters):
-            raise ValueError(f"tensor {name[:100]} is unknown")
-        index, key = int(match[1]), match[2]
-        if value.shape not in ((), parameters[index].shape):
-            raise ValueError(f"tensor {name} has shape {tuple(value.shape)}")
-        state.setdefault(index, {})[key] = value
-    keys = _optimizer_keys(policy)
-    if any(set(entry) != keys for entry in state.values()):
-        raise ValueError(f"the optimizer's tensors are not {sorted(keys)} for each parameter")
-    policy.optimizer.load_state_dict({**policy.optimizer.state_dict(), "state": state})
-
-
-def _optimizer_keys(policy: MemoryPolicy) -> set[str]:
-    """The names of the tensors that the optimizer keeps for a parameter, found by trying."""
-    parameter = torch.zeros(1, requires_grad=True)
-    parameter.grad = torch.zeros(1)
-    optimizer_class: Any = policy.optimizer_class
-    optimizer = optimizer_class([parameter], lr=1e-3, **policy.optimizer_kwargs)
-    optimizer.step()
-    kept = optimizer.state[parameter].items()
-    return {key for key, value in kept if isinstance(value, Tensor)}

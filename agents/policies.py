@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -82,6 +82,8 @@ class MemoryPolicy(BasePolicy):
     Raises:
         ValueError: If a space, a name or a size is not valid.
     """
+
+    revision: ClassVar[int] = 1  # grows when the same tensors come to mean something else
 
     def __init__(
         self,

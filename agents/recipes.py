@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import importlib
 import inspect
 import json
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-import gymnasium as gym
-from gymnasium.envs.registration import EnvSpec
-
+from agents import settings
 from memory_envs import Curriculum
 
 if TYPE_CHECKING:  # imported when something is built: `memory-envs list` needs no torch
@@ -65,7 +62,7 @@ class Recipe:
         env_kwargs: arguments of the environment.
         curriculum: arguments of `memory_envs.Curriculum`, or None to train without one. Its
             `max_level` is the environment's `max_length` unless given. And `error`, of
-            `agents.callbacks.CurriculumCallback`.
+            `agents.curriculum.CurriculumCallback`.
         algorithm: arguments of the algorithm. A number may be ``{"start": a, "end": b}``: it then
             changes linearly over the run.
         policy: arguments of the policy, but for the name of the memory. `optimizer_class` is the
@@ -167,19 +164,6 @@ def change(recipe: Recipe, assignments: Collection[str], algorithm: str) -> Reci
     return read_recipe(data, algorithm, "--set")
 
 
-def environment_spec(env_id: str) -> EnvSpec:
-    """The registered environment; ``module:id`` imports the module first, as `gym.make` does.
-
-    Raises:
-        ImportError: if there is no such module.
-        gymnasium.error.Error: if there is no such id.
-    """
-    module, colon, name = env_id.rpartition(":")
-    if colon:
-        importlib.import_module(module)
-    return gym.spec(name)
-
-
 def make_curriculum(recipe: Recipe, env_id: str) -> Curriculum | None:
     """The recipe's curriculum, for one environment.
 
@@ -188,18 +172,10 @@ def make_curriculum(recipe: Recipe, env_id: str) -> Curriculum | None:
     """
     if recipe.curriculum is None:
         return None
-    arguments = {**environment_spec(env_id).kwargs, **recipe.env_kwargs}
-    settings = {"max_level": arguments.get("max_length"), **recipe.curriculum}
-    settings.pop("error", None)
-    if settings["max_level"] is None:
-        raise RecipeError(f"{env_id} has no max_length: set curriculum.max_level, or no curriculum")
     try:
-        return Curriculum(**settings)
-    except (TypeError, ValueError) as error:
-        message = f"curriculum.{error}"
-        if "max_level" not in recipe.curriculum:
-            message = message.replace("curriculum.max_level", "env_kwargs.max_length")
-        raise RecipeError(message) from error
+        return settings.make_curriculum(recipe.curriculum, env_id, recipe.env_kwargs)
+    except ValueError as error:
+        raise RecipeError(error) from error
 
 
 def make_model(
@@ -219,15 +195,12 @@ def make_model(
 
     spec = ALGORITHMS[algorithm]
     constructor = getattr(agents, spec.name)
-    policy = dict(recipe.policy)
-    if "optimizer_class" in policy:
-        policy["optimizer_class"] = _optimizer(policy["optimizer_class"])
     try:
         model: MemoryAlgorithm = constructor(
             spec.policy,
             env,
             **{name: _schedule(name, value) for name, value in recipe.algorithm.items()},
-            policy_kwargs={spec.memory: memory, **policy},
+            policy_kwargs={spec.memory: memory, **settings.policy_arguments(recipe.policy)},
             stats_window_size=max(100, 2 * recipe.n_envs),
             seed=seed,
             device=device,
@@ -235,16 +208,6 @@ def make_model(
     except (TypeError, ValueError, RuntimeError) as error:
         raise RecipeError(f"{algorithm}/{memory}: {error}") from error
     return model
-
-
-def _optimizer(name: Any) -> Any:
-    """The class in `torch.optim`."""
-    import torch
-
-    found = getattr(torch.optim, name, None) if isinstance(name, str) else None
-    if not (isinstance(found, type) and issubclass(found, torch.optim.Optimizer)):
-        raise RecipeError(f"policy.optimizer_class must name a class in torch.optim, got {name!r}")
-    return found
 
 
 def memories(algorithm: str) -> list[str]:

@@ -3,7 +3,7 @@
     settings.json         everything needed to do the run again
     model.zip             the model
     curriculum.json       where the curriculum stood, if there was one
-    checkpoints/          the model on the way
+    checkpoints/          the model on the way; model-latest.zip is replaced every minute
     tensorboard/          the TensorBoard log
     progress.csv          the same numbers as a table
     evaluation.json       the model on fresh episodes
@@ -69,7 +69,9 @@ class RunDirectory:
         checkpoints = self.checkpoints.glob("model-*.zip")
         newest = max(checkpoints, key=lambda file: file.stat().st_mtime, default=None)
         if newest is None:
-            raise ValueError(f"{self.path} holds no model.zip")
+            raise ValueError(
+                f"{self.path} holds no model.zip and no checkpoint: the run ended before its first"
+            )
         return newest
 
     def read_settings(self) -> dict[str, Any]:
@@ -78,15 +80,30 @@ class RunDirectory:
         Raises:
             ValueError: if there is none, or if it is no JSON object.
         """
+        return self._read_object(self.settings)
+
+    def read_curriculum(self) -> dict[str, Any]:
+        """What `curriculum.json` holds.
+
+        Raises:
+            ValueError: if there is none, or if it is no curriculum's state.
+        """
+        state = self._read_object(self.curriculum)
+        names = ("level", "running_error", "updates_since_advance")
+        if missing := [name for name in names if name not in state]:
+            raise ValueError(f"{self.curriculum} does not say {', '.join(missing)}")
+        return state
+
+    def _read_object(self, path: Path) -> dict[str, Any]:
         try:
-            settings = json.loads(self.settings.read_text(encoding="utf-8"))
+            found = json.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
-            raise ValueError(f"{self.path} holds no settings.json") from error
+            raise ValueError(f"{self.path} holds no {path.name}") from error
         except ValueError as error:
-            raise ValueError(f"{self.settings} is not JSON: {error}") from error
-        if not isinstance(settings, dict):
-            raise ValueError(f"{self.settings} must hold a JSON object")
-        return settings
+            raise ValueError(f"{path} is not JSON: {error}") from error
+        if not isinstance(found, dict):
+            raise ValueError(f"{path} must hold a JSON object")
+        return found
 
     def read_progress(self) -> dict[str, list[tuple[int, float]]]:
         """The columns of `progress.csv`: (environment steps, value) wherever there is a value."""

@@ -13,7 +13,7 @@ class TimeBaseline(nn.Module):
     updated, so that it does not depend on the actions it judges.
 
     Args:
-        max_steps: Longest episode.
+        max_steps: How many means there are; all later steps share the last one.
         rate: Smallest step towards the newest mean.
     """
 
@@ -36,11 +36,16 @@ class TimeBaseline(nn.Module):
         """
         # After the last counted step there is nothing to learn.
         steps = int(weights.any(dim=1).sum())
+        slots = torch.arange(steps, device=self.means.device).clamp_max_(len(self.means) - 1)
         before = returns.new_zeros((len(returns), 1))
-        before[:steps, 0] = self.means[:steps]
+        before[:steps, 0] = self.means[slots]
         counted = weights[:steps]
-        newest = (returns[:steps] * counted).sum(dim=1) / counted.sum(dim=1)
-        self.updates[:steps] += 1.0
-        rates = (1.0 / self.updates[:steps]).clamp_min(self.rate)
-        self.means[:steps] += rates * (newest - self.means[:steps])
+        nothing = torch.zeros_like(self.means)
+        totals = nothing.index_add(0, slots, (returns[:steps] * counted).sum(dim=1))
+        counts = nothing.index_add(0, slots, counted.sum(dim=1))
+        used = min(steps, len(self.means))
+        newest = totals[:used] / counts[:used]
+        self.updates[:used] += 1.0
+        rates = (1.0 / self.updates[:used]).clamp_min(self.rate)
+        self.means[:used] += rates * (newest - self.means[:used])
         return before

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import threading
 from collections.abc import Iterator
@@ -18,11 +17,11 @@ import agents
 from agents.actors import random_policy
 from agents.callbacks import (
     CheckpointCallback,
-    CurriculumCallback,
     EvaluationCallback,
     ProgressCallback,
     StopCallback,
 )
+from agents.curriculum import CurriculumCallback
 from agents.evaluation import Evaluation, evaluate, evaluation_env, play
 from agents.loggers import make_logger, start_wandb
 from agents.plots import learning_curve_png
@@ -117,8 +116,10 @@ class Training:
             )
         else:
             self.model = agents.load(parent.newest_model(), self.env, plan.device)
+            # Other noise than that of the run to continue, which starts from the same seed.
+            self.model.generator.manual_seed(training_seed(plan.seed, plan.part))
             if self.curriculum is not None:
-                self.curriculum.load_state_dict(json.loads(parent.curriculum.read_text()))
+                self.curriculum.load_state_dict(parent.read_curriculum())
         # After the model, which seeds the environments with small numbers.
         self.env.seed(training_seed(plan.seed, plan.part))
         self.evaluation = EvaluationCallback(
@@ -199,8 +200,8 @@ class Training:
         if episode.success is None:
             raise RecipeError(f"{self.plan.env} knows no success at which to stop")
 
-    def _checkpoint(self, steps: int) -> None:
-        self._save(self.run.checkpoints / f"model-{steps}.zip")
+    def _checkpoint(self, name: str) -> None:
+        self._save(self.run.checkpoints / f"{name}.zip")
 
     def _save(self, path: Any) -> None:
         self.model.save(path)

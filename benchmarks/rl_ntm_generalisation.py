@@ -90,9 +90,10 @@ def draw(results: dict[str, list[dict[str, float]]]) -> None:
 
 def main() -> None:
     """Measure and write."""
-    found = {"commit": commit(), "machine": describe_machine(), "models": measure()}
+    models = measure()
+    found = {"commit": commit(), "machine": describe_machine(), "models": models}
     write_whole(RESULTS, json.dumps(found, indent=1) + "\n")
-    draw(found["models"])
+    draw(models)
     write_whole(PAGE, page(found))
 
 

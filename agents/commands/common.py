@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib.util
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +11,11 @@ import gymnasium as gym
 import tyro
 
 import memory_envs
-from agents.recipes import ALGORITHMS, environment_spec, memories
+from agents.names import nearest
+from agents.pretrained import find_pretrained, load_pretrained, read_index
+from agents.recipes import ALGORITHMS, memories
 from agents.runs import RunDirectory
+from agents.settings import environment_spec
 
 POLICIES = ("random", "oracle")
 
@@ -29,20 +30,6 @@ class UsageError(Exception):
 
     def __init__(self, message: object) -> None:
         super().__init__(" ".join(str(message).split()))
-
-
-def nearest(name: str, known: Collection[str], otherwise: str | None = None) -> str:
-    """The end of a message about an unknown name: the nearest known one, or all of them.
-
-    Args:
-        name: unknown.
-        known: what would have been right.
-        otherwise: in place of all of them.
-    """
-    lower = {other.lower(): other for other in known}
-    if near := difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.5):
-        return f"did you mean {lower[near[0]]}?"
-    return otherwise or f"known: {', '.join(sorted(known))}"
 
 
 def check_env(env_id: str) -> str:
@@ -113,21 +100,32 @@ class Player:
 
 
 def find_player(
-    name: str, env_id: str | None, deterministic: bool = False, stochastic: bool = False
+    name: str | None,
+    env_id: str | None,
+    deterministic: bool = False,
+    stochastic: bool = False,
+    pretrained: str | None = None,
 ) -> Player:
-    """Look up what the user calls MODEL.
+    """Look up who shall play.
 
     Args:
-        name: a model file, a run's folder, or one of `POLICIES`.
+        name: what the user calls MODEL: a model file, a run's folder, or one of `POLICIES`.
         env_id: where to play; None for where the model was trained.
         deterministic: as the user asked.
         stochastic: as the user asked; with neither, as the run's recipe says.
+        pretrained: in place of MODEL, the name of a model that comes with the package.
 
     Raises:
         UsageError: if there is no such model, or it cannot play there.
     """
     if deterministic and stochastic:
         raise UsageError("--deterministic and --stochastic exclude each other")
+    if pretrained is not None:
+        if name is not None:
+            raise UsageError(f"{name} and --pretrained {pretrained} are two models: give one")
+        return _pretrained_player(pretrained, env_id, not stochastic)
+    if name is None:
+        raise UsageError("say who shall play: MODEL, or --pretrained NAME")
     path = Path(name)
     if not path.exists():
         if name not in POLICIES:
@@ -153,6 +151,16 @@ def find_player(
         else {},
         deterministic or (recipe.get("deterministic", True) and not stochastic),
     )
+
+
+def _pretrained_player(name: str, env_id: str | None, deterministic: bool) -> Player:
+    try:
+        found = find_pretrained(name)
+        model = load_pretrained(name)
+    except ValueError as error:
+        raise UsageError(error) from error
+    env_kwargs = found.env_kwargs if env_id in (None, found.env) else {}
+    return Player(name, model, check_env(env_id or found.env), env_kwargs, deterministic)
 
 
 def load_model(path: Path) -> Any:
@@ -182,7 +190,7 @@ def _settings_of(path: Path) -> dict[str, Any]:
 
 
 def _models() -> list[str]:
-    """What can be meant by MODEL: policies and runs."""
+    """What can be meant by MODEL: policies, runs and what comes with the package."""
     runs = Path("runs")
     found = [str(path) for path in runs.iterdir() if path.is_dir()] if runs.is_dir() else []
-    return [*POLICIES, *found]
+    return [*POLICIES, *found, *(f"--pretrained {name}" for name in read_index())]

@@ -22,8 +22,10 @@ class Evaluate:
     measured on the same seeds.
     """
 
-    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")]
+    model: Annotated[str | None, tyro.conf.Positional, option("MODEL")] = None
     """A model file, the folder of a run, or a policy: random or oracle."""
+    pretrained: Annotated[str | None, option("NAME")] = None
+    """In place of MODEL: one that comes with the package, such as rl-ntm/Copy."""
     env: Annotated[str | None, option("ID")] = None
     """Environment id. Without it, where the model was trained."""
     episodes: int = 1000
@@ -43,7 +45,9 @@ class Evaluate:
             raise UsageError(f"--episodes must be at least 1, got {self.episodes}")
         if self.seed < 0:
             raise UsageError(f"--seed must not be negative, got {self.seed}")
-        player = find_player(self.model, self.env, self.deterministic, self.stochastic)
+        player = find_player(
+            self.model, self.env, self.deterministic, self.stochastic, self.pretrained
+        )
         from agents.actors import CannotPlayError
         from agents.evaluation import evaluate
 

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import tyro
 
-from agents.commands.common import UsageError, check_env, check_memory, nearest, option
+from agents.commands.common import UsageError, check_env, check_memory, option
+from agents.names import nearest
 
 # The keys of `agents.gradcheck.tiny.VARIANTS`, here without PyTorch.
 _ALGORITHMS = ("rl_ntm", "reinforce", "a2c", "ppo")

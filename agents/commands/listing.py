@@ -10,8 +10,10 @@ from typing import Annotated, Any
 from rich.console import Console
 from rich.table import Table
 
-from agents.commands.common import UsageError, nearest, option
+from agents.commands.common import UsageError, option
+from agents.names import nearest
 from agents.presets import tuned_recipes
+from agents.pretrained import read_index
 from memory_envs import ENVIRONMENTS
 
 _PIPE_WIDTH = 200  # wide enough that no id is broken where there is no terminal
@@ -62,6 +64,7 @@ def _row(env_id: str) -> dict[str, Any]:
         "optimum": round(summary.optimum, 6),
         "max_steps": summary.max_steps,
         "presets": tuned_recipes(env_id),
+        "pretrained": [name for name, model in read_index().items() if model.env == env_id],
     }
 
 
@@ -72,11 +75,13 @@ def _table(rows: list[dict[str, Any]]) -> Table:
     table.add_column("optimum", justify="right", no_wrap=True)
     table.add_column("steps", justify="right", no_wrap=True)
     table.add_column("tuned presets")
+    table.add_column("pretrained")
     for row in rows:
         table.add_row(
             *(row[name] for name in ("id", "family", "task", "tier")),
             f"{row['optimum']:.2f}",
             str(row["max_steps"]),
             ", ".join(row["presets"]),
+            ", ".join(row["pretrained"]),
         )
     return table

@@ -7,13 +7,14 @@ from typing import Any
 
 import tyro
 
-from agents.commands.common import UsageError, nearest
+from agents.commands.common import UsageError
 from agents.commands.evaluate import Evaluate
 from agents.commands.gradcheck import GradCheck
 from agents.commands.listing import List
 from agents.commands.play import Play
 from agents.commands.trace import TraceCommand
 from agents.commands.train import Train
+from agents.names import nearest
 
 _DESCRIPTION = """Environments whose optimal play needs memory, and agents that learn them.
 

@@ -21,8 +21,10 @@ FIRST_SEED = 7  # where seeds start if the user names none
 class TraceCommand:
     """Play one episode and show it step by step: tapes, heads, output, values, memory."""
 
-    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")]
+    model: Annotated[str | None, tyro.conf.Positional, option("MODEL")] = None
     """A model file, the folder of a run, or a policy: random or oracle."""
+    pretrained: Annotated[str | None, option("NAME")] = None
+    """In place of MODEL: one that comes with the package, such as rl-ntm/Copy."""
     env: Annotated[str | None, option("ID")] = None
     """Environment id. Without it, where the model was trained."""
     seed: Annotated[int | None, option("N")] = None
@@ -46,7 +48,9 @@ class TraceCommand:
             raise UsageError(f"--seed must not be negative, got {self.seed}")
         if self.out is not None and self.out.exists() and not self.out.is_dir():
             raise UsageError(f"--out {self.out} is not a folder")
-        player = find_player(self.model, self.env, self.deterministic, self.stochastic)
+        player = find_player(
+            self.model, self.env, self.deterministic, self.stochastic, self.pretrained
+        )
         from agents.actors import CannotPlayError
         from agents.trace_failure import NoFailureError
 

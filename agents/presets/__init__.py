@@ -13,7 +13,6 @@ other environments.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
@@ -21,6 +20,7 @@ from typing import Any
 
 import memory_envs
 from agents.recipes import ALGORITHMS, Recipe, RecipeError, memories, read_recipe
+from agents.settings import read_presets
 
 _EVERY = "*"
 
@@ -66,7 +66,20 @@ def load_preset(env_id: str, algorithm: str | None = None, memory: str | None = 
                 source = f"{file}, {entry_name}, {name}"
                 recipe = read_recipe(entry[name], offered, source)
                 return Preset(source, entry_name == env_id, offered, chosen, recipe)
-    raise RecipeError(f"there is no preset for {algorithm}/{memory} on {env_id}")
+    wish = "/".join(name for name in (algorithm, memory) if name)
+    families = [] if algorithm is None else _families(algorithm)
+    hint = f"; {algorithm} has presets for the family {', '.join(families)}" if families else ""
+    raise RecipeError(f"there is no preset for {wish} on {env_id}{hint}")
+
+
+def _families(algorithm: str) -> list[str]:
+    """The families of environments that an algorithm has a preset for; [] if it has one for any."""
+    files = [
+        file.removesuffix(".json")
+        for file in preset_files()
+        if any(f"{algorithm}/{_EVERY}" in entry for entry in read_file(file).values())
+    ]
+    return [] if "any" in files else files
 
 
 def _expanded(source: str, data: dict[str, Any], entry: dict[str, Any]) -> dict[str, Any]:
@@ -138,7 +151,7 @@ def read_file(name: str) -> dict[str, Any]:
     Raises:
         RecipeError: if an entry has no valid default, or a recipe no valid name.
     """
-    data = json.loads(resources.files(__name__).joinpath(name).read_text(encoding="utf-8"))
+    data = read_presets(name)
     complete = {}
     for entry_name, entry in data.items():
         source = f"{name}, {entry_name}"

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import torch
-from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from stable_baselines3.common.policies import BasePolicy
-from stable_baselines3.common.type_aliases import GymEnv, Schedule
+from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedule
 from stable_baselines3.common.utils import FloatSchedule
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 
 from agents.algorithm import MemoryAlgorithm
+from agents.curriculum import CurriculumCallback
 from agents.on_policy import NonFiniteError
 from agents.rl_ntm.controller import Scores
 from agents.rl_ntm.episodes import Recorder
 from agents.rl_ntm.fast_unroll import FastUnroll
-from agents.rl_ntm.interfaces import InterfaceError, check_rules
+from agents.rl_ntm.interfaces import InterfaceError, check_rules, check_targets
 from agents.rl_ntm.objective import (
     REWARDS,
     Played,
@@ -27,9 +28,13 @@ from agents.rl_ntm.objective import (
     rewards,
     rewards_to_go,
 )
+from agents.rl_ntm.paper import paper_setup
 from agents.rl_ntm.policy import RLNTMPolicy
 from agents.rl_ntm.unroll import PlainUnroll, Seen
 from agents.vec_env import GymnasiumVecEnv, make_vec_env
+from memory_envs import Curriculum
+
+Self = TypeVar("Self", bound="RLNTM")
 
 
 class Losses(NamedTuple):
@@ -45,8 +50,8 @@ class RLNTM(MemoryAlgorithm):
     """RL-NTM on an environment of the tape family.
 
     Each update plays one whole episode per environment. Objective, baselines and clipping are by
-    default the paper's (section 9). Optimiser, learning rate and inverse temperature are not: the
-    preset `rl_ntm-paper` has all of the paper's settings.
+    default the paper's (section 9). Optimiser, learning rate and inverse temperature are not:
+    `paper` has all of the paper's settings.
 
     Args:
         policy: ``"RLNTMPolicy"`` or a subclass of it.
@@ -128,12 +133,43 @@ class RLNTM(MemoryAlgorithm):
         self.offline_baseline = offline_baseline
         self.normalize_advantage = normalize_advantage
         self.max_grad_norm_baseline = max_grad_norm_baseline
+        self._advance: CurriculumCallback | None = None
         if self.env is not None:
             if not isinstance(self.env, GymnasiumVecEnv):
                 raise InterfaceError(f"env is {self.env}; allowed: an id, or make_vec_env(id, ...)")
             check_rules(self.env)
         if _init_setup_model:
             self._setup_model()
+
+    @classmethod
+    def paper(cls: type[Self], env: GymEnv | str, **overrides: Any) -> Self:
+        """An agent as in the paper's section 9, with the settings of the preset `rl_ntm-paper`.
+
+        Args:
+            env: an id of the tape family, or environments as for the constructor. For an id they
+                are made with the curriculum of Table 3, and `learn` advances it: by one length
+                when less than 20 % of the symbols are wrong, at most every 100 updates.
+            **overrides: arguments of the constructor in place of the paper's; `policy_kwargs` is
+                added to the paper's, such as ``{"controller": "lstm"}``.
+        """
+        setup = paper_setup(env, overrides)
+        model = cls("RLNTMPolicy", setup.env, **setup.arguments)
+        model._advance = setup.advance
+        return model
+
+    @property
+    def curriculum(self) -> Curriculum | None:
+        """The one that `paper` made and `learn` advances; no model file holds it."""
+        return None if self._advance is None else self._advance.curriculum
+
+    def _init_callback(self, callback: MaybeCallback, progress_bar: bool = False) -> BaseCallback:
+        """Adds what advances the curriculum to what the user gave."""
+        given = super()._init_callback(callback, progress_bar)
+        if self._advance is None:
+            return given
+        both = CallbackList([self._advance, given])
+        both.init_callback(self)
+        return both
 
     def collect_rollouts(
         self, env: VecEnv, callback: BaseCallback, rollout_buffer: Any, n_rollout_steps: int
@@ -143,6 +179,7 @@ class RLNTM(MemoryAlgorithm):
         self.policy.set_training_mode(False)
         callback.on_rollout_start()
         obs: Any = env.reset()
+        check_targets(env)
         episodes = Recorder(env, self.policy.interfaces, self.device)
         kind = self.unroll_class if self.device.type == "cpu" else PlainUnroll
         unroll = kind(self.policy.controller, env.num_envs, episodes.max_steps)

@@ -118,13 +118,16 @@ def find_interfaces(
     assert isinstance(action_space, spaces.MultiDiscrete)
     sizes = action_space.nvec.tolist()
     unused = len(sizes) - 3
-    window = 2 * memory_radius + 1
     has_memory = bool(unused) if memory is None else memory
-    if memory_radius < 0 or (has_memory and memory_size < window):
+    given: tuple[Any, ...] = (memory_size, memory_radius)  # from a command line, anything
+    whole = all(isinstance(number, int) for number in given)
+    fits = whole and memory_radius >= 0 and (not has_memory or memory_size > 2 * memory_radius)
+    if not fits:
         raise InterfaceError(
-            f"memory_size is {memory_size} and memory_radius {memory_radius}; allowed: a radius "
-            f"from 0 on, and a size of at least 2 * radius + 1"
+            f"memory_size is {memory_size!r} and memory_radius {memory_radius!r}; allowed: a "
+            "radius from 0 on, and a size of at least 2 * radius + 1"
         )
+    window = 2 * memory_radius + 1
     # The environment's own memory tape stays blank: its window shows nothing, and is left out.
     cells = len(observation_space.nvec) - (1 if unused else 0)
     return Interfaces(
@@ -152,6 +155,19 @@ def _are_tapes(observation_space: Any, action_space: Any) -> bool:
 def _no_tape(reason: str) -> InterfaceError:
     ids = ", ".join(id for id, spec in ENVIRONMENTS.items() if spec.family == "tape")
     return InterfaceError(f"RL-NTM plays the tape family, but {reason}; take one of {ids}")
+
+
+def check_targets(env: GymnasiumVecEnv) -> None:
+    """Check that the environment, which was just reset, says what the targets are.
+
+    Raises:
+        InterfaceError: if not.
+    """
+    if not all("target" in info for info in env.reset_infos):
+        raise InterfaceError(
+            f"the infos of {env.env} hold no target at a reset, and RL-NTM learns from it; take "
+            "off the wrapper that removes it"
+        )
 
 
 def check_rules(env: GymnasiumVecEnv) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,7 @@ from agents.rl_ntm.sampling import draw
 from agents.state import where_state
 from agents.time_baseline import TimeBaseline
 
-MAX_STEPS = 2000  # of a training episode, for which `TimeBaseline` has room
+MAX_STEPS = 2000  # of a training episode that `TimeBaseline` tells apart
 
 
 class RLNTMPolicy(BasePolicy):
@@ -52,6 +52,8 @@ class RLNTMPolicy(BasePolicy):
             small.
         ValueError: for an unknown controller.
     """
+
+    revision: ClassVar[int] = 1  # grows when the same tensors come to mean something else
 
     def __init__(
         self,

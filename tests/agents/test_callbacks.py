@@ -15,11 +15,11 @@ from stable_baselines3.common.logger import Logger
 from agents import MemoryPPO, make_vec_env
 from agents.callbacks import (
     CheckpointCallback,
-    CurriculumCallback,
     EvaluationCallback,
     ProgressCallback,
     StopCallback,
 )
+from agents.curriculum import CurriculumCallback
 from agents.evaluation import Episodes, evaluation_env
 from agents.progress import LineDisplay, LiveDisplay, Status, make_display
 from agents.runs import HELD_OUT_SEEDS, TRAINING_SEEDS, training_seed
@@ -203,10 +203,13 @@ def test_an_event_ends_the_training() -> None:
 
 
 def test_checkpoints_come_every_so_often() -> None:
-    saved: list[int] = []
+    saved: list[str] = []
     model = model_on(make_vec_env(ENV, 8))
     model.learn(7 * 128, callback=CheckpointCallback(200, saved.append))
-    assert saved == [256, 512, 768]
+    assert saved == ["model-256", "model-512", "model-768"]
+    saved.clear()
+    model_on(make_vec_env(ENV, 8)).learn(3 * 128, callback=CheckpointCallback(200, saved.append, 0))
+    assert saved == ["model-latest", "model-latest", "model-256"]
 
 
 def test_the_display_gets_the_numbers() -> None:

@@ -19,6 +19,7 @@ from memory_envs import ENVIRONMENTS
 
 ROOT = Path(__file__).parent.parent.parent
 Capture = pytest.CaptureFixture[str]
+RL_NTM = "train --env Tape-ForwardReverse-v0 --algo rl_ntm"
 
 
 def test_the_list_holds_every_id(capsys: Capture) -> None:
@@ -101,6 +102,15 @@ def test_the_module_is_the_command_and_starts_without_torch() -> None:
         ("evaluate file.zip --deterministic --stochastic", "exclude each other"),
         ("trace oracle --env CartPole-v1", "there is no oracle for"),
         ("trace random --env Tape-Copy-v0 --out file.zip", "--out file.zip is not a folder"),
+        ("evaluate", "say who shall play: MODEL, or --pretrained NAME"),
+        ("trace random --pretrained rl-ntm/Copy", "are two models: give one"),
+        ("evaluate --pretrained rl-ntm/Cpy", "rl-ntm/Cpy; did you mean rl-ntm/Copy? known:"),
+        ("evaluate rl-ntm/Copy", "did you mean --pretrained rl-ntm/Copy?"),
+        ("evaluate --pretrained rl-ntm/Copy --env Tape-Copy-v0", "observation_space is"),
+        ("train --env CartPole-v1 --algo rl_ntm", "rl_ntm has presets for the family tape"),
+        (f"{RL_NTM} --set env_kwargs.forced_emission=false", "forced_emission is False; RL-NTM"),
+        (f"{RL_NTM} --set policy.memory_radius=20", "memory_size is 30 and memory_radius 20"),
+        (f"{RL_NTM} --set policy.memory_size=x", "memory_size is 'x'"),
         ("play Tape-Cpy-v0", "did you mean Tape-Copy-v0?"),
         ("play Pendulum-v1", "cannot be typed"),
     ],

@@ -17,7 +17,7 @@ import torch
 import agents
 from agents.cli import main
 from agents.presets import load_preset
-from agents.recipes import change
+from agents.recipes import change, read_recipe
 from agents.runs import RunDirectory, training_seed, whole_file
 from agents.training import Plan, Training
 
@@ -208,6 +208,53 @@ def test_ctrl_c_and_being_terminated_keep_the_model(
     command = f"train --continue-from {out} --timesteps {more} --out {tmp_path / 'next'}".split()
     assert main(command) == 0
     assert "return" in capsys.readouterr().out
+
+
+RL_NTM = (
+    "--env Tape-Copy-Hard-v0 --algo rl_ntm-paper --memory direct_access --n-envs 16 --seed 5 "
+    "--set env_kwargs.max_length=9 env_kwargs.symbols=3 curriculum.level=3"
+)
+
+
+def test_a_killed_run_of_rl_ntm_is_continued(tmp_path: Path, capsys: Capture) -> None:
+    out, further = tmp_path / "run", tmp_path / "next"
+    command = f"{sys.executable} -m agents.cli train {RL_NTM} --timesteps 20000 --out {out}"
+    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command.split(), cwd=ROOT, **quiet) as run:
+        try:
+            wait_for(lambda: len(list(out.glob("checkpoints/model-*.zip"))) > 2)
+        finally:
+            run.kill()
+    assert not (out / "model.zip").exists()
+    checkpoint = RunDirectory(out).newest_model()
+    before, state = agents.load(checkpoint), RunDirectory(out).read_curriculum()
+    momentum = before.policy.optimizer.state_dict()["state"][0]["momentum_buffer"]
+    assert momentum.abs().max() > 0
+    command = f"--continue-from {out} --timesteps {before.num_timesteps + 200} --out {further}"
+    assert main(["train", *command.split()]) == 0
+    after, now = agents.load(further / "model.zip"), RunDirectory(further).read_curriculum()
+    assert after._n_updates > before._n_updates
+    assert now["level"] >= state["level"] == 3
+    passed = after._n_updates - before._n_updates
+    assert now["updates_since_advance"] == state["updates_since_advance"] + passed
+    assert after.policy.get_buffer("time_baseline.updates")[0] == after._n_updates
+    capsys.readouterr()
+    (out / "curriculum.json").unlink()
+    assert main(["train", *command.replace("next", "third").split()]) == 2
+    assert f"{out} holds no curriculum.json" in capsys.readouterr().err
+
+
+def test_a_part_draws_other_noise_than_the_run_it_continues(finished: Path) -> None:
+    settings = RunDirectory(finished).read_settings()
+    recipe = read_recipe(settings["recipe"], "ppo", "here")
+    plan = Plan(ENV, "ppo", "gru", recipe, "here", seed=5, part=1)
+    parts = [
+        Training(replace(plan, part=part), RunDirectory(finished), "", RunDirectory(finished))
+        for part in (1, 1, 2)
+    ]
+    first, again, other = (torch.rand(9, generator=part.model.generator) for part in parts)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
 
 
 def test_a_number_that_is_not_finite_ends_the_run_with_a_message(

@@ -171,6 +171,27 @@ def test_parameters_can_be_set_from_a_file(saved: Path, tmp_path: Path) -> None:
     assert all(torch.equal(a, b) for a, b in zip(before, other.policy.parameters(), strict=True))
 
 
+def test_without_the_optimizer_it_predicts_the_same_and_is_smaller(
+    saved: Path, tmp_path: Path
+) -> None:
+    model: Any = MemoryPPO.load(saved)
+    model.save(tmp_path / "small", optimizer=False)
+    assert (tmp_path / "small.zip").stat().st_size < 0.6 * saved.stat().st_size
+    small: Any = MemoryPPO.load(tmp_path / "small")
+    assert not small.policy.optimizer.state_dict()["state"]
+    for a, b in zip(model.policy.parameters(), small.policy.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_a_model_of_another_revision_is_refused(saved: Path, tmp_path: Path) -> None:
+    other = _changed(saved, tmp_path, metadata=_set("revision", value=0))
+    _refused(other, r"its MemoryPolicy is of revision 0, .* has revision 1: train the model again")
+    with pytest.raises(ModelFileError, match="revision"):
+        _model().set_parameters(other)
+    old = _changed(saved, tmp_path, metadata=lambda settings: settings.pop("revision"))
+    assert agents.load(old).num_timesteps == 32
+
+
 def test_the_same_model_gives_the_same_bytes(saved: Path, tmp_path: Path) -> None:
     MemoryPPO.load(saved).save(tmp_path / "again")
     assert (tmp_path / "again.zip").read_bytes() == saved.read_bytes()

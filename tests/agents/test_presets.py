@@ -96,6 +96,7 @@ def test_the_most_specific_recipe_is_taken(monkeypatch: pytest.MonkeyPatch) -> N
                 del data["algorithm"]["n_steps"]
             recipes[name] = {**data, "timesteps": recipes[name]["timesteps"]}
     monkeypatch.setattr(agents.presets, "read_file", files.__getitem__)
+    monkeypatch.setattr(agents.presets, "preset_files", lambda: sorted(files))
 
     def found(env_id: str, *wanted: str | None) -> tuple[int, str, str]:
         preset = load_preset(env_id, *wanted)

@@ -220,6 +220,15 @@ def test_time_baseline_is_a_running_mean_read_before_it_is_updated() -> None:
     torch.testing.assert_close(baseline.means[:2], torch.tensor([8.0, 11.0]))
 
 
+def test_steps_beyond_the_time_baseline_share_its_last_mean() -> None:
+    baseline = TimeBaseline(max_steps=2)
+    returns = torch.tensor([[1.0, 3.0], [5.0, 7.0], [9.0, 1.0], [6.0, 8.0]])
+    weights = torch.tensor([[1.0, 1.0], [1.0, 1.0], [1.0, 0.0], [0.0, 0.0]])
+    assert baseline(returns, weights).flatten().tolist() == [0.0, 0.0, 0.0, 0.0]
+    assert baseline.means.tolist() == [2.0, 7.0]
+    assert baseline(returns, weights).flatten().tolist() == [2.0, 7.0, 7.0, 0.0]
+
+
 def test_the_time_baseline_is_saved_with_the_model(tmp_path: Any) -> None:
     model = _model(sync(Lock, 8), baseline="time", max_episode_steps=10)
     model.learn(100)

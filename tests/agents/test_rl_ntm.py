@@ -9,7 +9,7 @@ import pytest
 import torch
 from gymnasium import spaces
 
-from agents import RLNTM, NonFiniteError, make_vec_env
+from agents import RLNTM, GymnasiumVecEnv, NonFiniteError, make_vec_env
 from agents.cells.lstm import LSTM
 from agents.evaluation import evaluate
 from agents.rl_ntm import InterfaceError
@@ -293,6 +293,24 @@ def test_a_loaded_model_plays_as_the_saved_one(tmp_path: Path) -> None:
 def test_an_environment_that_does_not_fit(env: Any, message: str) -> None:
     with pytest.raises(InterfaceError, match=message):
         RLNTM("RLNTMPolicy", env())
+
+
+def test_targets_that_a_wrapper_takes_away() -> None:
+    class NoTarget(gym.vector.VectorWrapper[Any, Any, Any]):
+        def reset(self, **kwargs: Any) -> Any:
+            obs, infos = super().reset(**kwargs)
+            return obs, {name: value for name, value in infos.items() if name != "target"}
+
+    env = GymnasiumVecEnv(NoTarget(make_vec_env(WITHOUT, 2, **FORCED).env))
+    with pytest.raises(InterfaceError, match="hold no target at a reset"):
+        RLNTM("RLNTMPolicy", env).learn(1)
+
+
+def test_an_episode_longer_than_the_baseline_per_time_step() -> None:
+    env = make_vec_env("Tape-Copy-v0", 2, seed=0, min_length=1200, max_length=1200, **FORCED)
+    model = RLNTM("RLNTMPolicy", env, policy_kwargs={"controller": "feedforward"}, seed=0).learn(1)
+    assert len(model._episodes[0].running) > len(model.policy.time_baseline.means)
+    assert model.policy.time_baseline.updates[-1] == 1.0
 
 
 @pytest.mark.parametrize(

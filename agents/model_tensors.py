@@ -1,0 +1,90 @@
+"""A model's tensors: named for a model file, checked, and put back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from agents.algorithm import MemoryAlgorithm
+    from agents.policies import MemoryPolicy
+
+_OPTIMIZER_TENSOR = re.compile(r"optimizer\.(\d{1,9})\.(\w+)")
+
+
+def named_tensors(model: MemoryAlgorithm, optimizer: bool) -> dict[str, Tensor]:
+    """The tensors of the policy, and of the optimizer if it is wanted, by their names in a file."""
+    tensors = {f"policy.{name}": value for name, value in model.policy.state_dict().items()}
+    kept = model.policy.optimizer.state_dict()["state"] if optimizer else {}
+    for index, state in kept.items():
+        for key, value in state.items():
+            if isinstance(value, Tensor):
+                tensors[f"optimizer.{index}.{key}"] = value
+    return tensors
+
+
+def check_policy_tensors(model: MemoryAlgorithm, tensors: Mapping[str, Tensor]) -> None:
+    """Compares names, shapes and dtypes before any memory is taken for them.
+
+    Raises:
+        ValueError: If they are not those of the model's policy.
+    """
+    with torch.device("meta"):
+        state = model._make_policy(lambda _: 0.0, optimizer=False).state_dict()
+    expected = {f"policy.{name}": value for name, value in state.items()}
+    found = {name: value for name, value in tensors.items() if not name.startswith("optimizer.")}
+    if set(found) != set(expected):
+        odd = sorted(set(found) ^ set(expected))
+        raise ValueError(f"tensors {str(odd)[:200]} are missing or unknown")
+    for name, value in expected.items():
+        if found[name].shape != value.shape or found[name].dtype != value.dtype:
+            raise ValueError(
+                f"tensor {name} is {found[name].dtype} {tuple(found[name].shape)}, "
+                f"not {value.dtype} {tuple(value.shape)}"
+            )
+
+
+def restore_tensors(model: MemoryAlgorithm, tensors: Mapping[str, Tensor]) -> None:
+    """Puts a file's tensors into a model whose policy has the same names and shapes.
+
+    Raises:
+        ValueError: If the optimizer's tensors do not fit.
+    """
+    _restore_optimizer(model.policy, tensors)
+    model.policy.load_state_dict(
+        {k.removeprefix("policy."): v for k, v in tensors.items() if k.startswith("policy.")}
+    )
+
+
+def _restore_optimizer(policy: MemoryPolicy, tensors: Mapping[str, Tensor]) -> None:
+    parameters = [p for group in policy.optimizer.param_groups for p in group["params"]]
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        if name.startswith("policy."):
+            continue
+        match = _OPTIMIZER_TENSOR.fullmatch(name)
+        if match is None or int(match[1]) >= len(parameters):
+            raise ValueError(f"tensor {name[:100]} is unknown")
+        index, key = int(match[1]), match[2]
+        if value.shape not in ((), parameters[index].shape):
+            raise ValueError(f"tensor {name} has shape {tuple(value.shape)}")
+        state.setdefault(index, {})[key] = value
+    keys = _optimizer_keys(policy)
+    if any(set(entry) != keys for entry in state.values()):
+        raise ValueError(f"the optimizer's tensors are not {sorted(keys)} for each parameter")
+    policy.optimizer.load_state_dict({**policy.optimizer.state_dict(), "state": state})
+
+
+def _optimizer_keys(policy: MemoryPolicy) -> set[str]:
+    """The names of the tensors that the optimizer keeps for a parameter, found by trying."""
+    parameter = torch.zeros(1, requires_grad=True)
+    parameter.grad = torch.zeros(1)
+    optimizer_class: Any = policy.optimizer_class
+    optimizer = optimizer_class([parameter], lr=1e-3, **policy.optimizer_kwargs)
+    optimizer.step()
+    kept = optimizer.state[parameter].items()
+    return {key for key, value in kept if isinstance(value, Tensor)}

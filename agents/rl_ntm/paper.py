@@ -1,0 +1,50 @@
+"""The settings of the paper's section 9: those of the preset `rl_ntm-paper`."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from agents.curriculum import CurriculumCallback
+from agents.settings import make_curriculum, policy_arguments, read_presets
+from agents.vec_env import make_vec_env
+
+
+class PaperSetup(NamedTuple):
+    """What an agent as in the paper is made of.
+
+    Attributes:
+        env: the environment that was given, or the one made for the id.
+        arguments: of the algorithm.
+        advance: advances the curriculum of the environment that was made for an id; else None.
+    """
+
+    env: Any
+    arguments: dict[str, Any]
+    advance: CurriculumCallback | None
+
+
+def paper_setup(env: Any, overrides: dict[str, Any]) -> PaperSetup:
+    """Read the preset.
+
+    Args:
+        env: an environment, or an id; for an id it is made with the curriculum of Table 3.
+        overrides: arguments of the algorithm in place of the paper's. `policy_kwargs` is added to
+            the paper's.
+
+    Raises:
+        ValueError: if the id has no longest input, up to which a curriculum could lead.
+    """
+    recipe = read_presets("tape.json")["*"]["rl_ntm-paper/*"]
+    policy = {**policy_arguments(recipe["policy"]), **(overrides.get("policy_kwargs") or {})}
+    arguments = {
+        "n_envs": recipe["n_envs"],
+        **recipe["algorithm"],
+        **overrides,
+        "policy_kwargs": policy,
+    }
+    if not isinstance(env, str):
+        return PaperSetup(env, arguments, None)
+    curriculum = make_curriculum(recipe["curriculum"], env, recipe["env_kwargs"])
+    advance = CurriculumCallback(curriculum, recipe["curriculum"]["error"])
+    made = make_vec_env(env, arguments["n_envs"], curriculum=curriculum, **recipe["env_kwargs"])
+    return PaperSetup(made, arguments, advance)

@@ -1,0 +1,91 @@
+"""Settings as JSON holds them, and what they stand for.
+
+For recipes, which know all algorithms, and for an algorithm that knows a preset of its own: this
+module knows none.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Mapping
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import gymnasium as gym
+from gymnasium.envs.registration import EnvSpec
+
+from memory_envs import Curriculum
+
+if TYPE_CHECKING:  # `memory-envs list` needs no torch
+    import torch
+
+
+def read_presets(name: str) -> dict[str, Any]:
+    """What a file in `agents.presets` holds, unchecked; see there."""
+    file = resources.files("agents").joinpath("presets", name)
+    return dict(json.loads(file.read_text(encoding="utf-8")))
+
+
+def environment_spec(env_id: str) -> EnvSpec:
+    """The registered environment; ``module:id`` imports the module first, as `gym.make` does.
+
+    Raises:
+        ImportError: if there is no such module.
+        gymnasium.error.Error: if there is no such id.
+    """
+    module, colon, name = env_id.rpartition(":")
+    if colon:
+        importlib.import_module(module)
+    return gym.spec(name)
+
+
+def make_curriculum(
+    settings: Mapping[str, Any], env_id: str, env_kwargs: Mapping[str, Any]
+) -> Curriculum:
+    """A curriculum for one environment.
+
+    Args:
+        settings: arguments of `memory_envs.Curriculum`. Its `max_level` is the environment's
+            `max_length` unless given. `error` is for `agents.curriculum.CurriculumCallback`.
+        env_id: a registered id.
+        env_kwargs: what changes its arguments.
+
+    Raises:
+        ValueError: if a setting is not valid, or the highest level is not known.
+    """
+    arguments = {**environment_spec(env_id).kwargs, **env_kwargs}
+    complete = {"max_level": arguments.get("max_length"), **settings}
+    complete.pop("error", None)
+    if complete["max_level"] is None:
+        raise ValueError(f"{env_id} has no max_length: set curriculum.max_level, or no curriculum")
+    try:
+        return Curriculum(**complete)
+    except (TypeError, ValueError) as error:
+        message = f"curriculum.{error}"
+        if "max_level" not in settings:
+            message = message.replace("curriculum.max_level", "env_kwargs.max_length")
+        raise ValueError(message) from error
+
+
+def policy_arguments(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a policy.
+
+    Args:
+        settings: `optimizer_class`, where it is set, names a class in `torch.optim`.
+
+    Raises:
+        ValueError: if there is no such class.
+    """
+    if "optimizer_class" not in settings:
+        return dict(settings)
+    return {**settings, "optimizer_class": _optimizer_class(settings["optimizer_class"])}
+
+
+def _optimizer_class(name: Any) -> type[torch.optim.Optimizer]:
+    import torch
+
+    found = getattr(torch.optim, name, None) if isinstance(name, str) else None
+    if not (isinstance(found, type) and issubclass(found, torch.optim.Optimizer)):
+        raise ValueError(f"policy.optimizer_class must name a class in torch.optim, got {name!r}")
+    return found
