@@ -17,6 +17,8 @@ BoolArray = npt.NDArray[np.bool_]
 Actor = Callable[[Any, BoolArray, BoolArray | None], Any]
 # Binds an actor to a scalar environment or a GymnasiumVecEnv, and to a seed for its randomness.
 Policy = Callable[[Any, int], Actor]
+# Told, after every step of a model: observations, its states before and after, action masks.
+Watch = Callable[[Any, Any, Any, BoolArray | None], None]
 
 
 class CannotPlayError(ValueError):
@@ -44,12 +46,13 @@ def random_policy(env: Any, seed: int) -> Actor:
     return act
 
 
-def model_policy(model: Any, deterministic: bool) -> Policy:
+def model_policy(model: Any, deterministic: bool, watch: Watch | None = None) -> Policy:
     """Play by a model with SB3's `predict`: ours, PPO, RecurrentPPO, MaskablePPO, ...
 
     Args:
         model: carries a memory state, and takes action masks, if its `predict` does.
         deterministic: whether to take the most probable action rather than a sampled one.
+        watch: is told of every step.
 
     Returns:
         A policy that raises CannotPlayError where observations or actions are not the model's.
@@ -65,9 +68,12 @@ def model_policy(model: Any, deterministic: bool) -> Policy:
         def act(obs: Any, starts: BoolArray, masks: BoolArray | None) -> Any:
             nonlocal state
             arguments = {"action_masks": masks} if takes_masks and masks is not None else {}
+            before = state
             actions, state = model.predict(
-                obs, state=state, episode_start=starts, deterministic=deterministic, **arguments
+                obs, state=before, episode_start=starts, deterministic=deterministic, **arguments
             )
+            if watch is not None:
+                watch(obs, before, state, masks)
             return actions
 
         return act

@@ -40,13 +40,14 @@ class Categorical:
     def _shaped(self, choices: Tensor) -> Tensor:
         return choices.squeeze(-1) if self.squeeze else choices
 
-    def _probs(self) -> Tensor:
+    def probs(self) -> Tensor:
+        """Returns the probabilities, ``(..., n_sub, max_n)``."""
         # Where exp underflows it is an order of magnitude slower; 2e-35 is as good as 0.
         return self.log_probs.clamp_min(-80.0).exp()
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
         """Returns int64 actions ``(..., n_sub)``, by inverting the distribution function."""
-        probs = self._probs()
+        probs = self.probs()
         cumulative = probs.cumsum(dim=-1)
         # The sum at the last choice that may be taken: a sum made in parallel, on a GPU, may grow
         # a little more over choices of no probability.
@@ -68,7 +69,7 @@ class Categorical:
 
     def entropy(self) -> Tensor:
         """Returns the joint entropy ``(...)`` in nats."""
-        return -(self._probs() * self.log_probs).sum(dim=(-2, -1))
+        return -(self.probs() * self.log_probs).sum(dim=(-2, -1))
 
 
 class DiagonalGaussian:

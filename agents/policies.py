@@ -19,7 +19,7 @@ from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor, nn
 
 from agents.cells import make_cell
-from agents.distributions import Distribution, make_action_head
+from agents.distributions import Categorical, Distribution, make_action_head
 from agents.encoder import Observation, make_encoder, map_observation
 from agents.state import State, where_state
 from agents.unroll import unroll
@@ -252,18 +252,12 @@ class MemoryPolicy(BasePolicy):
             ValueError: If `episode_start` or `action_masks` does not fit the observations.
         """
         self.set_training_mode(False)
-        if isinstance(observation, dict) and isinstance(self.observation_space, spaces.Dict):
-            # What no network can read has no place in the space.
-            observation = {key: observation[key] for key in self.observation_space}
-        obs, vectorized = self.obs_to_tensor(observation)
+        obs, vectorized = self._read(observation)
         rows = _rows(obs)
         starts = np.zeros(rows, np.bool_) if episode_start is None else np.asarray(episode_start)
         if starts.size != rows:
             raise ValueError(f"episode_start has shape {starts.shape}; allowed: {(rows,)}")
-        masks = None
-        if action_masks is not None:
-            allowed = self.action_head.check_masks(action_masks, rows)
-            masks = torch.as_tensor(allowed, device=self.device)
+        masks = self._allowed(action_masks, rows)
         features, state = self._features(
             obs,
             self.initial_state(rows) if state is None else state,
@@ -271,6 +265,41 @@ class MemoryPolicy(BasePolicy):
         )
         actions = self.action_head.to_env(self._act(features, masks, deterministic, generator))
         return actions if vectorized else actions[0], state
+
+    @torch.no_grad()
+    def trace(
+        self, observation: Any, before: State | None, after: State, action_masks: Any = None
+    ) -> dict[str, Tensor]:
+        """What there was to see in a step that `predict` took; see `agents.watcher`.
+
+        Args:
+            observation: A batch of B.
+            before: The memory state before the step, or None at the start.
+            after: The memory state after it.
+            action_masks: ``(B, choices)`` bool, or None.
+        """
+        encoded = self.encoder(self._read(observation)[0])
+        state = self.initial_state(len(encoded)) if before is None else before
+        remembered, _, seen = self.memory.trace(encoded, state)
+        features = torch.cat([encoded, remembered], dim=-1)
+        seen["value"] = self.critic(features).squeeze(-1)
+        masks = self._allowed(action_masks, len(encoded))
+        distribution: Distribution = self.action_head(self.actor(features), masks)
+        if isinstance(distribution, Categorical):
+            seen["probabilities"] = distribution.probs()
+        return seen
+
+    def _read(self, observation: Any) -> tuple[Observation, bool]:
+        """Observations as tensors, and whether they are a batch."""
+        if isinstance(observation, dict) and isinstance(self.observation_space, spaces.Dict):
+            # What no network can read has no place in the space.
+            observation = {key: observation[key] for key in self.observation_space}
+        return self.obs_to_tensor(observation)
+
+    def _allowed(self, masks: Any, rows: int) -> Tensor | None:
+        if masks is None:
+            return None
+        return torch.as_tensor(self.action_head.check_masks(masks, rows), device=self.device)
 
     def save(self, path: str) -> None:
         """Not offered: SB3 pickles here. Save the algorithm instead."""

@@ -8,7 +8,7 @@
     progress.csv          the same numbers as a table
     evaluation.json       the model on fresh episodes
     learning_curve.png    success, return and level against steps
-    trace.txt, trace.png  one episode, step by step
+    trace.txt, trace.png  one episode, step by step; trace.html if it was asked for
 
 The two logs grow; every other file is written whole or not at all.
 """
@@ -56,6 +56,7 @@ class RunDirectory:
         self.learning_curve = path / "learning_curve.png"
         self.trace_text = path / "trace.txt"
         self.trace_image = path / "trace.png"
+        self.trace_page = path / "trace.html"
 
     def newest_model(self) -> Path:
         """The final model, or else the newest checkpoint.

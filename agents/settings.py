@@ -27,6 +27,15 @@ def read_presets(name: str) -> dict[str, Any]:
     return dict(json.loads(file.read_text(encoding="utf-8")))
 
 
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with `changes`, objects within objects merged likewise."""
+    result = dict(base)
+    for key, value in changes.items():
+        both = isinstance(value, dict) and isinstance(result.get(key), dict)
+        result[key] = merged(result[key], value) if both else value
+    return result
+
+
 def environment_spec(env_id: str) -> EnvSpec:
     """The registered environment; ``module:id`` imports the module first, as `gym.make` does.
 

@@ -16,7 +16,9 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from agents.actors import model_policy
+from agents.trace_memory import with_own_memory, with_own_moves
 from agents.trace_views import NOTHING, Views, view_states
+from agents.watcher import Watcher
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -33,6 +35,9 @@ class Trace:
         observations: what the agent saw, one item per step.
         actions: the value that each sub-action took, by name, one dict per step.
         rewards: ``(T,)``.
+        choices: the values that each sub-action can take, by name; {} where they have no names.
+        probabilities: ``(T, sub-actions, choices)``, in the order of `choices` and 0 beyond their
+            ends; None if they are not known.
         values: ``(T,)``, the critic's estimates; None without a critic.
         weightings: where the memory's heads were, by name, ``(T, heads, slots)``.
         views: tapes, output and path.
@@ -45,7 +50,9 @@ class Trace:
     observations: list[Any]
     actions: list[dict[str, str]]
     rewards: FloatArray
-    values: FloatArray | None
+    values: FloatArray | None = None
+    choices: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    probabilities: FloatArray | None = None
     weightings: dict[str, FloatArray] = field(default_factory=dict)
     views: Views = field(default_factory=Views)
 
@@ -55,57 +62,29 @@ class Trace:
 
         return trace_text(self)
 
-    def title(self) -> str:
+    def facts(self) -> list[str]:
         """What the trace shows, and how it ended."""
         words = {None: [], True: ["success"], False: ["failure"]}[self.success]
         total = f"return {self.rewards.sum():g}"
         if self.views.output is not None:
             total += f" of {len(self.views.output.target)}"
         steps = f"{len(self.rewards)} steps"
-        return "   ".join([self.env, self.model, f"seed {self.seed}", *words, total, steps])
+        return [self.env, self.model, f"seed {self.seed}", *words, total, steps]
+
+    def title(self) -> str:
+        """The facts in one line."""
+        return "   ".join(self.facts())
 
     def symbol(self, number: int) -> str:
         """How a symbol of a tape is shown."""
         return {NOTHING: " ", **dict(self.views.names)}.get(number, str(number))
 
-
-class _Watcher:
-    """Looks into one of our models: its values and where its memory's heads are.
-
-    Args:
-        policy: if it is no model with our policy, there is nothing to see.
-    """
-
-    def __init__(self, policy: Any) -> None:
-        network = getattr(policy, "policy", None)
-        self.network: Any = network if hasattr(network, "predict_values") else None
-        if not hasattr(self.network, "memory"):
-            self.network = None
-        self.state: Any = None
-        self.values: list[float] = []
-        self.weightings: dict[str, list[FloatArray]] = {}
-
-    def look(self, observation: Any) -> None:
-        """Take in the next observation, ``(1, ...)``, of an episode."""
-        if self.network is None:
-            return
-        import torch
-
-        if isinstance(self.network.observation_space, spaces.Dict):
-            observation = {name: observation[name] for name in self.network.observation_space}
-        with torch.no_grad():
-            obs, _ = self.network.obs_to_tensor(observation)
-            if self.state is None:
-                self.state = self.network.initial_state(1)
-            running = torch.zeros(1, dtype=torch.bool, device=self.network.device)
-            value = self.network.predict_values(obs, self.state, running)
-            self.values.append(float(value))
-            encoded = self.network.encoder(obs)
-            _, self.state, seen = self.network.memory.trace(encoded, self.state)
-        for name, tensor in seen.items():
-            if name.endswith("_weights"):
-                weights = tensor[0].cpu().double().numpy()
-                self.weightings.setdefault(name.removesuffix("_weights"), []).append(weights)
+    def probability(self, name: str, step: int) -> float | None:
+        """How probable the value was that a sub-action took; None if that is not known."""
+        if self.probabilities is None or name not in self.choices:
+            return None
+        column = self.choices[name].index(self.actions[step][name])
+        return float(self.probabilities[step, list(self.choices).index(name), column])
 
 
 def run_trace(
@@ -129,8 +108,9 @@ def run_trace(
     env = gym.make(env_id, disable_env_checker=True, **(env_kwargs or {}))
     base: Any = env.unwrapped
     is_model = hasattr(policy, "predict")
-    act = (model_policy(policy, deterministic) if is_model else policy)(env, seed)
-    watcher = _Watcher(policy)
+    watcher = Watcher(policy)
+    player = model_policy(policy, deterministic, watcher.look) if is_model else policy
+    act = player(env, seed)
     observations, actions, rewards, states = [], [], [], []
     masked, has_state = hasattr(base, "action_masks"), hasattr(base, "set_state")
     try:
@@ -140,7 +120,6 @@ def run_trace(
             if has_state:
                 states.append(base.get_state())
             batch = _batch(observation)
-            watcher.look(batch)
             masks = base.action_masks()[None] if masked else None
             action = np.asarray(act(batch, starts, masks))[0]
             observations.append(observation)
@@ -152,18 +131,23 @@ def run_trace(
             states.append(base.get_state())
     finally:
         env.close()
-    success = info.get("success")
+    success, seen, choices = info.get("success"), watcher.seen(), _choices(env)
+    named = [_named(env.action_space, choices, action) for action in actions]
+    choices, named = with_own_moves(choices, named, seen)
+    heads = [key for key in seen if key.endswith("_weights")]
     return Trace(
         env=env_id,
         model=name or (type(policy).__name__ if is_model else policy.__name__),
         seed=seed,
         success=None if success is None else bool(success),
         observations=observations,
-        actions=[_named(base, action) for action in actions],
+        actions=named,
         rewards=np.array(rewards),
-        values=np.array(watcher.values) if watcher.values else None,
-        weightings={key: np.stack(parts) for key, parts in watcher.weightings.items()},
-        views=view_states(base, states, np.array(actions)),
+        values=seen.get("value"),
+        choices=choices,
+        probabilities=seen.get("probabilities") if choices else None,
+        weightings={key.removesuffix("_weights"): seen[key] for key in heads},
+        views=with_own_memory(view_states(base, states, np.array(actions)), seen),
     )
 
 
@@ -193,9 +177,23 @@ def _batch(observation: Any) -> Any:
     return np.asarray(observation)[None]
 
 
-def _named(env: Any, action: Any) -> dict[str, str]:
-    """The sub-actions and their values by name, where the environment names them."""
-    if not (hasattr(env, "action_names") and hasattr(getattr(env, "rules", None), "action_values")):
+def _choices(env: gym.Env[Any, Any]) -> dict[str, tuple[str, ...]]:
+    """The values that each sub-action can take, by name; {} if they have no names."""
+    base: Any = env.unwrapped
+    if hasattr(base, "action_names") and hasattr(getattr(base, "rules", None), "action_values"):
+        return dict(zip(base.action_names, base.rules.action_values, strict=True))
+    if isinstance(env.action_space, spaces.Discrete):
+        first, number = int(env.action_space.start), int(env.action_space.n)
+        return {"action": tuple(str(first + choice) for choice in range(number))}
+    return {}
+
+
+def _named(
+    space: spaces.Space[Any], choices: Mapping[str, tuple[str, ...]], action: Any
+) -> dict[str, str]:
+    """The value that each sub-action took, by name."""
+    if not choices:
         return {"action": str(action)}
-    pairs = zip(env.action_names, env.rules.action_values, np.ravel(action), strict=True)
-    return {name: values[int(value)] for name, values, value in pairs}
+    numbers = np.ravel(action - getattr(space, "start", 0)).tolist()
+    pairs = zip(choices.items(), numbers, strict=True)
+    return {name: values[number] for (name, values), number in pairs}

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PatchCollection, PathCollection
-from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Rectangle
@@ -17,8 +15,8 @@ from matplotlib.textpath import TextPath
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Affine2D
 
-from agents.plots import BLUE, GREEN, GREY, INK, ORANGE, PALE, RED, save_png
-from agents.trace_views import NOTHING, Output, Tape
+from agents.plots import BLUE, GREEN, GREY, INK, ORANGE, save_png
+from agents.trace_panels import Cell, Panel, tape_panels
 from agents.trace_views import Path as MazePath
 
 if TYPE_CHECKING:
@@ -30,29 +28,6 @@ _GAP = 1.6  # cells between panels
 _HEADER = 3.9  # cells above the first step
 _FOOTER = 0.6  # below the last
 _TITLE_CELLS = 0.28  # taken by a letter of the title
-_PALE_GREEN = "#cfeadc"
-_PALE_ORANGE = "#fbe6c4"
-_PALE_RED = "#f6d5d9"
-_WEIGHTS = LinearSegmentedColormap.from_list("weights", [PALE, "#b9a5e2", "#4b2e83"])
-
-
-class _Cell(NamedTuple):
-    """One cell of a panel; a strong one is where something happens."""
-
-    face: str = PALE
-    text: str = ""
-    ink: str = GREY
-    strong: bool = False
-
-
-class _Panel(NamedTuple):
-    """A table with a row for each of T steps, and perhaps a row above them."""
-
-    name: str
-    rows: list[list[_Cell]]
-    above: list[_Cell]
-    heads: npt.NDArray[np.int64]  # (T,), the columns that a line joins; NOTHING for none
-    line: str
 
 
 def trace_png(trace: Trace, path: Path) -> None:
@@ -67,13 +42,7 @@ def trace_png(trace: Trace, path: Path) -> None:
 
 
 def _tapes_figure(trace: Trace) -> Figure:
-    panels = [_tape_panel(trace, tape) for tape in trace.views.tapes]
-    if trace.views.output is not None:
-        panels.append(_output_panel(trace, trace.views.output))
-    for name, weights in trace.weightings.items():
-        heads = weights.shape[1]
-        names = [f"{name} head"] if heads == 1 else [f"{name} {k + 1}" for k in range(heads)]
-        panels += [_weights_panel(names[k], weights[:, k]) for k in range(heads)]
+    panels = tape_panels(trace)
     steps = len(trace.rewards)
     title = trace.title()
     width = sum(len(panel.rows[0]) + _GAP for panel in panels) + 1.0
@@ -96,7 +65,7 @@ def _tapes_figure(trace: Trace) -> Figure:
     return figure
 
 
-def _draw_panel(ax: Axes, panel: _Panel, left: float, point: float) -> None:
+def _draw_panel(ax: Axes, panel: Panel, left: float, point: float) -> None:
     style: dict[str, Any] = {"fontsize": 0.5 * point, "va": "center"}
     ax.text(left, -1.75, panel.name, color=INK, fontweight="bold", **style)
     if panel.above:
@@ -113,6 +82,13 @@ def _draw_panel(ax: Axes, panel: _Panel, left: float, point: float) -> None:
         faces = [cell.face for _, _, cell in some]
         order = 3 if strong else 1
         ax.add_collection(PatchCollection(patches, facecolors=faces, linewidths=0, zorder=order))
+    for color in sorted({cell.border for _, _, cell in cells} - {""}):
+        bordered = [(x, y) for x, y, cell in cells if cell.border == color]
+        patches = [Rectangle((x + 0.08, y + 0.08), 0.84, 0.84) for x, y in bordered]
+        width = 0.06 * point
+        ax.add_collection(
+            PatchCollection(patches, facecolors="none", edgecolors=color, linewidths=width)
+        )
     _draw_texts(ax, cells, 0.48 * point)
     heads = panel.heads
     points = np.stack([left + heads + 0.5, np.arange(len(heads)) + 0.5], axis=1)
@@ -123,7 +99,7 @@ def _draw_panel(ax: Axes, panel: _Panel, left: float, point: float) -> None:
     ax.add_collection(LineCollection(segments, colors=panel.line, linewidths=width, zorder=2))
 
 
-def _draw_texts(ax: Axes, cells: list[tuple[float, float, _Cell]], size: float) -> None:
+def _draw_texts(ax: Axes, cells: list[tuple[float, float, Cell]], size: float) -> None:
     """Draw the cells' texts, each in the middle of its cell.
 
     One collection for each text that occurs: thousands of texts of their own would take a minute.
@@ -150,47 +126,6 @@ def _draw_texts(ax: Axes, cells: list[tuple[float, float, _Cell]], size: float) 
         )
         glyphs.set_transform(Affine2D().scale(1.0 / 72.0) + figure.dpi_scale_trans)
         ax.add_collection(glyphs)
-
-
-def _tape_panel(trace: Trace, tape: Tape) -> _Panel:
-    """The cell under the head is filled; pale under a head that could have written and did not."""
-    writes = bool(tape.written.any())
-    color = ORANGE if writes else BLUE
-    rows = []
-    for symbols, head, written in zip(tape.cells.tolist(), tape.heads, tape.written, strict=True):
-        row = [_Cell(text=trace.symbol(symbol)) for symbol in symbols]
-        if head != NOTHING:
-            text = row[head].text
-            filled = written or not writes
-            face, ink = (color, "white") if filled else (_PALE_ORANGE, INK)
-            row[head] = _Cell(face, text, ink, strong=True)
-        rows.append(row)
-    return _Panel(tape.name, rows, [], tape.heads, color)
-
-
-def _output_panel(trace: Trace, output: Output) -> _Panel:
-    """The target above; below, what was emitted when, and what had been emitted before."""
-    size = len(output.target)
-    row = [_Cell("white")] * size
-    rows = []
-    for symbol, right, column in zip(output.symbols, output.right, output.columns, strict=True):
-        row = [cell._replace(strong=False, ink=GREY) for cell in row]
-        if symbol != NOTHING:
-            text = trace.symbol(int(symbol))
-            emitted = list(row)
-            emitted[column] = _Cell(GREEN if right else RED, text, "white", strong=True)
-            row[column] = _Cell(_PALE_GREEN if right else _PALE_RED, text)
-            rows.append(emitted)
-        else:
-            rows.append(row)
-    target = [_Cell("white", trace.symbol(symbol), INK) for symbol in output.target]
-    return _Panel("output", rows, target, np.full(len(rows), NOTHING), GREEN)
-
-
-def _weights_panel(name: str, weights: npt.NDArray[np.float64]) -> _Panel:
-    """``(T, slots)``: the darker, the more weight."""
-    rows = [[_Cell(to_hex(_WEIGHTS(weight))) for weight in row] for row in weights]
-    return _Panel(name, rows, [], np.full(len(rows), NOTHING), INK)
 
 
 def _maze_figure(trace: Trace, path: MazePath) -> Figure:

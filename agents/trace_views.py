@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
+FloatArray = npt.NDArray[np.float64]
 NOTHING = -1  # in place of a symbol or a column
 
 
@@ -23,13 +24,20 @@ class Tape(NamedTuple):
         name: such as "input tape".
         cells: ``(T, N)``, the symbols; `NOTHING` where there is no cell.
         heads: ``(T,)``, the column under the head; `NOTHING` where that is not shown.
-        written: ``(T,)``, whether the cell under the head was written in this step.
+        written: ``(T, N)``, which cells were written in this step.
+        strengths: ``(T, N)``, how strong the symbols are; None where all are alike.
     """
 
     name: str
     cells: IntArray
     heads: IntArray
     written: BoolArray
+    strengths: FloatArray | None = None
+
+    def head_writes(self) -> BoolArray:
+        """``(T,)``, whether the cell under the head was written in this step."""
+        steps = np.arange(len(self.heads))
+        return np.where(self.heads == NOTHING, False, self.written[steps, self.heads])
 
 
 class Output(NamedTuple):
@@ -46,6 +54,11 @@ class Output(NamedTuple):
     right: BoolArray
     columns: IntArray
     target: list[int]
+
+    def misses(self) -> list[int]:
+        """The steps, from 0 on, in which a wrong symbol was emitted."""
+        steps: list[int] = np.flatnonzero((self.symbols != NOTHING) & ~self.right).tolist()
+        return steps
 
 
 class Path(NamedTuple):
@@ -110,14 +123,16 @@ def _view_tapes(
     blank = end + 1
     source = states[0].source[0, : rows["source_size"][0]].tolist()
     cells = np.tile([blank, *source, blank], (steps, 1))
-    silent = np.zeros(steps, np.bool_)
-    tapes = [Tape("input tape", cells, rows["input_head"][:-1] + 1, silent)]
+    unwritten = np.zeros_like(cells, np.bool_)
+    tapes = [Tape("input tape", cells, rows["input_head"][:-1] + 1, unwritten)]
     if "memory_write" in env.action_names:
         column = env.action_names.index("memory_write")
-        written = actions[:, column] <= end
         # As it is after the step, so that a row shows what was written in it.
         memory = np.stack([state.memory[0] for state in states[1:]]).astype(np.int64)
-        tapes.append(Tape("memory tape", memory, rows["memory_head"][:-1].astype(int), written))
+        heads = rows["memory_head"][:-1].astype(np.int64)
+        written = np.zeros_like(memory, np.bool_)
+        written[np.arange(steps), heads] = actions[:, column] <= end
+        tapes.append(Tape("memory tape", memory, heads, written))
     places = rows["emitted"][:-1].astype(int)
     emits = np.diff(rows["emitted"]) > 0
     emitted = states[-1].output[0][np.minimum(places, rows["target_size"][0] - 1)]
@@ -137,15 +152,16 @@ def _view_grid(
     steps = len(states) - 1
     width, blank = int(rows["width"][0]), len(env.rules.action_values[-1])
     grid = states[0].source[0, :width].T  # (height, width)
-    cells = np.concatenate([[blank, *line, blank] for line in grid.tolist()])
+    line = np.concatenate([[blank, *line, blank] for line in grid.tolist()])
+    cells = np.tile(line, (steps, 1))
     x, y = (rows[name][:-1].astype(int) for name in ("x", "y"))
     heads = y * (width + 2) + x + 1
     inside = (x >= -1) & (x <= width) & (y >= 0) & (y < len(grid))
     tape = Tape(
         "input tape",
-        np.tile(cells, (steps, 1)),
+        cells,
         np.where(inside, heads, NOTHING),
-        np.zeros(steps, np.bool_),
+        np.zeros_like(cells, np.bool_),
     )
     judged = (actions[:, 1] == 1) & (rows["steps"][1:] <= rows["limit"][0])
     output = Output(

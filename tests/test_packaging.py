@@ -103,12 +103,14 @@ def test_all_holds_every_extra() -> None:
     assert everything.extras == EXTRAS.keys() - {"all"}
 
 
-def test_data_files_go_into_the_wheel() -> None:
-    patterns = PYPROJECT["tool"]["setuptools"]["package-data"]["agents"]
-    packed = {path for pattern in patterns for path in (ROOT / "agents").glob(pattern)}
-    files = {path for path in (ROOT / "agents").rglob("*") if path.suffix in (".json", ".zip")}
-    assert ROOT / "agents" / "pretrained" / "rl-ntm" / "Copy.zip" in files
-    assert files <= packed
+def test_every_file_of_a_package_is_in_the_wheel() -> None:
+    patterns: dict[str, list[str]] = PYPROJECT["tool"]["setuptools"]["package-data"]
+    for package in ("memory_envs", "agents"):
+        files = {path for path in (ROOT / package).rglob("*") if path.is_file()}
+        files = {path for path in files if path.suffix != ".py" and "__pycache__" not in str(path)}
+        packaged = {path for glob in patterns[package] for path in (ROOT / package).glob(glob)}
+        assert files - packaged == set()
+        assert files
 
 
 def test_the_commands_are_there() -> None:

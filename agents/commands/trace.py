@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from agents.commands.common import UsageError, find_player, option
+from agents.commands.common import Player, UsageError, find_player, option
 from agents.runs import RunDirectory, write_text
+
+if TYPE_CHECKING:
+    from agents.trace import Trace
+
+FIRST_SEED = 7  # where seeds start if the user names none
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,10 @@ class TraceCommand:
     """Folder to write trace.txt to."""
     png: Annotated[bool, option("")] = False
     """Write a picture, trace.png, too; without --out, here."""
+    html: Annotated[bool, option("")] = False
+    """Write a page with a time slider, trace.html, too; without --out, here."""
+    failure: Annotated[bool, option("")] = False
+    """Show the first episode that fails, of 1000 from --seed (or 7) on."""
 
     def run(self) -> int:
         """Trace."""
@@ -43,21 +52,11 @@ class TraceCommand:
             self.model, self.env, self.deterministic, self.stochastic, self.pretrained
         )
         from agents.actors import CannotPlayError
-        from agents.trace import longest_episode, run_trace
+        from agents.trace_failure import NoFailureError
 
-        seed = self.seed
-        if seed is None:
-            seed = longest_episode(player.env_id, player.env_kwargs)
         try:
-            trace = run_trace(
-                player.policy,
-                player.env_id,
-                seed,
-                player.deterministic,
-                player.env_kwargs,
-                player.name,
-            )
-        except CannotPlayError as error:
+            trace = self._trace(player)
+        except (CannotPlayError, NoFailureError) as error:
             raise UsageError(error) from error
         print(trace.text(), end="")
         files = RunDirectory(self.out or Path())
@@ -67,4 +66,25 @@ class TraceCommand:
             from agents.trace_plot import trace_png
 
             trace_png(trace, files.trace_image)
+        if self.html:
+            from agents.trace_page import trace_html
+
+            trace_html(trace, files.trace_page)
         return 0
+
+    def _trace(self, player: Player) -> Trace:
+        from agents.trace import longest_episode, run_trace
+        from agents.trace_failure import failing_trace
+
+        seed = self.seed
+        if seed is None and not self.failure:
+            seed = longest_episode(player.env_id, player.env_kwargs, FIRST_SEED)
+        trace_of = failing_trace if self.failure else run_trace
+        return trace_of(
+            player.policy,
+            player.env_id,
+            FIRST_SEED if seed is None else seed,
+            player.deterministic,
+            player.env_kwargs,
+            player.name,
+        )

@@ -11,7 +11,7 @@ from torch import Tensor
 from agents.gradcheck.check import Groups
 from agents.gradcheck.environment import OneEpisodeVecEnv
 from agents.gradcheck.replacing import kept_buffers, quiet_callback, replaced, settle
-from agents.gradcheck.sampler import Sampler
+from agents.gradcheck.sampler import OVER, Sampler
 from agents.rl_ntm import RLNTM
 from agents.rl_ntm.objective import desired_log_probs, rewards_to_go
 
@@ -78,10 +78,9 @@ class RLNTMSubject:
         model, env = self._model, self._make_env(sampler.rows)
         model.env, model.n_envs = env, sampler.rows
 
-        def sample(scores: Any, masks: Tensor, _generator: torch.Generator) -> Tensor:
-            parts = torch.split(masks, model.policy.interfaces.move_sizes, dim=1)
-            first = [part.int().argmax(dim=1) for part in parts]
-            return sampler.replay(torch.stack(first, dim=1))
+        def sample(_scores: Any, _masks: Tensor, _generator: torch.Generator) -> Tensor:
+            planned = sampler.replay(torch.full(sampler.plan.shape[1:], OVER))
+            return planned[(planned != OVER).any(dim=1)]
 
         with replaced(model.policy, sample=sample):
             model.collect_rollouts(env, quiet_callback(model), None, 1)
@@ -107,6 +106,7 @@ class RLNTMSubject:
         model = self._model
         played, scores, seen = model._episodes
         one = slice(row, row + 1)
+        steps = played.running.nonzero()[:, 1] == row
         episode = played._replace(
             **{
                 name: value[one] if name in _ONE_PER_EPISODE else value[:, one]
@@ -116,7 +116,7 @@ class RLNTMSubject:
         arguments = (
             episode,
             type(scores)(*(value[:, one] for value in scores)),
-            type(seen)(*(value[:, one] for value in seen)),
+            type(seen)(*(value[steps] for value in seen)),
             torch.ones(1, dtype=torch.float64),
         )
         with kept_buffers(model.policy.time_baseline):

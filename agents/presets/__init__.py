@@ -6,7 +6,8 @@ A file maps an environment's id to its recipes, and ``"*"`` to those for the res
      "*":            {"default": "ppo/gru", "ppo/*": {...}}}
 
 A recipe is called ``algorithm/memory``; the memory ``*`` stands for every cell. Its content is that
-of `agents.recipes.Recipe`; nothing is inherited. `any.json` serves all other environments.
+of `agents.recipes.Recipe`. With ``"like": "*"`` it only says what it changes in the family's recipe
+for the same algorithm and memory. `any.json` serves all other environments.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 
 import memory_envs
 from agents.recipes import ALGORITHMS, Recipe, RecipeError, memories, read_recipe
-from agents.settings import read_presets
+from agents.settings import merged, read_presets
 
 _EVERY = "*"
 
@@ -62,7 +63,9 @@ def load_preset(env_id: str, algorithm: str | None = None, memory: str | None = 
             fits = algorithm in (None, offered) and cell in (_EVERY, chosen)
             if name in entry and fits and chosen in memories(offered):
                 source = f"{file}, {entry_name}, {name}"
-                recipe = read_recipe(entry[name], offered, source)
+                recipe = read_recipe(
+                    _complete(file, entry[name], f"{offered}/{chosen}", source), offered, source
+                )
                 return Preset(source, entry_name == env_id, offered, chosen, recipe)
     wish = "/".join(name for name in (algorithm, memory) if name)
     families = [] if algorithm is None else _families(algorithm)
@@ -78,6 +81,25 @@ def _families(algorithm: str) -> list[str]:
         if any(f"{algorithm}/{_EVERY}" in entry for entry in read_file(file).values())
     ]
     return [] if "any" in files else files
+
+
+def _complete(file: str, recipe: dict[str, Any], chosen: str, source: str) -> dict[str, Any]:
+    """A recipe with what it takes over from another one.
+
+    Args:
+        file: where both are.
+        recipe: as it stands there.
+        chosen: algorithm and memory.
+        source: of the recipe, for messages.
+    """
+    if "like" not in recipe:
+        return recipe
+    own = {key: value for key, value in recipe.items() if key != "like"}
+    other = read_file(file).get(recipe["like"], {})
+    for name in (chosen, f"{chosen.split('/')[0]}/{_EVERY}"):
+        if name in other and "like" not in other[name]:
+            return merged(other[name], own)
+    raise RecipeError(f"{source}: there is no {chosen} under {recipe['like']!r} to be like")
 
 
 def tuned_recipes(env_id: str) -> list[str]:

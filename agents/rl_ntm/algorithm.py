@@ -180,24 +180,22 @@ class RLNTM(MemoryAlgorithm):
         callback.on_rollout_start()
         obs: Any = env.reset()
         check_targets(env)
-        episodes = Recorder(env, self.device)
+        episodes = Recorder(env, self.policy.interfaces, self.device)
         unroll = self.unroll_class(self.policy.controller, env.num_envs, episodes.max_steps)
-        while episodes.running.any():
-            masks = episodes.masks(self.policy.interfaces)
-            seen = torch.as_tensor(obs, device=self.device)
-            scores = unroll.step(self.policy.symbols_seen(seen))
-            moves = self.policy.sample(scores, masks, self.generator)
+        while len(episodes.rows):
+            seen = torch.as_tensor(obs[episodes.rows], device=self.device)
+            scores = unroll.step(self.policy.symbols_seen(seen), episodes.rows)
+            moves = self.policy.sample(scores, episodes.masks(), self.generator)
             unroll.move(moves)
-            symbols = scores.symbols.argmax(dim=1)
-            obs, rewards, dones, infos = env.step(self.policy.to_env(moves, symbols))
-            self.num_timesteps += int(episodes.running.sum())
-            dones = dones & episodes.running  # what a row does after its episode is not looked at
+            actions = episodes.actions(moves, scores.symbols.argmax(dim=1))
+            obs, rewards, dones, infos = env.step(actions)
+            self.num_timesteps += len(episodes.rows)
+            dones = episodes.end(dones)  # what a row does after its episode is not looked at
             callback.update_locals(locals())
             if not callback.on_step():
                 return False
             ended = dones.nonzero()[0]
             self._update_info_buffer([infos[row] for row in ended], dones[ended])
-            episodes.add(moves, masks, dones)
         self._last_obs = obs
         self._episodes = (episodes.played(), *unroll.finish())
         callback.update_locals(locals())
@@ -239,7 +237,7 @@ class RLNTM(MemoryAlgorithm):
             advantages = advantages - known
         baseline_loss = advantages.new_zeros(())
         if self.offline_baseline:
-            predicted = self.policy.baseline(played.source, seen, played.remaining())
+            predicted = self.policy.baseline(played.source, seen, played.remaining(), running)
             errors = (advantages - predicted).square() * running
             baseline_loss = (errors.sum(dim=0) * weights).sum()
             advantages = advantages - predicted.detach()

@@ -39,20 +39,22 @@ class OfflineBaseline(nn.Module):
             for parameter in self.parameters():
                 parameter.normal_(0.0, init_std)
 
-    def forward(self, source: Tensor, seen: Seen, remaining: Tensor) -> Tensor:
+    def forward(self, source: Tensor, seen: Seen, remaining: Tensor, running: Tensor) -> Tensor:
         """The predicted rewards-to-go, ``(T, B)``.
 
         Args:
             source: the input tape, ``(B, S)``; blank beyond its end.
             seen: the controller's inputs.
             remaining: symbols and steps, ``(T, B, 2)``.
+            running: which of the ``(T, B)`` steps were taken.
         """
         tape = F.embedding(source.t().flip(0) + self.first_row, self.weight_in)
         tape = F.pad(tape, (0, 2))
         inputs = seen.inputs @ self.weight_in + seen.read @ self.weight_read
+        everywhere = inputs.new_zeros(*running.shape, inputs.shape[1])
+        everywhere[running] = inputs
         # Large counts would saturate the gates.
-        inputs = torch.cat([inputs, remaining.log1p()], dim=2)
-        sequence = torch.cat([tape, inputs])
+        sequence = torch.cat([tape, torch.cat([everywhere, remaining.log1p()], dim=2)])
         starts = torch.zeros(sequence.shape[:2], dtype=torch.bool, device=sequence.device)
         hidden, _ = unroll(self.cell, sequence, self.cell.initial_state(len(source)), starts)
         values: Tensor = self.value(hidden[len(tape) :]).squeeze(2)

@@ -13,6 +13,7 @@ the paper: with gates near 1/2 the tape would grow a thousandfold in 30 steps.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -63,6 +64,8 @@ class Controller(nn.Module):
         init_std: of the Gaussian that all parameters start from.
         free_symbols: whether the controller scores and writes content symbols by itself. If not,
             they come through the shortcuts alone; it still scores the end mark.
+        gain: what the symbols' scores are first multiplied by. A gate adds at most a one-hot
+            vector: with a gain of 1, a right symbol starts hardly more probable than 30 others.
 
     Raises:
         ValueError: for an unknown kind, or one that has no shortcuts and must not write by itself.
@@ -75,8 +78,11 @@ class Controller(nn.Module):
         hidden_size: int,
         init_std: float,
         free_symbols: bool = True,
+        gain: float = 1.0,
     ) -> None:
         super().__init__()
+        if gain <= 0.0:
+            raise ValueError(f"gain is {gain!r}; allowed: numbers above 0")
         if kind not in KINDS:
             raise ValueError(f"controller is {kind!r}; allowed: {', '.join(KINDS)}")
         if not (free_symbols or kind == "direct_access"):
@@ -100,7 +106,6 @@ class Controller(nn.Module):
         self.bias = nn.Parameter(torch.empty(width))
         self.weight_out = nn.Parameter(torch.empty(hidden_size, self.scores + read))
         self.bias_out = nn.Parameter(torch.empty(self.scores + read))
-        # A gate adds at most a one-hot vector; the gain makes it count among 31 symbols.
         self.log_gain = nn.Parameter(torch.empty(()))
         sizes = [vocabulary] * interfaces.input_cells + interfaces.move_sizes
         offsets = torch.tensor([0, *sizes[:-1]]).cumsum(0)
@@ -119,6 +124,7 @@ class Controller(nn.Module):
         with torch.no_grad():
             for parameter in self.parameters():
                 parameter.normal_(0.0, init_std)
+            self.log_gain.add_(math.log(gain))
 
     offsets: Tensor
     move_rows: Tensor

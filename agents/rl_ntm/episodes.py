@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -21,13 +22,13 @@ class Recorder:
         device: of the tensors.
 
     Attributes:
-        running: the rows whose first episode is under way, ``(B,)``.
+        rows: those whose first episode is under way, ascending.
         max_steps: the longest of the first episodes' time limits.
     """
 
-    def __init__(self, env: GymnasiumVecEnv, device: torch.device) -> None:
-        self._env, self._device = env, device
-        self.running = np.ones(env.num_envs, np.bool_)
+    def __init__(self, env: GymnasiumVecEnv, interfaces: Interfaces, device: torch.device) -> None:
+        self._env, self._interfaces, self._device = env, interfaces, device
+        self.rows = np.arange(env.num_envs)
         # Copies: soon the rows belong to other episodes.
         state: Any = env.env.unwrapped.get_state()  # type: ignore[attr-defined]  # the tape family
         self._source = self._tensor(state.source).long()
@@ -35,36 +36,55 @@ class Recorder:
         self._target_size = self._tensor(state.rows["target_size"]).long()
         self._limits = self._tensor(state.rows["limit"]).long()
         self.max_steps = int(self._limits.max())
-        self._moves: list[Tensor] = []
-        self._masks: list[Tensor] = []
-        self._running: list[Tensor] = []
+        shape, moves = (self.max_steps, env.num_envs), interfaces.move_sizes
+        self._moves = np.zeros((*shape, len(moves)), np.int64)
+        self._masks = np.ones((*shape, sum(moves)), np.bool_)
+        self._running = np.zeros(shape, np.bool_)
+        self._steps = 0
 
     def _tensor(self, array: Any) -> Tensor:
         return torch.as_tensor(np.ascontiguousarray(array), device=self._device)
 
-    def masks(self, interfaces: Interfaces) -> Tensor:
-        """Which moves are allowed now, ``(B, sum(move_sizes))``."""
-        return self._tensor(interfaces.move_masks(self._env.action_masks()))
+    def masks(self) -> Tensor:
+        """Which moves are allowed now in the n running rows, ``(n, sum(move_sizes))``."""
+        masks = self._interfaces.move_masks(self._env.action_masks())
+        self._masks[self._steps] = masks
+        return self._tensor(masks[self.rows])
 
-    def add(self, moves: Tensor, masks: Tensor, ended: np.ndarray[Any, np.dtype[np.bool_]]) -> None:
-        """Write down a step.
+    def actions(self, moves: Tensor, symbols: Tensor) -> npt.NDArray[np.int64]:
+        """What the environment takes; rows whose episode has ended take each first choice.
 
         Args:
-            moves: ``(B, moves)``.
-            masks: what was allowed.
-            ended: the rows whose first episode ended with this step.
+            moves: of the running rows, ``(n, moves)``.
+            symbols: that they would emit, ``(n,)``.
         """
-        self._moves.append(moves)
-        self._masks.append(masks)
-        self._running.append(self._tensor(self.running))
-        self.running = self.running & ~ended
+        emitted = np.zeros(self._env.num_envs, np.int64)
+        emitted[self.rows] = symbols.cpu().numpy()
+        self._moves[self._steps, self.rows] = moves.cpu().numpy()
+        self._running[self._steps, self.rows] = True
+        return self._interfaces.env_actions(self._moves[self._steps], emitted)
+
+    def end(self, dones: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """End a step.
+
+        Args:
+            dones: the rows that ended an episode, ``(B,)``.
+
+        Returns:
+            Those whose first episode it was, ``(B,)``.
+        """
+        first = np.zeros_like(dones)
+        first[self.rows] = dones[self.rows]
+        self.rows = self.rows[~dones[self.rows]]
+        self._steps += 1
+        return first
 
     def played(self) -> Played:
         """The episodes."""
         return Played(
-            torch.stack(self._moves),
-            torch.stack(self._masks),
-            torch.stack(self._running),
+            self._tensor(self._moves[: self._steps]),
+            self._tensor(self._masks[: self._steps]),
+            self._tensor(self._running[: self._steps]),
             self._source,
             self._target,
             self._target_size,

@@ -1,12 +1,11 @@
 """The parts of a step that are no matrix products, compiled, row by row.
 
-Each kernel works on step `t` of arrays that hold all T steps, and needs no temporary memory. What
-they compute is what `agents.rl_ntm.controller` says, forward and backward.
+Each kernel works on one step of the n rows that run, and needs no temporary memory. What they
+compute is what `agents.rl_ntm.controller` says; `agents.rl_ntm.kernels_back` goes back through it.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -15,205 +14,148 @@ from numba import njit
 
 Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
-# Sums may be reordered, so that they use vector instructions; NaN stays NaN.
-_compiled = njit(cache=True, fastmath={"reassoc", "contract", "nsz"})
+# Sums may be reordered, so that they use vector instructions; NaN stays NaN. For the same reason
+# the innermost loops run over slices from their start: an index that might be negative prevents it.
+compiled = njit(cache=True, fastmath={"reassoc", "contract", "nsz"})
 
 
-@_compiled
+@compiled
 def enter(
-    t: int,
     rows: Ints,
+    symbols: Ints,
+    offsets: Ints,
+    moves: Ints,
+    head: Ints,
+    memory: Floats,
+    hidden: Floats,
+    weight_in: Floats,
+    bias: Floats,
+    inputs: Ints,
+    symbol: Ints,
     cells: Ints,
     entered: Floats,
     gates: Floats,
-    head: Ints,
-    memory: Floats,
-    weight_in: Floats,
-    bias: Floats,
 ) -> None:
     """Look up what the step sees.
 
     Args:
-        t: the step.
-        rows: of `weight_in`, ``(T, B, n)``.
-        cells: takes the memory cells in the window, ``(T, B, window)``.
-        entered: takes their contents first, ``(T, B, at least window * V)``.
-        gates: takes bias plus the sum of the rows, ``(T, B, G)``.
+        rows: that run, ``(n,)``, among B.
+        symbols: in the input windows, ``(n, input_cells)``.
+        offsets: of their rows in `weight_in`, ``(input_cells,)``.
+        moves: the rows of `weight_in` for the previous moves, ``(B, moves)``.
         head: of the memory tape, ``(B,)``.
         memory: the tape, ``(B, cells, V)``.
+        hidden: the state before the step, ``(B, H)``; ``(B, 0)`` without one.
         weight_in: ``(rows, G)``.
         bias: ``(G,)``.
+        inputs: takes the rows of `weight_in`, ``(n, input_cells + moves)``.
+        symbol: takes that under the input head, ``(n,)``.
+        cells: takes the memory cells in the window, ``(n, window)``.
+        entered: takes their contents, then the hidden state, ``(n, window * V + H)``.
+        gates: takes bias plus the sum of the rows, ``(n, G)``.
     """
     size, width = memory.shape[1], memory.shape[2]
-    window = cells.shape[2]
-    for b in range(rows.shape[1]):
-        for g in range(len(bias)):
-            gates[t, b, g] = bias[g]
-        for n in range(rows.shape[2]):
-            row = rows[t, b, n]
+    window, seen = cells.shape[1], symbols.shape[1]
+    for j in range(len(rows)):
+        b = rows[j]
+        symbol[j] = symbols[j, seen // 2]
+        gate = gates[j]
+        gate[:] = bias
+        for i in range(inputs.shape[1]):
+            if i < seen:
+                inputs[j, i] = symbols[j, i] + offsets[i]
+            else:
+                inputs[j, i] = moves[b, i - seen]
+            weight = weight_in[inputs[j, i]]
             for g in range(len(bias)):
-                gates[t, b, g] += weight_in[row, g]
+                gate[g] += weight[g]
         for w in range(window):
             cell = (head[b] + w - window // 2) % size
-            cells[t, b, w] = cell
-            for v in range(width):
-                entered[t, b, w * width + v] = memory[b, cell, v]
+            cells[j, w] = cell
+            entered[j, w * width : (w + 1) * width] = memory[b, cell]
+        entered[j, window * width :] = hidden[b]
 
 
-@_compiled
+@compiled
+def remember(rows: Ints, gates: Floats, cell: Floats, before: Floats, after: Floats) -> None:
+    """Blend the LSTM's cell state with what is new.
+
+    Args:
+        rows: see `enter`.
+        gates: o, i, f, g after their nonlinearities, ``(n, 4 * H)``.
+        cell: the state, ``(B, H)``; is changed.
+        before: takes what it was, ``(n, H)``.
+        after: takes what it becomes, ``(n, H)``.
+    """
+    size = cell.shape[1]
+    for j in range(len(rows)):
+        state, old, new = cell[rows[j]], before[j], after[j]
+        i, f, g = gates[j, size : 2 * size], gates[j, 2 * size : 3 * size], gates[j, 3 * size :]
+        for h in range(size):
+            old[h] = state[h]
+            new[h] = i[h] * g[h] + f[h] * state[h]
+            state[h] = new[h]
+
+
+@compiled
 def leave(
-    t: int,
-    out: Floats,
-    symbols: Floats,
-    entered: Floats,
+    rows: Ints,
+    symbol: Ints,
     cells: Ints,
-    seen: Ints,
+    entered: Floats,
+    out: Floats,
     memory: Floats,
     gain: float,
     choices: int,
     shortcuts: int,
+    symbols: Floats,
 ) -> None:
     """Score the symbols and write to the tape.
 
     Args:
-        t: the step.
-        out: of the output layer, ``(T, B, ...)``; gates are replaced by their sigmoid.
-        symbols: takes their scores, ``(T, B, outputs)``.
-        entered: see `enter`.
+        rows: see `enter`.
+        symbol: under the input head, ``(n,)``.
         cells: see `enter`.
-        seen: the symbol under the input head, ``(T, B)``.
+        entered: see `enter`.
+        out: of the output layer, gates of shortcuts after their nonlinearity, ``(n, ...)``.
         memory: the tape, ``(B, cells, V)``; is written.
         gain: that all scores are multiplied by.
         choices: that moves have.
         shortcuts: the number of gates, 0 without them.
+        symbols: takes their scores, ``(n, outputs)``.
     """
-    outputs, width, window = symbols.shape[2], memory.shape[2], cells.shape[2]
+    outputs, width, window = symbols.shape[1], memory.shape[2], cells.shape[1]
     scores = choices + shortcuts
     content = scores + outputs
-    for b in range(out.shape[1]):
-        for g in range(choices, scores):
-            out[t, b, g] = 1.0 / (1.0 + math.exp(-out[t, b, g]))
+    for j in range(len(rows)):
+        b = rows[j]
+        score, given = symbols[j], out[j, scores:content]
         for k in range(outputs):
-            symbols[t, b, k] = out[t, b, scores + k]
-        symbol = seen[t, b]
+            score[k] = given[k]
+        for w in range(window):
+            place = content + w * width
+            tape, written = memory[b, cells[j, w]], out[j, place : place + width]
+            for v in range(width):
+                tape[v] += written[v]
         if shortcuts:
-            if symbol < outputs:
-                symbols[t, b, symbol] += out[t, b, choices]
+            gates, seen = out[j, choices:scores], symbol[j]
+            if seen < outputs:
+                score[seen] += gates[0]
+            middle = window // 2
+            centre = entered[j, middle * width : (middle + 1) * width]
+            near = 1 + 2 * window
             for w in range(window):
-                gate = out[t, b, choices + 1 + w]
+                tape, read = memory[b, cells[j, w]], entered[j, w * width : (w + 1) * width]
+                gate = gates[1 + w]
                 for k in range(outputs):
-                    symbols[t, b, k] += gate * entered[t, b, w * width + k]
+                    score[k] += gate * read[k]
+                tape[seen] += gates[1 + window + w]
+                if w != middle:
+                    gate = gates[near]
+                    near += 1
+                    for v in range(width):
+                        tape[v] += gate * (centre[v] - read[v])
         for k in range(outputs):
-            symbols[t, b, k] *= gain
-        near = choices + 1 + 2 * window
-        for w in range(window):
-            cell = cells[t, b, w]
-            for v in range(width):
-                memory[b, cell, v] += out[t, b, content + w * width + v]
-            if not shortcuts:
-                continue
-            memory[b, cell, symbol] += out[t, b, choices + 1 + window + w]
-            if w == window // 2:
-                continue
-            gate = out[t, b, near]
-            near += 1
-            for v in range(width):
-                centre = entered[t, b, window // 2 * width + v]
-                memory[b, cell, v] += gate * (centre - entered[t, b, w * width + v])
-
-
-@_compiled
-def leave_back(
-    t: int,
-    grad_out: Floats,
-    grad_read: Floats,
-    grad_moves: Floats,
-    grad_symbols: Floats,
-    grad_memory: Floats,
-    out: Floats,
-    entered: Floats,
-    cells: Ints,
-    seen: Ints,
-    gain: float,
-    shortcuts: int,
-) -> None:
-    """Go back through `leave`.
-
-    Args:
-        t: the step.
-        grad_out: takes the gradient of the output layer, ``(T, B, ...)``.
-        grad_read: takes the part of what was read that passed the shortcuts, ``(B, window * V)``.
-        grad_moves: the gradient of the moves' scores, ``(T, B, choices)``.
-        grad_symbols: of the symbols' scores, ``(T, B, outputs)``.
-        grad_memory: of the tape after the step, ``(B, cells, V)``.
-        out: as `leave` left it.
-        entered: see `enter`.
-        cells: see `enter`.
-        seen: see `leave`.
-        gain: see `leave`.
-        shortcuts: see `leave`.
-    """
-    choices, outputs = grad_moves.shape[2], grad_symbols.shape[2]
-    window, width = cells.shape[2], grad_memory.shape[2]
-    scores = choices + shortcuts
-    content, middle = scores + outputs, window // 2 * width
-    for b in range(out.shape[1]):
-        for c in range(choices):
-            grad_out[t, b, c] = grad_moves[t, b, c]
-        for k in range(outputs):
-            grad_out[t, b, scores + k] = grad_symbols[t, b, k] * gain
-        for w in range(window):
-            cell = cells[t, b, w]
-            for v in range(width):
-                grad_out[t, b, content + w * width + v] = grad_memory[b, cell, v]
-                grad_read[b, w * width + v] = 0.0
-        if not shortcuts:
-            continue
-        symbol = seen[t, b]
-        grad_out[t, b, choices] = 0.0
-        if symbol < outputs:
-            grad_out[t, b, choices] = grad_out[t, b, scores + symbol]
-        near = choices + 1 + 2 * window
-        for w in range(window):
-            cell = cells[t, b, w]
-            gate, by_gate = out[t, b, choices + 1 + w], 0.0
-            for k in range(outputs):
-                by_gate += grad_out[t, b, scores + k] * entered[t, b, w * width + k]
-                grad_read[b, w * width + k] += gate * grad_out[t, b, scores + k]
-            grad_out[t, b, choices + 1 + w] = by_gate
-            grad_out[t, b, choices + 1 + window + w] = grad_memory[b, cell, symbol]
-            if w == window // 2:
-                continue
-            gate, by_gate = out[t, b, near], 0.0
-            for v in range(width):
-                grad = grad_memory[b, cell, v]
-                by_gate += grad * (entered[t, b, middle + v] - entered[t, b, w * width + v])
-                grad_read[b, middle + v] += gate * grad
-                grad_read[b, w * width + v] -= gate * grad
-            grad_out[t, b, near] = by_gate
-            near += 1
-        for g in range(choices, scores):
-            grad_out[t, b, g] *= out[t, b, g] * (1.0 - out[t, b, g])
-
-
-@_compiled
-def enter_back(
-    t: int, grad_memory: Floats, grad_entered: Floats, grad_read: Floats, cells: Ints
-) -> None:
-    """Add to the tape's gradient what the step says about the cells that it read.
-
-    Args:
-        t: the step.
-        grad_memory: of the tape, ``(B, cells, V)``; becomes that before the step.
-        grad_entered: by what entered the core, ``(B, at least window * V)``.
-        grad_read: from `leave_back`.
-        cells: see `enter`.
-    """
-    width = grad_memory.shape[2]
-    for b in range(len(grad_memory)):
-        for w in range(cells.shape[2]):
-            cell = cells[t, b, w]
-            for v in range(width):
-                n = w * width + v
-                grad_memory[b, cell, v] += grad_entered[b, n] + grad_read[b, n]
+            score[k] *= gain

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from agents.curriculum import CurriculumCallback
-from agents.settings import make_curriculum, policy_arguments, read_presets
+from agents.settings import make_curriculum, merged, policy_arguments, read_presets
 from agents.vec_env import make_vec_env
+
+_NAME = "rl_ntm-paper/*"
 
 
 class PaperSetup(NamedTuple):
@@ -34,7 +36,10 @@ def paper_setup(env: Any, overrides: dict[str, Any]) -> PaperSetup:
     Raises:
         ValueError: if the id has no longest input, up to which a curriculum could lead.
     """
-    recipe = read_presets("tape.json")["*"]["rl_ntm-paper/*"]
+    presets = read_presets("tape.json")
+    recipe = presets["*"][_NAME]
+    if isinstance(env, str):
+        recipe = merged(recipe, presets.get(env, {}).get(_NAME, {}))
     policy = {**policy_arguments(recipe["policy"]), **(overrides.get("policy_kwargs") or {})}
     arguments = {
         "n_envs": recipe["n_envs"],

@@ -227,8 +227,8 @@ MISTAKES = {
         *("now.log_probs - batch", "now.log_probs + batch", "actor"),
     ),
     "backward pass of the tape with a wrong sign": Mistake(
-        *("rl_ntm", "all", agents.rl_ntm.fast_unroll, "_grad_steps"),
-        *(", grad_read, arrays.cells)", ", -grad_read, arrays.cells)", "weight_out"),
+        *("rl_ntm", "all", agents.rl_ntm.fast_back, "_grad_steps"),
+        *("grad_entered, read,", "grad_entered, -read,", "weight_out"),
     ),
 }
 

@@ -64,7 +64,7 @@ def test_tapes_heads_and_output_are_those_of_the_episode() -> None:
     reading = list(range(1, size + 2))
     assert source.heads.tolist() == reading + [size + 1] * (steps - len(reading))
     assert not source.written.any()
-    assert memory.written.tolist() == [t < size for t in range(steps)]
+    assert memory.head_writes().tolist() == [t < size for t in range(steps)]
     assert memory.cells[0].tolist() == [string[0], *[blank] * (memory.cells.shape[1] - 1)]
     assert memory.cells[-1, :size].tolist() == string
     assert memory.heads[: size + 1].tolist() == list(range(size + 1))

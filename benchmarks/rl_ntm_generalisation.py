@@ -1,0 +1,100 @@
+"""Trained to length L, tested beyond: ``python -m benchmarks.rl_ntm_generalisation``.
+
+Plays the pretrained models of RL-NTM at L, 2L, 10L and 100L, and writes
+benchmarks/results/rl-ntm-generalisation.json, a page and a figure in docs/, each whole or not at
+all. The memory tape has no parameters: it gets one cell for each symbol that could be written.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+import agents
+from agents.actors import model_policy
+from agents.evaluation import evaluation_env, play
+from agents.plots import save_png
+from agents.pretrained import Pretrained, read_index
+from benchmarks.machine import commit, describe_machine
+from benchmarks.results import write_whole
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results" / "rl-ntm-generalisation.json"
+PAGE = ROOT / "docs" / "results" / "rl-ntm-generalisation.md"
+FIGURE = ROOT / "docs" / "images" / "rl-ntm-generalisation.png"
+FACTORS = {1: 1000, 2: 1000, 10: 1000, 100: 200}  # of L, and how many episodes
+FIRST_SEED = 2 * 10**9
+
+
+def at_length(model: Any, about: Pretrained, length: int, episodes: int) -> dict[str, float]:
+    """Success on fresh episodes of one length."""
+    model.policy.resize_memory(length + 2)
+    kwargs = {**about.env_kwargs, "min_length": length, "max_length": length}
+    env = evaluation_env(about.env, episodes, **kwargs)
+    try:
+        played = play(model_policy(model, True), env, episodes, FIRST_SEED + length * episodes)
+    finally:
+        env.close()
+    assert played.success is not None
+    return {"length": length, "episodes": episodes, "success": played.success}
+
+
+def measure() -> dict[str, list[dict[str, float]]]:
+    """All models of RL-NTM at all lengths."""
+    found: dict[str, list[dict[str, float]]] = {}
+    for name, about in read_index().items():
+        if name.startswith("rl-ntm/"):
+            model = agents.load_pretrained(name)
+            hardest = about.hardest_level
+            found[name] = []
+            for factor, episodes in FACTORS.items():
+                found[name].append(at_length(model, about, factor * hardest, episodes))
+                print(name, found[name][-1], flush=True)
+    return found
+
+
+def page(found: dict[str, Any]) -> str:
+    """The results as a page in Markdown."""
+    results, machine = found["models"], found["machine"]
+    lines = [
+        "# RL-NTM: longer than trained",
+        "",
+        "Written by `python -m benchmarks.rl_ntm_generalisation`: the",
+        "[pretrained models](pretrained.md), trained to length L, on fresh instances of one",
+        "length: the share that is right as a whole, most probable moves.",
+        "",
+        "| model | L | " + " | ".join(f"{factor} L" for factor in FACTORS) + " |",
+        "| --- | ---: |" + " ---: |" * len(FACTORS),
+    ]
+    for name, points in results.items():
+        shares = " | ".join(f"{point['success']:.3f}" for point in points)
+        lines.append(f"| `{name}` | {points[0]['length']} | {shares} |")
+    counts = ", ".join(f"{episodes:,} at {factor} L" for factor, episodes in FACTORS.items())
+    lines += ["", f"Episodes: {counts}.", "", "![Success by length](../images/" + FIGURE.name + ")"]
+    lines += ["", f"Commit {found['commit']}, {machine['cpu']}, {machine['cores']} cores."]
+    return "\n".join(lines) + "\n"
+
+
+def draw(results: dict[str, list[dict[str, float]]]) -> None:
+    """Success against length."""
+    figure = Figure(figsize=(7, 3.6), layout="constrained")
+    axes = figure.subplots()
+    for name, points in results.items():
+        lengths, shares = zip(*((p["length"], p["success"]) for p in points), strict=True)
+        axes.plot(lengths, shares, marker="o", label=name.removeprefix("rl-ntm/"))
+    axes.set(xscale="log", xlabel="length", ylabel="success", ylim=(-0.03, 1.03))
+    axes.legend(frameon=False, fontsize="small")
+    save_png(figure, FIGURE)
+
+
+def main() -> None:
+    """Measure and write."""
+    found = {"commit": commit(), "machine": describe_machine(), "models": measure()}
+    write_whole(RESULTS, json.dumps(found, indent=1) + "\n")
+    draw(found["models"])
+    write_whole(PAGE, page(found))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""RL-NTM's results as a page: ``python -m benchmarks.rl_ntm_results --runs FOLDER``.
+
+Reads what `benchmarks.rl_ntm_runs` left in FOLDER, adds it to benchmarks/results/rl-ntm.json and
+writes docs/results/rl-ntm.md from that, each file whole or not at all.
+"""
+
+import argparse
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+from benchmarks.results import write_whole
+from benchmarks.rl_ntm_runs import PLANS, Run, parts, plan
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results" / "rl-ntm.json"
+PAGE = ROOT / "docs" / "results" / "rl-ntm.md"
+NOTES = PAGE.with_name("rl-ntm-notes.txt")  # written by hand, and put below the tables
+SOLVED = 0.99
+_TITLES = {
+    "table4": "Table 4, our preset",
+    "paper": "Table 4, the paper's settings",
+    "hard": "Hard tasks",
+    "ablation": "Ablations",
+}
+
+
+def read_run(run: Run, folder: Path) -> dict[str, Any] | None:
+    """What a training and its continuations did; None if it has not begun."""
+    found = parts(folder)
+    if not found:
+        return None
+    settings = json.loads((found[0] / "settings.json").read_text(encoding="utf-8"))
+    rows = [row for part in found for row in _progress(part)]
+    held_out = [float(row["evaluation/success"]) for row in rows if row.get("evaluation/success")]
+    levels = [int(float(row["curriculum/level"])) for row in rows if row.get("curriculum/level")]
+    updates = [int(float(row["train/n_updates"])) for row in rows if row.get("train/n_updates")]
+    final = found[-1] / "evaluation.json"
+    finished = final.exists()
+    success = json.loads(final.read_text(encoding="utf-8"))["success"] if finished else None
+    return {
+        "task": run.task,
+        "controller": run.controller,
+        "variant": run.variant,
+        "seed": run.seed,
+        "command": settings["command"].split(" --out ")[0],
+        "finished": finished,
+        "success": success if finished else (held_out or [0.0])[-1],
+        "level": max(levels, default=0),
+        "updates": updates[-1] if updates else 0,
+        "steps": int(float(rows[-1]["time/total_timesteps"])) if rows else 0,
+        "minutes": round(sum(map(_minutes, found)), 1),
+        "commit": settings["commit"],
+        "machine": settings["machine"],
+        "versions": settings["versions"],
+    }
+
+
+def _progress(part: Path) -> list[dict[str, str]]:
+    path = part / "progress.csv"
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _minutes(part: Path) -> float:
+    times = [row["time/time_elapsed"] for row in _progress(part) if row.get("time/time_elapsed")]
+    return float(times[-1]) / 60 if times else 0.0
+
+
+def _solved(run: dict[str, Any]) -> bool:
+    return bool(run["finished"] and run["success"] >= SOLVED)
+
+
+def _groups(runs: list[dict[str, Any]]) -> dict[tuple[str, str, str], list[dict[str, Any]]]:
+    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for run in runs:
+        groups.setdefault((run["task"], run["controller"], run["variant"]), []).append(run)
+    return groups
+
+
+def _summary(runs: list[dict[str, Any]]) -> list[str]:
+    lines = ["| task | controller | variant | solved | updates | minutes |"]
+    lines += ["| --- | --- | --- | ---: | --- | --- |"]
+    for (task, controller, variant), group in _groups(runs).items():
+        good = [run for run in group if _solved(run)]
+        updates = f"{min(r['updates'] for r in good):,} - {max(r['updates'] for r in good):,}"
+        minutes = f"{min(r['minutes'] for r in good)} - {max(r['minutes'] for r in good)}"
+        lines.append(
+            f"| {task} | {controller} | {variant} | {len(good)} of {len(group)} "
+            f"| {updates} | {minutes} |"
+            if good
+            else f"| {task} | {controller} | {variant} | 0 of {len(group)} | | |"
+        )
+    return lines
+
+
+def _table(runs: list[dict[str, Any]]) -> list[str]:
+    lines = ["| task | controller | variant | seed | success | level | updates | steps | minutes "]
+    lines[0] += "| commit |"
+    lines += ["| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |"]
+    for run in runs:
+        success = f"{run['success']:.3f}" if run["finished"] else f"({run['success']:.3f})"
+        lines.append(
+            f"| {run['task']} | {run['controller']} | {run['variant']} | {run['seed']} | {success} "
+            f"| {run['level']} | {run['updates']:,} | {run['steps']:,} | {run['minutes']} "
+            f"| {run['commit'][:7]} |"
+        )
+    return lines
+
+
+def page(results: dict[str, list[dict[str, Any]]]) -> str:
+    """The page in Markdown."""
+    lines = [
+        "# RL-NTM: results",
+        "",
+        "Written by `python -m benchmarks.rl_ntm_results` from the folders that",
+        "`python -m benchmarks.rl_ntm_runs` left. Success is the share of 1,000 fresh episodes of",
+        "the hardest level alone that are right as a whole, most probable moves; 0.99 counts as",
+        "solved. In brackets: a training that was cut off, with its last evaluation on 256",
+        "held-out episodes. Each training has one thread of a machine with two cores that did",
+        "other work at the same time.",
+    ]
+    for name, title in _TITLES.items():
+        if runs := results.get(name):
+            lines += ["", f"## {title}", "", f"For example: `{runs[0]['command']}`"]
+            lines += ["", *_summary(runs), "", "Every run:", "", *_table(runs)]
+    return "\n".join(lines) + "\n" + NOTES.read_text(encoding="utf-8")
+
+
+def main() -> None:
+    """Write the results and their page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=Path, help="folder of all trainings")
+    folder = parser.parse_args().runs
+    results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    for name in PLANS if folder else ():
+        runs = [read_run(run, folder / name / run.name) for run in plan(name)]
+        if any(runs):
+            results[name] = [run for run in runs if run]
+    write_whole(RESULTS, json.dumps(results, indent=1) + "\n")
+    write_whole(PAGE, page(results))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+"""The trainings behind RL-NTM's results: ``python -m benchmarks.rl_ntm_runs PLAN --runs FOLDER``.
+
+Each training is a `memory-envs train` of its own, in a folder of its own below FOLDER/PLAN. One
+that is done is left as it is; one that was cut off is continued. So the same command, given again,
+goes on where it stopped.
+"""
+
+import argparse
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+TASKS = ("Copy", "DuplicatedInput", "Reverse", "RepeatCopy", "ForwardReverse")
+HARD_TASKS = ("RepeatCopyForward", "Sort", "Addition")
+_SUCCESS = "0.99"  # of whole sequences at the hardest level
+# Of our preset, one setting at a time.
+ABLATIONS = {
+    "as it is": "",
+    "no causality": "algorithm.causality=false",
+    "no online baseline": "algorithm.online_baseline=false",
+    "no offline baseline": "algorithm.offline_baseline=false",
+    "no curriculum": "curriculum=null",
+    "inverse temperature 0.1": "policy.inverse_temperature=0.1",
+    "log-probability as reward": "algorithm.reward=log_prob algorithm.gamma=1.0",
+    "entropy bonus 0.01": "algorithm.ent_coef=0.01",
+    "gain of 1 at the start": "policy.gain=1.0",
+    "content not through shortcuts alone": "policy.free_symbols=true",
+    "window of one cell": "env_kwargs.input_radius=0",
+}
+ABLATED = "Reverse"  # trains fastest of those that need a curriculum
+PLANS = ("table4", "paper", "hard", "ablation")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training.
+
+    Attributes:
+        name: of its folder.
+        task: of the tape family, in its hard tier.
+        algorithm: "rl_ntm" or "rl_ntm-paper".
+        controller: its kind.
+        seed: of everything random.
+        changes: of the preset, as `--set` takes them.
+        variant: what the changes amount to.
+    """
+
+    name: str
+    task: str
+    algorithm: str
+    controller: str
+    seed: int
+    changes: list[str] = field(default_factory=list)
+    variant: str = ""
+
+    def command(self) -> list[str]:
+        """Its arguments."""
+        words = ["train", "--env", f"Tape-{self.task}-Hard-v0", "--algo", self.algorithm]
+        words += ["--memory", self.controller, "--seed", str(self.seed)]
+        words += ["--stop-at-success", _SUCCESS]
+        return [*words, "--set", *self.changes] if self.changes else words
+
+
+def _runs(algorithm: str, controller: str, tasks: tuple[str, ...], seeds: int) -> Iterator[Run]:
+    for seed in range(seeds):  # all tasks once before any twice
+        for task in tasks:
+            yield Run(f"{task}-{algorithm}-{controller}-{seed}", task, algorithm, controller, seed)
+
+
+def _ablation() -> Iterator[Run]:
+    for seed in range(3):
+        for variant, changes in ABLATIONS.items():
+            name = f"{variant.replace(' ', '-')}-{seed}"
+            words = changes.split()
+            yield Run(name, ABLATED, "rl_ntm", "direct_access", seed, words, variant)
+
+
+def plan(name: str) -> list[Run]:
+    """The trainings of a plan, the most telling first."""
+    return {
+        "table4": [
+            *_runs("rl_ntm", "direct_access", TASKS, 5),
+            *_runs("rl_ntm", "lstm", TASKS, 3),
+            *_runs("rl_ntm", "feedforward", TASKS, 1),
+        ],
+        "paper": [
+            *_runs("rl_ntm-paper", "direct_access", TASKS, 3),
+            *_runs("rl_ntm-paper", "lstm", TASKS, 2),
+        ],
+        "hard": list(_runs("rl_ntm", "direct_access", HARD_TASKS, 3)),
+        "ablation": list(_ablation()),
+    }[name]
+
+
+def parts(folder: Path) -> list[Path]:
+    """The folders of a training: the first, and those that continued it."""
+    found = [folder, *sorted(folder.parent.glob(f"{folder.name}+*"))]
+    return [part for part in found if (part / "settings.json").exists()]
+
+
+def train(run: Run, folder: Path, minutes: float) -> str:
+    """Begin a training, or continue it where it was cut off.
+
+    Args:
+        run: what to train.
+        folder: where it belongs.
+        minutes: after which it is interrupted; its model is kept.
+
+    Returns:
+        What became of it.
+    """
+    before = parts(folder)
+    if before and (before[-1] / "evaluation.json").exists():
+        return "was done"
+    arguments, out = run.command(), folder
+    if before:
+        out = folder.with_name(f"{folder.name}+{len(before)}")
+        arguments = ["train", "--continue-from", str(before[-1])]
+    if out.exists():  # begun, but stopped before its first file
+        shutil.rmtree(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "agents.cli", *arguments, "--out", str(out)]
+    with out.with_suffix(".log").open("w", encoding="utf-8") as log:
+        process = subprocess.Popen(
+            command, stdout=log, stderr=log, env={**os.environ, "OMP_NUM_THREADS": "1"}
+        )
+        try:
+            process.wait(minutes * 60)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGTERM)
+            process.wait()
+            return f"interrupted after {minutes:g} minutes"
+    return {0: "success", 1: "ended without success"}.get(
+        process.returncode, f"exit code {process.returncode}: {shlex.join(command)}"
+    )
+
+
+def main() -> None:
+    """Train what is not trained yet."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("plan", choices=PLANS)
+    parser.add_argument("--runs", type=Path, required=True, help="folder of all trainings")
+    parser.add_argument("--minutes", type=float, default=30.0, help="for each training")
+    parser.add_argument("--jobs", type=int, default=1, help="trainings at the same time")
+    parser.add_argument("--only", default="", help="names that contain this")
+    arguments = parser.parse_args()
+    runs = [run for run in plan(arguments.plan) if arguments.only in run.name]
+
+    def work(run: Run) -> None:
+        outcome = train(run, arguments.runs / arguments.plan / run.name, arguments.minutes)
+        print(f"{run.name}: {outcome}", flush=True)
+
+    with ThreadPoolExecutor(arguments.jobs) as pool:
+        list(pool.map(work, runs))
+
+
+if __name__ == "__main__":
+    main()
