@@ -25,11 +25,13 @@ class AlgorithmSpec:
         name: of its class in `agents`.
         policy: of its policy's class in `agents`.
         memory: the policy's argument that ``--memory`` sets.
+        best_memory: what it is without ``--memory``; None where the preset decides.
     """
 
     name: str
     policy: str = "MemoryPolicy"
     memory: str = "memory"
+    best_memory: str | None = None
 
 
 # What `--algo` takes.
@@ -37,8 +39,8 @@ ALGORITHMS = {
     "ppo": AlgorithmSpec("MemoryPPO"),
     "a2c": AlgorithmSpec("MemoryA2C"),
     "reinforce": AlgorithmSpec("Reinforce"),
-    "rl_ntm": AlgorithmSpec("RLNTM", "RLNTMPolicy", "controller"),
-    "rl_ntm-paper": AlgorithmSpec("RLNTM", "RLNTMPolicy", "controller"),
+    "rl_ntm": AlgorithmSpec("RLNTM", "RLNTMPolicy", "controller", "direct_access"),
+    "rl_ntm-paper": AlgorithmSpec("RLNTM", "RLNTMPolicy", "controller", "direct_access"),
 }
 # Arguments of algorithms and policies that a recipe cannot hold, or holds elsewhere.
 _DECIDED = {

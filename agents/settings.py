@@ -22,9 +22,43 @@ if TYPE_CHECKING:  # `memory-envs list` needs no torch
 
 
 def read_presets(name: str) -> dict[str, Any]:
-    """What a file in `agents.presets` holds, unchecked; see there."""
+    """What a file in `agents.presets` holds, its recipes complete but unchecked; see there.
+
+    Raises:
+        ValueError: if a recipe is like one that is not there.
+    """
     file = resources.files("agents").joinpath("presets", name)
-    return dict(json.loads(file.read_text(encoding="utf-8")))
+    data: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return {entry: _completed(f"{name}, {entry}", data, data[entry]) for entry in data}
+
+
+def _completed(source: str, data: dict[str, Any], entry: dict[str, Any]) -> dict[str, Any]:
+    """An entry of `data` with what its recipes take over from others."""
+    complete: dict[str, Any] = {}
+    for name, recipe in entry.items():
+        if name == "default" or "like" not in recipe:
+            complete[name] = recipe
+            continue
+        own = {key: value for key, value in recipe.items() if key != "like"}
+        algorithm = name.split("/")[0]
+        likes = {
+            other: _merged(base, own)
+            for other, base in data.get(recipe["like"], {}).items()
+            if name in (other, f"{algorithm}/*") and other.startswith(f"{algorithm}/")
+        }
+        if not likes:
+            raise ValueError(f"{source}: {name} is like {recipe['like']!r}, which has no such")
+        complete.update(likes)
+    return complete
+
+
+def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with `changes`, objects within objects merged likewise."""
+    result = dict(base)
+    for key, value in changes.items():
+        both = isinstance(value, dict) and isinstance(result.get(key), dict)
+        result[key] = _merged(result[key], value) if both else value
+    return result
 
 
 def environment_spec(env_id: str) -> EnvSpec:

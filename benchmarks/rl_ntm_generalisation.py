@@ -9,13 +9,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from agents.pretrained import Pretrained, read_index
 from matplotlib.figure import Figure
 
 import agents
 from agents.actors import model_policy
 from agents.evaluation import evaluation_env, play
 from agents.plots import save_png
+from agents.pretrained import Pretrained, read_index
 from benchmarks.machine import commit, describe_machine
 from benchmarks.results import write_whole
 

@@ -57,6 +57,8 @@ def load_preset(env_id: str, algorithm: str | None = None, memory: str | None = 
     """
     for file, entry_name, entry in _entries(env_id):
         best_algorithm, best_memory = entry["default"].split("/")
+        if algorithm not in (None, best_algorithm):
+            best_memory = ALGORITHMS[algorithm].best_memory or best_memory
         wish = f"{algorithm or best_algorithm}/{memory or best_memory}"
         for name in dict.fromkeys([wish, f"{wish.split('/')[0]}/{_EVERY}", *_names(entry)]):
             offered, cell = name.split("/")
@@ -80,41 +82,6 @@ def _families(algorithm: str) -> list[str]:
         if any(f"{algorithm}/{_EVERY}" in entry for entry in read_file(file).values())
     ]
     return [] if "any" in files else files
-
-
-def _expanded(source: str, data: dict[str, Any], entry: dict[str, Any]) -> dict[str, Any]:
-    """An entry whose recipes are complete.
-
-    Args:
-        source: of the entry, for messages.
-        data: the whole file.
-        entry: as it stands there.
-    """
-    complete: dict[str, Any] = {}
-    for name, recipe in entry.items():
-        if name == "default" or "like" not in recipe:
-            complete[name] = recipe
-            continue
-        own = {key: value for key, value in recipe.items() if key != "like"}
-        algorithm = name.split("/")[0]
-        likes = {
-            other: _merged(base, own)
-            for other, base in data.get(recipe["like"], {}).items()
-            if name in (other, f"{algorithm}/{_EVERY}") and other.startswith(f"{algorithm}/")
-        }
-        if not likes:
-            raise RecipeError(f"{source}: {name} is like {recipe['like']!r}, which has no such")
-        complete.update(likes)
-    return complete
-
-
-def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """`base` with `changes`, objects within objects merged likewise."""
-    result = dict(base)
-    for key, value in changes.items():
-        both = isinstance(value, dict) and isinstance(result.get(key), dict)
-        result[key] = _merged(result[key], value) if both else value
-    return result
 
 
 def tuned_recipes(env_id: str) -> list[str]:
@@ -152,13 +119,9 @@ def read_file(name: str) -> dict[str, Any]:
         RecipeError: if an entry has no valid default, or a recipe no valid name.
     """
     data = read_presets(name)
-    complete = {}
     for entry_name, entry in data.items():
-        source = f"{name}, {entry_name}"
-        check_entry(source, entry)
-        complete[entry_name] = _expanded(source, data, entry)
-        check_entry(source, complete[entry_name])
-    return complete
+        check_entry(f"{name}, {entry_name}", entry)
+    return data
 
 
 def check_entry(source: str, entry: dict[str, Any]) -> None:

@@ -8,6 +8,8 @@ from agents.curriculum import CurriculumCallback
 from agents.settings import make_curriculum, policy_arguments, read_presets
 from agents.vec_env import make_vec_env
 
+_NAME = "rl_ntm-paper/*"
+
 
 class PaperSetup(NamedTuple):
     """What an agent as in the paper is made of.
@@ -34,7 +36,9 @@ def paper_setup(env: Any, overrides: dict[str, Any]) -> PaperSetup:
     Raises:
         ValueError: if the id has no longest input, up to which a curriculum could lead.
     """
-    recipe = read_presets("tape.json")["*"]["rl_ntm-paper/*"]
+    presets = read_presets("tape.json")
+    entry = presets.get(env, {}) if isinstance(env, str) else {}
+    recipe = entry.get(_NAME, presets["*"][_NAME])
     policy = {**policy_arguments(recipe["policy"]), **(overrides.get("policy_kwargs") or {})}
     arguments = {
         "n_envs": recipe["n_envs"],

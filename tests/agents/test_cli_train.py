@@ -212,7 +212,8 @@ def test_ctrl_c_and_being_terminated_keep_the_model(
 
 RL_NTM = (
     "--env Tape-Copy-Hard-v0 --algo rl_ntm-paper --memory direct_access --n-envs 16 --seed 5 "
-    "--set env_kwargs.max_length=9 env_kwargs.symbols=3 curriculum.level=3"
+    "--set env_kwargs.max_length=9 env_kwargs.symbols=3 curriculum.level=3 "
+    "evaluation_kwargs.min_length=9"
 )
 
 
@@ -222,7 +223,9 @@ def test_a_killed_run_of_rl_ntm_is_continued(tmp_path: Path, capsys: Capture) ->
     quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with subprocess.Popen(command.split(), cwd=ROOT, **quiet) as run:
         try:
-            wait_for(lambda: len(list(out.glob("checkpoints/model-*.zip"))) > 2)
+            checkpoints = out / "checkpoints"
+            wait_for(lambda: run.poll() is not None or len(list(checkpoints.glob("*.zip"))) > 2)
+            assert run.poll() is None, "it ended by itself"
         finally:
             run.kill()
     assert not (out / "model.zip").exists()

@@ -1,6 +1,7 @@
 """Presets are data: all of it is valid, and what is not is refused."""
 
 import copy
+import json
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from agents.recipes import (
     make_model,
     read_recipe,
 )
+from agents.settings import read_presets
 from memory_envs import ENVIRONMENTS
 
 VALID: dict[str, Any] = {
@@ -112,6 +114,37 @@ def test_the_most_specific_recipe_is_taken(monkeypatch: pytest.MonkeyPatch) -> N
     assert found("CartPole-v1") == (5, "ppo", "none")
     with pytest.raises(RecipeError, match="no preset for a2c/gru"):
         load_preset("CartPole-v1", "a2c", "gru")
+
+
+def test_a_recipe_takes_over_what_it_does_not_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = {
+        "Tape-Copy-v0": {
+            "default": "rl_ntm/lstm",
+            "rl_ntm/*": {"like": "*", "timesteps": 7, "policy": {"hidden_size": 2}},
+        },
+        "*": {
+            "default": "ppo/gru",
+            "ppo/*": {"timesteps": 1},
+            "rl_ntm/*": {"timesteps": 2, "policy": {"gain": 3.0, "hidden_size": 1}},
+            "rl_ntm/lstm": {"timesteps": 3, "n_envs": 5},
+        },
+    }
+    monkeypatch.setattr(json, "loads", lambda _text: data)
+    found = read_presets("tape.json")["Tape-Copy-v0"]
+    assert found == {
+        "default": "rl_ntm/lstm",
+        "rl_ntm/*": {"timesteps": 7, "policy": {"gain": 3.0, "hidden_size": 2}},
+        "rl_ntm/lstm": {"timesteps": 7, "n_envs": 5, "policy": {"hidden_size": 2}},
+    }
+    del data["*"]["rl_ntm/*"], data["*"]["rl_ntm/lstm"]
+    with pytest.raises(ValueError, match=r"Tape-Copy-v0: rl_ntm/\* is like '\*'"):
+        read_presets("tape.json")
+
+
+def test_rl_ntm_has_direct_access_by_default() -> None:
+    for env_id in ("Tape-Copy-Easy-v0", "Tape-Sort-v0", "Tape-Reverse-Hard-v0"):
+        for algorithm in ("rl_ntm", "rl_ntm-paper"):
+            assert load_preset(env_id, algorithm).memory == "direct_access"
 
 
 @pytest.mark.parametrize(

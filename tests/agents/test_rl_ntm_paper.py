@@ -34,6 +34,12 @@ def test_its_attributes_are_the_preset_s() -> None:
     assert model._advance.error == PRESET["curriculum"]["error"]
 
 
+def test_a_task_of_its_own_length_leads_up_to_it() -> None:
+    curriculum = RLNTM.paper("Tape-ForwardReverse-Hard-v0", n_envs=2).curriculum
+    assert curriculum is not None
+    assert curriculum.max_level == 15
+
+
 def test_overrides_are_added_to_the_paper_s() -> None:
     env = make_vec_env("Tape-Copy-Easy-v0", 3, **FORCED)
     model = RLNTM.paper(env, gamma=0.5, policy_kwargs={"controller": "lstm"})
