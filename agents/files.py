@@ -18,7 +18,12 @@ from stable_baselines3.common.utils import check_for_correct_spaces
 from torch import Tensor
 
 from agents.archive import ModelFileError, read_archive, write_archive
-from agents.model_tensors import check_policy_tensors, named_tensors, restore_tensors
+from agents.model_tensors import (
+    NoOptimizer,
+    check_policy_tensors,
+    named_tensors,
+    restore_tensors,
+)
 from agents.spaces_json import decode, decode_space, encode, encode_schedule, encode_space
 
 if TYPE_CHECKING:
@@ -125,6 +130,7 @@ def load_model(
     env: GymEnv | None,
     device: torch.device | str,
     overrides: Mapping[str, Any],
+    trusted: bool = False,
 ) -> Algorithm:
     """Builds an algorithm from a model file.
 
@@ -134,6 +140,8 @@ def load_model(
         env: Environments to go on training with, or None if the model shall only predict.
         device: PyTorch device, or ``"auto"``.
         overrides: Constructor arguments that replace those of the file.
+        trusted: Whether the file is our own: its sizes are not checked beforehand, and the model
+            gets no optimizer. Either would import seconds' worth of PyTorch.
 
     Raises:
         ModelFileError: If the file is not a valid model of this class.
@@ -171,8 +179,17 @@ def load_model(
         if env is None:
             model.observation_space, model.action_space = observation_space, action_space
             model.n_envs = metadata["n_envs"]
-        check_policy_tensors(model, tensors)
+        kwargs = model.policy_kwargs
+        if trusted:
+            model.policy_kwargs = {
+                **kwargs,
+                "optimizer_class": NoOptimizer,
+                "optimizer_kwargs": {},
+            }
+        else:
+            check_policy_tensors(model, tensors)
         model._setup_model()
+        model.policy_kwargs = kwargs  # those that the file would be written with
         restore_tensors(model, tensors)
     except Exception as error:  # the same: no setting is trusted
         raise ModelFileError(path, f"it does not make a {cls.__name__} ({error})") from error

@@ -16,6 +16,34 @@ if TYPE_CHECKING:
 _OPTIMIZER_TENSOR = re.compile(r"optimizer\.(\d{1,9})\.(\w+)")
 
 
+class NoOptimizer:
+    """In place of an optimizer in a model that only predicts.
+
+    Args:
+        _parameters: not changed.
+        lr: not used.
+    """
+
+    def __init__(self, _parameters: Any, lr: float) -> None:
+        self.param_groups: list[dict[str, Any]] = []
+        self.lr = lr
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing, in the form of an optimizer's."""
+        return {"state": {}}
+
+    def zero_grad(self) -> None:
+        """Is what training begins with.
+
+        Raises:
+            RuntimeError: always; says how to get a model that can be trained.
+        """
+        raise RuntimeError(
+            "this model was loaded to predict, without an optimizer; agents.load(path, env) loads "
+            "one that can be trained"
+        )
+
+
 def named_tensors(model: MemoryAlgorithm, optimizer: bool) -> dict[str, Tensor]:
     """The tensors of the policy, and of the optimizer if it is wanted, by their names in a file."""
     tensors = {f"policy.{name}": value for name, value in model.policy.state_dict().items()}
@@ -54,7 +82,8 @@ def restore_tensors(model: MemoryAlgorithm, tensors: Mapping[str, Tensor]) -> No
     Raises:
         ValueError: If the optimizer's tensors do not fit.
     """
-    _restore_optimizer(model.policy, tensors)
+    if not isinstance(model.policy.optimizer, NoOptimizer):
+        _restore_optimizer(model.policy, tensors)
     model.policy.load_state_dict(
         {k.removeprefix("policy."): v for k, v in tensors.items() if k.startswith("policy.")}
     )

@@ -108,3 +108,17 @@ def test_a_run_is_described_without_its_folder(tmp_path: Path) -> None:
         episodes=0,
         first_seed=0,
     )
+
+
+def test_it_is_made_to_predict_and_can_be_made_to_learn(tmp_path: Path) -> None:
+    model = agents.load_pretrained("rl-ntm/Copy")
+    model.save(tmp_path / "copy.zip")
+    about = find_pretrained("rl-ntm/Copy")
+    env = agents.make_vec_env(about.env, model.n_envs, **about.env_kwargs)
+    model.set_env(env)
+    with pytest.raises(RuntimeError, match=r"loaded to predict.*agents\.load\(path, env\)"):
+        model.learn(1)
+    trainable = agents.load(tmp_path / "copy.zip", env)
+    before = trainable.policy.state_dict()["controller.bias"].clone()
+    trainable.learn(1)
+    assert not trainable.policy.state_dict()["controller.bias"].equal(before)
