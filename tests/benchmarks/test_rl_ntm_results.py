@@ -1,0 +1,86 @@
+"""RL-NTM's trainings, the page of their results, and lengths beyond those of training."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import agents
+from agents.pretrained import find_pretrained
+from benchmarks import rl_ntm_generalisation, rl_ntm_results, rl_ntm_runs
+from benchmarks.rl_ntm_runs import Run, plan, train
+
+SHORT = ["timesteps=400", "n_envs=8", "env_kwargs.max_length=3", "evaluation_kwargs.min_length=3"]
+
+
+def test_the_plans_hold_what_the_results_need() -> None:
+    table4 = plan("table4")
+    assert len({run.name for run in table4}) == len(table4) == 25 + 15 + 5
+    paper = plan("paper")
+    assert len({run.name for run in paper}) == len(paper) == 15 + 10
+    assert {run.algorithm for run in paper} == {"rl_ntm-paper"}
+    variants = {run.variant for run in plan("ablation")}
+    assert {"no causality", "no curriculum", "inverse temperature 0.1"} < variants
+
+
+def test_a_training_is_done_once_and_read(tmp_path: Path) -> None:
+    run = Run("tiny", "Copy", "rl_ntm", "direct_access", 3, SHORT, "tiny")
+    assert rl_ntm_results.read_run(run, tmp_path / "tiny") is None
+    (tmp_path / "tiny").mkdir()  # begun, but stopped before its first file
+    assert train(run, tmp_path / "tiny", minutes=5.0) == "ended without success"
+    assert train(run, tmp_path / "tiny", minutes=5.0) == "was done"
+    found = rl_ntm_results.read_run(run, tmp_path / "tiny")
+    assert found is not None
+    assert (found["task"], found["seed"], found["variant"]) == ("Copy", 3, "tiny")
+    assert found["finished"]
+    assert 0.0 <= found["success"] < 0.99
+    assert found["steps"] >= 400
+    assert found["updates"] > 0
+    assert "--seed 3" in found["command"]
+    assert "--out" not in found["command"]
+    page = rl_ntm_results.page({"table4": [found]})
+    assert "| Copy | direct_access | tiny | 0 of 1 | | |" in page
+
+
+def test_a_training_that_was_cut_off_is_continued(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "cut"
+    folder.mkdir()
+    (folder / "settings.json").write_text("{}", encoding="utf-8")
+    commands = []
+
+    class Process:
+        returncode = 0
+
+        def __init__(self, command: list[str], **_: object) -> None:
+            commands.append(command)
+
+        def wait(self, _timeout: float | None = None) -> None:
+            pass
+
+    monkeypatch.setattr(rl_ntm_runs.subprocess, "Popen", Process)
+    run = Run("cut", "Copy", "rl_ntm", "lstm", 0)
+    assert train(run, folder, minutes=1.0) == "success"
+    place = commands[0].index("--continue-from")
+    assert commands[0][place : place + 4] == [
+        *("--continue-from", str(folder)),
+        *("--out", f"{folder}+1"),
+    ]
+
+
+def test_the_page_is_what_the_results_say() -> None:
+    results = json.loads(rl_ntm_results.RESULTS.read_text(encoding="utf-8"))
+    page = rl_ntm_results.page(results)
+    assert rl_ntm_results.PAGE.read_text(encoding="utf-8") == page
+
+
+def test_lengths_beyond_those_of_training() -> None:
+    name = "rl-ntm/ForwardReverse"
+    model, about = agents.load_pretrained(name), find_pretrained(name)
+    point = rl_ntm_generalisation.at_length(model, about, 20, 50)
+    assert point["length"] > about.hardest_level
+    assert point["success"] > 0.8
+    page = rl_ntm_generalisation.PAGE.read_text(encoding="utf-8")
+    found = json.loads(rl_ntm_generalisation.RESULTS.read_text(encoding="utf-8"))
+    assert page == rl_ntm_generalisation.page(found)
