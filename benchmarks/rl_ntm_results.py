@@ -74,40 +74,49 @@ def _solved(run: dict[str, Any]) -> bool:
     return bool(run["finished"] and run["success"] >= SOLVED)
 
 
-def _groups(runs: list[dict[str, Any]]) -> dict[tuple[str, str, str], list[dict[str, Any]]]:
-    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
-    for run in runs:
-        groups.setdefault((run["task"], run["controller"], run["variant"]), []).append(run)
-    return groups
+def _columns(runs: list[dict[str, Any]]) -> list[str]:
+    """What tells the groups of runs apart; a variant only where there is more than one."""
+    varied = any(run["variant"] for run in runs)
+    return ["task", "controller", "variant"] if varied else ["task", "controller"]
+
+
+def _row(cells: list[Any]) -> str:
+    return "| " + " | ".join(map(str, cells)) + " |"
+
+
+def _span(values: list[Any]) -> str:
+    """The lowest and the highest."""
+    if not values:
+        return ""
+    ends = [f"{value:,}" for value in (min(values), max(values))]
+    return ends[0] if ends[0] == ends[1] else " - ".join(ends)
 
 
 def _summary(runs: list[dict[str, Any]]) -> list[str]:
-    lines = ["| task | controller | variant | solved | updates | minutes |"]
-    lines += ["| --- | --- | --- | ---: | --- | --- |"]
-    for (task, controller, variant), group in _groups(runs).items():
+    columns = _columns(runs)
+    lines = [_row([*columns, "solved", "updates until solved", "minutes", "others reached level"])]
+    lines.append(_row([*["---"] * len(columns), "---:", "---:", "---:", "---:"]))
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for run in runs:
+        groups.setdefault(tuple(run[name] for name in columns), []).append(run)
+    for name, group in groups.items():
         good = [run for run in group if _solved(run)]
-        updates = f"{min(r['updates'] for r in good):,} - {max(r['updates'] for r in good):,}"
-        minutes = f"{min(r['minutes'] for r in good)} - {max(r['minutes'] for r in good)}"
-        lines.append(
-            f"| {task} | {controller} | {variant} | {len(good)} of {len(group)} "
-            f"| {updates} | {minutes} |"
-            if good
-            else f"| {task} | {controller} | {variant} | 0 of {len(group)} | | |"
-        )
+        spans = [_span([run[key] for run in good]) for key in ("updates", "minutes")]
+        levels = _span([run["level"] for run in group if not _solved(run)])
+        lines.append(_row([*name, f"{len(good)} of {len(group)}", *spans, levels]))
     return lines
 
 
 def _table(runs: list[dict[str, Any]]) -> list[str]:
-    lines = ["| task | controller | variant | seed | success | level | updates | steps | minutes "]
-    lines[0] += "| commit |"
-    lines += ["| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |"]
+    columns = _columns(runs)
+    numbers = ["seed", "success", "level", "updates", "steps", "minutes"]
+    lines = [_row([*columns, *numbers, "commit"])]
+    lines.append(_row([*["---"] * len(columns), *["---:"] * len(numbers), "---"]))
     for run in runs:
         success = f"{run['success']:.3f}" if run["finished"] else f"({run['success']:.3f})"
-        lines.append(
-            f"| {run['task']} | {run['controller']} | {run['variant']} | {run['seed']} | {success} "
-            f"| {run['level']} | {run['updates']:,} | {run['steps']:,} | {run['minutes']} "
-            f"| {run['commit'][:7]} |"
-        )
+        counts = [f"{run[key]:,}" for key in ("level", "updates", "steps")]
+        cells = [run["seed"], success, *counts, run["minutes"], run["commit"][:7]]
+        lines.append(_row([*(run[name] for name in columns), *cells]))
     return lines
 
 

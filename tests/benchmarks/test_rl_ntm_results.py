@@ -7,7 +7,7 @@ import pytest
 
 import agents
 from agents.pretrained import find_pretrained
-from benchmarks import rl_ntm_generalisation, rl_ntm_results, rl_ntm_runs
+from benchmarks import rl_ntm_generalisation, rl_ntm_results
 from benchmarks.rl_ntm_runs import Run, plan, train
 
 SHORT = ["timesteps=400", "n_envs=8", "env_kwargs.max_length=3", "evaluation_kwargs.min_length=3"]
@@ -39,7 +39,7 @@ def test_a_training_is_done_once_and_read(tmp_path: Path) -> None:
     assert "--seed 3" in found["command"]
     assert "--out" not in found["command"]
     page = rl_ntm_results.page({"table4": [found]})
-    assert "| Copy | direct_access | tiny | 0 of 1 | | |" in page
+    assert "| Copy | direct_access | tiny | 0 of 1 |  |  |" in page
 
 
 def test_a_training_that_was_cut_off_is_continued(
@@ -59,7 +59,7 @@ def test_a_training_that_was_cut_off_is_continued(
         def wait(self, _timeout: float | None = None) -> None:
             pass
 
-    monkeypatch.setattr(rl_ntm_runs.subprocess, "Popen", Process)
+    monkeypatch.setattr("benchmarks.rl_ntm_runs.subprocess.Popen", Process)
     run = Run("cut", "Copy", "rl_ntm", "lstm", 0)
     assert train(run, folder, minutes=1.0) == "success"
     place = commands[0].index("--continue-from")
