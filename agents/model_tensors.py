@@ -39,8 +39,8 @@ class NoOptimizer:
             RuntimeError: always; says how to get a model that can be trained.
         """
         raise RuntimeError(
-            "this model was loaded to predict, without an optimizer; agents.load(path, env) loads "
-            "one that can be trained"
+            "this model was loaded to predict, without an optimizer; save it, and "
+            "agents.load(path, env) makes one that can be trained"
         )
 
 

@@ -25,11 +25,13 @@ PAGE = ROOT / "docs" / "results" / "rl-ntm-generalisation.md"
 FIGURE = ROOT / "docs" / "images" / "rl-ntm-generalisation.png"
 FACTORS = {1: 1000, 2: 1000, 10: 1000, 100: 200}  # of L, and how many episodes
 FIRST_SEED = 2 * 10**9
+TRAINED_CELLS = 30  # what `RLNTMPolicy` has by default
 
 
 def at_length(model: Any, about: Pretrained, length: int, episodes: int) -> dict[str, float]:
     """Success on fresh episodes of one length."""
-    model.policy.resize_memory(length + 2)
+    trained = model.policy_kwargs.get("memory_size", TRAINED_CELLS)
+    model.policy.resize_memory(max(trained, length + 2))
     kwargs = {**about.env_kwargs, "min_length": length, "max_length": length}
     env = evaluation_env(about.env, episodes, **kwargs)
     try:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.results import write_whole
-from benchmarks.rl_ntm_runs import PLANS, Run, parts, plan
+from benchmarks.rl_ntm_runs import PLANS, Run, minutes_spent, parts, plan
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "rl-ntm.json"
@@ -46,11 +46,11 @@ def read_run(run: Run, folder: Path) -> dict[str, Any] | None:
         "seed": run.seed,
         "command": settings["command"].split(" --out ")[0],
         "finished": finished,
-        "success": success if finished else (held_out or [0.0])[-1],
+        "success": success if finished else next(reversed(held_out), None),
         "level": max(levels, default=0),
         "updates": updates[-1] if updates else 0,
         "steps": int(float(rows[-1]["time/total_timesteps"])) if rows else 0,
-        "minutes": round(sum(map(_minutes, found)), 1),
+        "minutes": round(sum(map(minutes_spent, found)), 1),
         "commit": settings["commit"],
         "machine": settings["machine"],
         "versions": settings["versions"],
@@ -63,11 +63,6 @@ def _progress(part: Path) -> list[dict[str, str]]:
         return []
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
-
-
-def _minutes(part: Path) -> float:
-    times = [row["time/time_elapsed"] for row in _progress(part) if row.get("time/time_elapsed")]
-    return float(times[-1]) / 60 if times else 0.0
 
 
 def _solved(run: dict[str, Any]) -> bool:
@@ -94,16 +89,19 @@ def _span(values: list[Any]) -> str:
 
 def _summary(runs: list[dict[str, Any]]) -> list[str]:
     columns = _columns(runs)
-    lines = [_row([*columns, "solved", "updates until solved", "minutes", "others reached level"])]
-    lines.append(_row([*["---"] * len(columns), "---:", "---:", "---:", "---:"]))
+    numbers = ["solved", "updates", "minutes", "not solved", "updates", "minutes", "level"]
+    lines = [_row([*columns, *numbers]), _row([*["---"] * len(columns), *["---:"] * len(numbers)])]
     groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for run in runs:
         groups.setdefault(tuple(run[name] for name in columns), []).append(run)
     for name, group in groups.items():
         good = [run for run in group if _solved(run)]
-        spans = [_span([run[key] for run in good]) for key in ("updates", "minutes")]
-        levels = _span([run["level"] for run in group if not _solved(run)])
-        lines.append(_row([*name, f"{len(good)} of {len(group)}", *spans, levels]))
+        others = [run for run in group if not _solved(run)]
+        cells: list[Any] = [f"{len(good)} of {len(group)}"]
+        cells += [_span([run[key] for run in good]) for key in ("updates", "minutes")]
+        cells.append(len(others) or "")
+        cells += [_span([run[key] for run in others]) for key in ("updates", "minutes", "level")]
+        lines.append(_row([*name, *cells]))
     return lines
 
 
@@ -113,9 +111,11 @@ def _table(runs: list[dict[str, Any]]) -> list[str]:
     lines = [_row([*columns, *numbers, "commit"])]
     lines.append(_row([*["---"] * len(columns), *["---:"] * len(numbers), "---"]))
     for run in runs:
-        success = f"{run['success']:.3f}" if run["finished"] else f"({run['success']:.3f})"
+        success = "none" if run["success"] is None else f"{run['success']:.3f}"
+        success = success if run["finished"] else f"({success})"
         counts = [f"{run[key]:,}" for key in ("level", "updates", "steps")]
-        cells = [run["seed"], success, *counts, run["minutes"], run["commit"][:7]]
+        dirty = "+" if run["commit"].endswith("+") else ""
+        cells = [run["seed"], success, *counts, run["minutes"], run["commit"][:7] + dirty]
         lines.append(_row([*(run[name] for name in columns), *cells]))
     return lines
 
@@ -128,9 +128,13 @@ def page(results: dict[str, list[dict[str, Any]]]) -> str:
         "Written by `python -m benchmarks.rl_ntm_results` from the folders that",
         "`python -m benchmarks.rl_ntm_runs` left. Success is the share of 1,000 fresh episodes of",
         "the hardest level alone that are right as a whole, most probable moves; 0.99 counts as",
-        "solved. In brackets: a training that was cut off, with its last evaluation on 256",
-        "held-out episodes. Each training has one thread of a machine with two cores that did",
-        "other work at the same time.",
+        "solved. A training was cut off after its budget, whose minutes stand beside it: that it",
+        "would have failed in the end is not shown. Its success, in brackets, is that of its last",
+        "evaluation, on 256 held-out episodes. Solved trainings stop at the first evaluation that",
+        "says so; there is one every 300,000 steps (`rl_ntm`) or 2,000,000 (`rl_ntm-paper`), so",
+        "updates and minutes are that coarse. Level is the highest C of the curriculum. Each",
+        "training has one thread of a machine with two cores that did other work at the same",
+        "time.",
     ]
     for name, title in _TITLES.items():
         if runs := results.get(name):

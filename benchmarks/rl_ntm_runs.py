@@ -6,6 +6,7 @@ goes on where it stopped.
 """
 
 import argparse
+import csv
 import os
 import shlex
 import shutil
@@ -28,13 +29,14 @@ ABLATIONS = {
     "no offline baseline": "algorithm.offline_baseline=false",
     "no curriculum": "curriculum=null",
     "inverse temperature 0.1": "policy.inverse_temperature=0.1",
-    "log-probability as reward": "algorithm.reward=log_prob algorithm.gamma=1.0",
+    "log-probability as reward": "algorithm.reward=log_prob",
+    "log-probability as reward, no discount": "algorithm.reward=log_prob algorithm.gamma=1.0",
     "entropy bonus 0.01": "algorithm.ent_coef=0.01",
     "gain of 1 at the start": "policy.gain=1.0",
     "content not through shortcuts alone": "policy.free_symbols=true",
     "window of one cell": "env_kwargs.input_radius=0",
 }
-ABLATED = "Reverse"  # trains fastest of those that need a curriculum
+ABLATED = "Reverse"  # trains fastest of those that the paper solved with a curriculum only
 PLANS = ("table4", "paper", "hard", "ablation")
 
 
@@ -101,8 +103,19 @@ def plan(name: str) -> list[Run]:
 
 def parts(folder: Path) -> list[Path]:
     """The folders of a training: the first, and those that continued it."""
-    found = [folder, *sorted(folder.parent.glob(f"{folder.name}+*"))]
+    later = folder.parent.glob(f"{folder.name}+*[0-9]")
+    found = [folder, *sorted(later, key=lambda part: int(part.name.rpartition("+")[2]))]
     return [part for part in found if (part / "settings.json").exists()]
+
+
+def minutes_spent(part: Path) -> float:
+    """How long a training learned, as its progress says."""
+    path = part / "progress.csv"
+    if not path.exists():
+        return 0.0
+    with path.open(encoding="utf-8", newline="") as file:
+        times = [row.get("time/time_elapsed") for row in csv.DictReader(file)]
+    return max((float(time) / 60 for time in times if time), default=0.0)
 
 
 def train(run: Run, folder: Path, minutes: float) -> str:
@@ -111,7 +124,7 @@ def train(run: Run, folder: Path, minutes: float) -> str:
     Args:
         run: what to train.
         folder: where it belongs.
-        minutes: after which it is interrupted; its model is kept.
+        minutes: for all parts of the training; then it is interrupted, its model kept.
 
     Returns:
         What became of it.
@@ -119,6 +132,9 @@ def train(run: Run, folder: Path, minutes: float) -> str:
     before = parts(folder)
     if before and (before[-1] / "evaluation.json").exists():
         return "was done"
+    left = minutes - sum(map(minutes_spent, before))
+    if left < 0.1:
+        return f"was cut off after {minutes:g} minutes"
     arguments, out = run.command(), folder
     if before:
         out = folder.with_name(f"{folder.name}+{len(before)}")
@@ -127,16 +143,16 @@ def train(run: Run, folder: Path, minutes: float) -> str:
         shutil.rmtree(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "agents.cli", *arguments, "--out", str(out)]
-    with out.with_suffix(".log").open("w", encoding="utf-8") as log:
+    with out.with_name(f"{out.name}.log").open("w", encoding="utf-8") as log:
         process = subprocess.Popen(
             command, stdout=log, stderr=log, env={**os.environ, "OMP_NUM_THREADS": "1"}
         )
         try:
-            process.wait(minutes * 60)
+            process.wait(left * 60)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGTERM)
             process.wait()
-            return f"interrupted after {minutes:g} minutes"
+            return f"cut off after {minutes:g} minutes"
     return {0: "success", 1: "ended without success"}.get(
         process.returncode, f"exit code {process.returncode}: {shlex.join(command)}"
     )

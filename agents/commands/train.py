@@ -202,9 +202,10 @@ class Train:
         for line in [*evaluation_lines(evaluation), "", *trace.text().splitlines()]:
             console.print(line, highlight=False, markup=False, soft_wrap=True)
         console.print(f"results: {training.run.path}", highlight=False, soft_wrap=True)
-        if self.stop_at_success is not None and outcome is not Outcome.SUCCESS:
+        wished = training.plan.stop_at_success  # of a run that is continued, its own
+        if wished is not None and outcome is not Outcome.SUCCESS:
             print(
-                f"memory-envs: success {self.stop_at_success:g} was not reached "
+                f"memory-envs: success {wished:g} was not reached "
                 f"in {training.model.num_timesteps:,} steps",
                 file=sys.stderr,
             )

@@ -64,8 +64,10 @@ class Controller(nn.Module):
         init_std: of the Gaussian that all parameters start from.
         free_symbols: whether the controller scores and writes content symbols by itself. If not,
             they come through the shortcuts alone; it still scores the end mark.
-        gain: what the symbols' scores are first multiplied by. A gate adds at most a one-hot
-            vector: with a gain of 1, a right symbol starts hardly more probable than 30 others.
+        gain: what the symbols' scores are first multiplied by; learned. A gate adds at most a
+            one-hot vector: with a gain of 1, a right symbol starts hardly more probable than 30
+            others. None for no gain, as in the paper.
+        mark: whether the first memory cell starts at ones and not, as in the paper, at zeros.
 
     Raises:
         ValueError: for an unknown kind, or one that has no shortcuts and must not write by itself.
@@ -78,11 +80,16 @@ class Controller(nn.Module):
         hidden_size: int,
         init_std: float,
         free_symbols: bool = True,
-        gain: float = 1.0,
+        gain: float | None = 1.0,
+        mark: bool = True,
     ) -> None:
         super().__init__()
-        if gain <= 0.0:
-            raise ValueError(f"gain is {gain!r}; allowed: numbers above 0")
+        if gain is not None and gain <= 0.0:
+            raise ValueError(f"gain is {gain!r}; allowed: None, and numbers above 0")
+        if hidden_size < 1:
+            raise ValueError(f"hidden_size is {hidden_size!r}; allowed: integers from 1 on")
+        if init_std < 0.0:
+            raise ValueError(f"init_std is {init_std!r}; allowed: numbers from 0 on")
         if kind not in KINDS:
             raise ValueError(f"controller is {kind!r}; allowed: {', '.join(KINDS)}")
         if not (free_symbols or kind == "direct_access"):
@@ -90,6 +97,7 @@ class Controller(nn.Module):
         self.interfaces = interfaces
         self.kind = kind
         self.hidden_size = hidden_size
+        self.mark = mark
         self.recurrent = kind != "feedforward"
         self.direct = kind == "direct_access"
         vocabulary, window = interfaces.vocabulary, interfaces.memory_window
@@ -124,7 +132,10 @@ class Controller(nn.Module):
         with torch.no_grad():
             for parameter in self.parameters():
                 parameter.normal_(0.0, init_std)
-            self.log_gain.add_(math.log(gain))
+            if gain is None:
+                self.log_gain.zero_().requires_grad_(False)
+            else:
+                self.log_gain.add_(math.log(gain))
 
     offsets: Tensor
     move_rows: Tensor
@@ -134,14 +145,14 @@ class Controller(nn.Module):
     one_hot: Tensor
 
     def initial_state(self, rows: int) -> ControllerState:
-        """Zeros (section 9), but for the first memory cell, which starts at ones.
+        """Zeros (section 9); with `mark`, the first memory cell starts at ones.
 
-        The paper does not say so; its published code did. What is added to a cell of ones can still
-        be read, and says at the same time that there is nothing before it.
+        The published code did that. What is added to a cell of ones can still be read, and says at
+        the same time that there is nothing before it.
         """
         cells, like = self.interfaces.memory_cells, self.bias
         memory = like.new_zeros(rows, cells, self.interfaces.vocabulary)
-        memory[:, :1] = 1.0
+        memory[:, :1] = float(self.mark)
         return ControllerState(
             like.new_zeros(rows, self.hidden_size if self.recurrent else 0),
             like.new_zeros(rows, self.hidden_size if self.recurrent else 0),

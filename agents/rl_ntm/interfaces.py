@@ -113,14 +113,14 @@ def find_interfaces(
             small for its window.
     """
     if not _are_tapes(observation_space, action_space):
-        raise _no_tape(f"the spaces are {observation_space} and {action_space}")
+        raise no_tape(f"the spaces are {observation_space} and {action_space}")
     assert isinstance(observation_space, spaces.MultiDiscrete)
     assert isinstance(action_space, spaces.MultiDiscrete)
     sizes = action_space.nvec.tolist()
     unused = len(sizes) - 3
     has_memory = bool(unused) if memory is None else memory
     given: tuple[Any, ...] = (memory_size, memory_radius)  # from a command line, anything
-    whole = all(isinstance(number, int) for number in given)
+    whole = all(type(number) is int for number in given)
     fits = whole and memory_radius >= 0 and (not has_memory or memory_size > 2 * memory_radius)
     if not fits:
         raise InterfaceError(
@@ -152,7 +152,8 @@ def _are_tapes(observation_space: Any, action_space: Any) -> bool:
     return own_memory and cells % 2 == 1 and set(seen) == {sizes[-1] + 1}
 
 
-def _no_tape(reason: str) -> InterfaceError:
+def no_tape(reason: str) -> InterfaceError:
+    """What to raise where the tape family is missing; `reason` says how that shows."""
     ids = ", ".join(id for id, spec in ENVIRONMENTS.items() if spec.family == "tape")
     return InterfaceError(f"RL-NTM plays the tape family, but {reason}; take one of {ids}")
 
@@ -178,7 +179,7 @@ def check_rules(env: GymnasiumVecEnv) -> None:
     """
     settings: Any = getattr(getattr(env.env.unwrapped, "rules", None), "settings", None)
     if not hasattr(settings, "forced_emission"):
-        raise _no_tape(f"the environment is {env.env}")
+        raise no_tape(f"the environment is {env.env}")
     for name, wanted in _RULES.items():
         found = getattr(settings, name, None)
         if found != wanted:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from agents.curriculum import CurriculumCallback
+from agents.rl_ntm.interfaces import no_tape
 from agents.settings import make_curriculum, policy_arguments, read_presets
 from agents.vec_env import make_vec_env
 
@@ -34,12 +35,15 @@ def paper_setup(env: Any, overrides: dict[str, Any]) -> PaperSetup:
             the paper's.
 
     Raises:
-        ValueError: if the id has no longest input, up to which a curriculum could lead.
+        InterfaceError: if the id has no longest input, up to which a curriculum could lead.
     """
     presets = read_presets("tape.json")
     entry = presets.get(env, {}) if isinstance(env, str) else {}
     recipe = entry.get(_NAME, presets["*"][_NAME])
-    policy = {**policy_arguments(recipe["policy"]), **(overrides.get("policy_kwargs") or {})}
+    policy, own = policy_arguments(recipe["policy"]), overrides.get("policy_kwargs") or {}
+    if "optimizer_class" in own:  # the arguments are those of the paper's
+        del policy["optimizer_kwargs"]
+    policy.update(own)
     arguments = {
         "n_envs": recipe["n_envs"],
         **recipe["algorithm"],
@@ -48,7 +52,10 @@ def paper_setup(env: Any, overrides: dict[str, Any]) -> PaperSetup:
     }
     if not isinstance(env, str):
         return PaperSetup(env, arguments, None)
-    curriculum = make_curriculum(recipe["curriculum"], env, recipe["env_kwargs"])
+    try:
+        curriculum = make_curriculum(recipe["curriculum"], env, recipe["env_kwargs"])
+    except ValueError as error:
+        raise no_tape(f"{env} has no longest input") from error
     advance = CurriculumCallback(curriculum, recipe["curriculum"]["error"])
     made = make_vec_env(env, arguments["n_envs"], curriculum=curriculum, **recipe["env_kwargs"])
     return PaperSetup(made, arguments, advance)

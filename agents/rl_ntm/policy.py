@@ -43,6 +43,7 @@ class RLNTMPolicy(BasePolicy):
         free_symbols: whether the controller scores and writes content symbols by itself too, beside
             the shortcuts of `direct_access`.
         gain: see `Controller`.
+        mark: see `Controller`.
         baseline_size: units of the offline baseline.
         optimizer_class: class of the optimizer.
         optimizer_kwargs: its further arguments.
@@ -68,11 +69,16 @@ class RLNTMPolicy(BasePolicy):
         inverse_temperature: float = 1.0,
         init_std: float = 0.1,
         free_symbols: bool = True,
-        gain: float = 1.0,
+        gain: float | None = 1.0,
+        mark: bool = True,
         baseline_size: int = 25,
         optimizer_class: type[torch.optim.Optimizer] = torch.optim.Adam,
         optimizer_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
+        if inverse_temperature <= 0.0:
+            raise ValueError(
+                f"inverse_temperature is {inverse_temperature!r}; allowed: numbers above 0"
+            )
         super().__init__(
             observation_space,
             action_space,
@@ -85,7 +91,7 @@ class RLNTMPolicy(BasePolicy):
         )
         self.inverse_temperature = inverse_temperature
         self.controller = Controller(
-            self.interfaces, controller, hidden_size, init_std, free_symbols, gain
+            self.interfaces, controller, hidden_size, init_std, free_symbols, gain, mark
         )
         self.baseline = OfflineBaseline(self.controller, baseline_size, init_std)
         self.time_baseline = TimeBaseline(MAX_STEPS)

@@ -46,7 +46,7 @@ def test_overrides_are_added_to_the_paper_s() -> None:
     assert (model.gamma, model.n_envs, model.curriculum) == (0.5, 3, None)
     assert model.policy.controller.kind == "lstm"
     assert model.policy.inverse_temperature == PRESET["policy"]["inverse_temperature"]
-    with pytest.raises(ValueError, match="CartPole-v1 has no max_length"):
+    with pytest.raises(ValueError, match="tape family, but CartPole-v1 has no longest input"):
         RLNTM.paper("CartPole-v1")
 
 
@@ -66,7 +66,6 @@ def test_learning_advances_the_level_beside_the_user_s_callback(tmp_path: Path) 
         learning_rate=0.01,  # the paper's needs more updates than a test has time for
         policy_kwargs={
             "optimizer_class": torch.optim.Adam,
-            "optimizer_kwargs": {},
             "inverse_temperature": 1.0,
         },
         seed=0,
