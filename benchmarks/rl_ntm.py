@@ -1,8 +1,8 @@
 """Updates of `RLNTM` at the paper's size: batches of 200, 30 steps, 25 units, windows of 5 cells.
 
 Three contestants for each controller: training as it is; training with the plain unroll, whose
-graph PyTorch keeps; and the matrix products of an update alone, which no faster code could leave
-out.
+graph PyTorch keeps; and the matrix products of an update alone, if all rows ran to the
+end.
 """
 
 from collections.abc import Callable

@@ -151,6 +151,11 @@ def test_training_stops_at_the_wished_success(tmp_path: Path, capsys: Capture) -
     assert main([*command.split(), *TINY.split()]) == 1
     assert "success 1 was not reached in 128 steps" in capsys.readouterr().err
     assert (tmp_path / "failed" / "evaluation.json").exists()
+    again = (
+        f"train --continue-from {tmp_path / 'failed'} --timesteps 256 --out {tmp_path / 'again'}"
+    )
+    assert main(again.split()) == 1
+    assert "success 1 was not reached in 256 steps" in capsys.readouterr().err
 
 
 def test_any_environment_and_algorithm_can_be_trained(tmp_path: Path, capsys: Capture) -> None:

@@ -8,7 +8,7 @@ import pytest
 import agents
 from agents.pretrained import find_pretrained
 from benchmarks import rl_ntm_generalisation, rl_ntm_results
-from benchmarks.rl_ntm_runs import Run, plan, train
+from benchmarks.rl_ntm_runs import Run, parts, plan, train
 
 SHORT = ["timesteps=400", "n_envs=8", "env_kwargs.max_length=3", "evaluation_kwargs.min_length=3"]
 
@@ -67,6 +67,30 @@ def test_a_training_that_was_cut_off_is_continued(
         *("--continue-from", str(folder)),
         *("--out", f"{folder}+1"),
     ]
+
+
+def test_parts_are_in_order_and_share_one_budget(tmp_path: Path) -> None:
+    names = ["r", "r+1", "r+2", "r+10"]
+    for name in names:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "settings.json").write_text("{}", encoding="utf-8")
+        text = "time/time_elapsed,steps\n30,1\n,2\n60,3\n"
+        (tmp_path / name / "progress.csv").write_text(text, encoding="utf-8")
+    (tmp_path / "r+1.log").touch()
+    assert [part.name for part in parts(tmp_path / "r")] == names
+    run = Run("r", "Copy", "rl_ntm", "lstm", 0)
+    assert train(run, tmp_path / "r", minutes=4.0) == "was cut off after 4 minutes"
+
+
+def test_a_training_that_is_too_slow_is_cut_off(tmp_path: Path) -> None:
+    slow = [*SHORT, "timesteps=100000000"]
+    run = Run("slow-0.1-0", "Copy", "rl_ntm", "direct_access", 3, slow, "slow")
+    assert train(run, tmp_path / run.name, minutes=0.5) == "cut off after 0.5 minutes"
+    found = rl_ntm_results.read_run(run, tmp_path / run.name)
+    assert found is not None
+    assert not found["finished"]
+    assert (tmp_path / "slow-0.1-0.log").exists()
+    assert "| (none) |" in rl_ntm_results.page({"table4": [found]}) or found["success"] is not None
 
 
 def test_the_page_is_what_the_results_say() -> None:
