@@ -65,9 +65,15 @@ def measured(model: Any, about: Pretrained) -> Pretrained:
 
 
 def describe(run: RunDirectory, steps: int) -> Pretrained:
-    """What a run's settings say of its model, not yet measured."""
+    """What a run's settings say of its model, not yet measured.
+
+    Raises:
+        ValueError: if one command does not train it again.
+    """
     settings = run.read_settings()
     env_id = settings["env"]
+    if settings["part"]:
+        raise ValueError(f"{run.path} continues another run; allowed: what one command trains")
     env_kwargs = settings["recipe"]["env_kwargs"]
     hardest = {**environment_spec(env_id).kwargs, **env_kwargs}["max_length"]
     return Pretrained(
@@ -104,7 +110,7 @@ def add(folder: Path, name: str | None = None) -> str:
         The name.
 
     Raises:
-        ValueError: if the folder holds no run, or no model.
+        ValueError: if the folder holds no run, or no model, or continues another run.
     """
     run = RunDirectory(folder)
     model = agents.load(run.newest_model())
@@ -131,8 +137,10 @@ def page(models: Mapping[str, Pretrained]) -> str:
         "# Pretrained models",
         "",
         "Written by `python -m benchmarks.pretrained` from `agents/pretrained/index.json`. Success",
-        "is the share of 1,000 fresh instances of one length that are solved whole, with the most",
-        "probable moves. [How to use them](../pretrained.md).",
+        "is the share of 1,000 episodes of one length, with fresh seeds, that are solved whole,",
+        "with the most probable moves. The preset was chosen on these tasks, with seed 0 among others",
+        "([how far to trust it](rl-ntm.md)). Training stopped at the first evaluation with enough",
+        "success; there is one every 300,000 steps. [How to use them](../pretrained.md).",
         "",
         "| model | environment | controller | hardest length | success there | lowest at any "
         "| seed | steps | commit |",

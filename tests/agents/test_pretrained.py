@@ -91,6 +91,7 @@ def test_a_run_is_described_without_its_folder(tmp_path: Path) -> None:
         "env": "Tape-Copy-v0",
         "memory": "lstm",
         "seed": 3,
+        "part": 0,
         "commit": "abc",
         "command": "memory-envs train --env Tape-Copy-v0 --out 'my runs/1' --seed 3",
         "recipe": {"env_kwargs": {"max_length": 4, "on_error": "continue"}},
@@ -108,6 +109,9 @@ def test_a_run_is_described_without_its_folder(tmp_path: Path) -> None:
         episodes=0,
         first_seed=0,
     )
+    write_json(tmp_path / "settings.json", {**settings, "part": 1})
+    with pytest.raises(ValueError, match="continues another run"):
+        describe(RunDirectory(tmp_path), 99)
 
 
 def test_it_is_made_to_predict_and_can_be_made_to_learn(tmp_path: Path) -> None:
