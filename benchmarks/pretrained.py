@@ -138,7 +138,7 @@ def page(models: Mapping[str, Pretrained]) -> str:
         "",
         "Written by `python -m benchmarks.pretrained` from `agents/pretrained/index.json`. Success",
         "is the share of 1,000 episodes of one length, with fresh seeds, that are solved whole,",
-        "with the most probable moves. The preset was chosen on these tasks, with seed 0 among others",
+        "with the most probable moves. The preset was chosen on these tasks, seed 0 among others",
         "([how far to trust it](rl-ntm.md)). Training stopped at the first evaluation with enough",
         "success; there is one every 300,000 steps. [How to use them](../pretrained.md).",
         "",
