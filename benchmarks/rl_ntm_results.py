@@ -7,6 +7,7 @@ writes docs/results/rl-ntm.md from that, each file whole or not at all.
 import argparse
 import csv
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -87,21 +88,22 @@ def _span(values: list[Any]) -> str:
     return ends[0] if ends[0] == ends[1] else " - ".join(ends)
 
 
-def _summary(runs: list[dict[str, Any]]) -> list[str]:
+def _summary(name: str, runs: list[dict[str, Any]]) -> list[str]:
+    """What became of a plan, group by group, also of those that have not begun."""
     columns = _columns(runs)
-    numbers = ["solved", "updates", "minutes", "not solved", "updates", "minutes", "level"]
+    numbers = ["planned", "solved", "updates", "minutes"]
+    numbers += ["not solved", "updates", "minutes", "level"]
     lines = [_row([*columns, *numbers]), _row([*["---"] * len(columns), *["---:"] * len(numbers)])]
-    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-    for run in runs:
-        groups.setdefault(tuple(run[name] for name in columns), []).append(run)
-    for name, group in groups.items():
+    planned = Counter(tuple(getattr(run, column) for column in columns) for run in plan(name))
+    for key, count in planned.items():
+        group = [run for run in runs if tuple(run[column] for column in columns) == key]
         good = [run for run in group if _solved(run)]
         others = [run for run in group if not _solved(run)]
-        cells: list[Any] = [f"{len(good)} of {len(group)}"]
-        cells += [_span([run[key] for run in good]) for key in ("updates", "minutes")]
+        cells: list[Any] = [count, f"{len(good)} of {len(group)}"]
+        cells += [_span([run[what] for run in good]) for what in ("updates", "minutes")]
         cells.append(len(others) or "")
-        cells += [_span([run[key] for run in others]) for key in ("updates", "minutes", "level")]
-        lines.append(_row([*name, *cells]))
+        cells += [_span([run[what] for run in others]) for what in ("updates", "minutes", "level")]
+        lines.append(_row([*key, *cells]))
     return lines
 
 
@@ -139,7 +141,7 @@ def page(results: dict[str, list[dict[str, Any]]]) -> str:
     for name, title in _TITLES.items():
         if runs := results.get(name):
             lines += ["", f"## {title}", "", f"For example: `{runs[0]['command']}`"]
-            lines += ["", *_summary(runs), "", "Every run:", "", *_table(runs)]
+            lines += ["", *_summary(name, runs), "", "Every run:", "", *_table(runs)]
     return "\n".join(lines) + "\n" + NOTES.read_text(encoding="utf-8")
 
 

@@ -38,8 +38,9 @@ def test_a_training_is_done_once_and_read(tmp_path: Path) -> None:
     assert found["updates"] > 0
     assert "--seed 3" in found["command"]
     assert "--out" not in found["command"]
-    page = rl_ntm_results.page({"table4": [found]})
-    assert "| Copy | direct_access | tiny | 0 of 1 |  |  |" in page
+    page = rl_ntm_results.page({"ablation": [{**found, "task": "Reverse", "variant": "as it is"}]})
+    assert "| Reverse | direct_access | as it is | 3 | 0 of 1 |  |  | 1 |" in page
+    assert "| Reverse | direct_access | no causality | 3 | 0 of 0 |" in page
 
 
 def test_a_training_that_was_cut_off_is_continued(
