@@ -51,7 +51,7 @@ class RLNTM(MemoryAlgorithm):
 
     Each update plays one whole episode per environment. Objective, baselines and clipping are by
     default the paper's (section 9). Optimiser, learning rate and inverse temperature are not:
-    `paper` has all of the paper's settings.
+    `paper` has those of the paper. docs/design.md says what differs from the paper nevertheless.
 
     Args:
         policy: ``"RLNTMPolicy"`` or a subclass of it.

@@ -332,3 +332,43 @@ def test_spaces_of_the_right_kind_but_of_no_tape() -> None:
     seen, actions = spaces.MultiDiscrete([4, 4]), spaces.MultiDiscrete([3, 2, 3])
     with pytest.raises(InterfaceError, match="plays the tape family"):
         find_interfaces(seen, actions, None, 30, 0)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "policy", "message"),
+    [
+        ({"gamma": 2.0}, {}, "gamma is 2.0; allowed: numbers from 0 to 1"),
+        ({"max_grad_norm": -1.0}, {}, "max_grad_norm is -1.0; allowed: numbers above 0"),
+        ({"max_grad_norm_baseline": 0.0}, {}, "max_grad_norm_baseline is 0.0"),
+        ({}, {"inverse_temperature": 0.0}, "inverse_temperature is 0.0; allowed: numbers above 0"),
+        ({}, {"hidden_size": 0}, "hidden_size is 0; allowed: integers from 1 on"),
+        ({}, {"init_std": -1.0}, "init_std is -1.0; allowed: numbers from 0 on"),
+        ({}, {"gain": 0.0}, "gain is 0.0; allowed: None, and numbers above 0"),
+        ({}, {"memory_size": True}, "memory_size is True"),
+    ],
+)
+def test_arguments_are_checked(kwargs: Any, policy: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make(n_envs=2, policy_kwargs=policy, **kwargs)
+
+
+def test_without_gain_and_mark_as_in_the_paper() -> None:
+    model = make(n_envs=4, policy_kwargs={"gain": None, "mark": False})
+    controller = model.policy.controller
+    assert not controller.initial_state(2).memory.any()
+    model.learn(50)
+    assert model._n_updates > 0
+    assert controller.log_gain.item() == 0.0
+
+
+def test_a_gain_is_where_learning_starts() -> None:
+    controller = make(n_envs=2, policy_kwargs={"gain": 8.0, "init_std": 0.0}).policy.controller
+    assert controller.log_gain.exp().item() == pytest.approx(8.0)
+
+
+def test_a_trained_agent_gets_a_longer_tape() -> None:
+    policy = make(n_envs=2, policy_kwargs={"memory_size": 5, "memory_radius": 1}).policy
+    policy.resize_memory(40)
+    assert policy.controller.initial_state(3).memory.shape[1] == 40
+    with pytest.raises(InterfaceError, match="cells is 2; allowed: from 3 on"):
+        policy.resize_memory(2)
