@@ -1,7 +1,8 @@
 """RL-NTM's results as a page: ``python -m benchmarks.rl_ntm_results --runs FOLDER``.
 
-Reads what `benchmarks.rl_ntm_runs` left in FOLDER, adds it to benchmarks/results/rl-ntm.json and
-writes docs/results/rl-ntm.md from that, each file whole or not at all.
+Reads what `benchmarks.rl_ntm_runs` left in FOLDER, adds it to benchmarks/results/rl-ntm.json, where
+earlier results of other runs stay, and writes docs/results/rl-ntm.md from that. Each file is
+written whole or not at all.
 """
 
 import argparse
@@ -145,6 +146,17 @@ def page(results: dict[str, list[dict[str, Any]]]) -> str:
     return "\n".join(lines) + "\n" + NOTES.read_text(encoding="utf-8")
 
 
+def joined(name: str, known: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
+    """The runs of a plan, in its order: those of a folder, and what was known of the others."""
+    keys = ("task", "controller", "variant", "seed")
+    before = {tuple(run[key] for key in keys): run for run in known}
+    runs = [
+        read_run(run, folder / run.name) or before.get(tuple(getattr(run, key) for key in keys))
+        for run in plan(name)
+    ]
+    return [run for run in runs if run]
+
+
 def main() -> None:
     """Write the results and their page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -152,9 +164,7 @@ def main() -> None:
     folder = parser.parse_args().runs
     results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     for name in PLANS if folder else ():
-        runs = [read_run(run, folder / name / run.name) for run in plan(name)]
-        if any(runs):
-            results[name] = [run for run in runs if run]
+        results[name] = joined(name, results.get(name, []), folder / name)
     write_whole(RESULTS, json.dumps(results, indent=1) + "\n")
     write_whole(PAGE, page(results))
 

@@ -94,6 +94,20 @@ def test_a_training_that_is_too_slow_is_cut_off(tmp_path: Path) -> None:
     assert "| (none) |" in rl_ntm_results.page({"table4": [found]}) or found["success"] is not None
 
 
+def test_results_of_earlier_folders_stay(tmp_path: Path) -> None:
+    known = json.loads(rl_ntm_results.RESULTS.read_text(encoding="utf-8"))["table4"]
+    assert rl_ntm_results.joined("table4", known, tmp_path) == known
+    assert rl_ntm_results.joined("table4", [], tmp_path) == []
+    first = plan("table4")[0]
+    (tmp_path / first.name).mkdir()
+    settings = {"command": "new", "commit": "c", "machine": {}, "versions": {}}
+    text = json.dumps(settings)
+    (tmp_path / first.name / "settings.json").write_text(text, encoding="utf-8")
+    found = rl_ntm_results.joined("table4", known, tmp_path)
+    assert found[0]["command"] == "new"
+    assert found[1:] == known[1:]
+
+
 def test_the_page_is_what_the_results_say() -> None:
     results = json.loads(rl_ntm_results.RESULTS.read_text(encoding="utf-8"))
     page = rl_ntm_results.page(results)
