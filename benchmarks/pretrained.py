@@ -9,7 +9,6 @@ Each file is written whole or not at all. Measuring plays 1,000 episodes of ever
 
 import argparse
 import json
-import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from agents.evaluation import evaluation_env, play
 from agents.pretrained import INDEX, Pretrained, read_index
 from agents.runs import RunDirectory
 from agents.settings import environment_spec
-from benchmarks.results import write_whole
+from benchmarks.results import without_folder, write_whole
 from memory_envs import ENVIRONMENTS
 
 ROOT = Path(__file__).parents[1]
@@ -81,22 +80,13 @@ def describe(run: RunDirectory, steps: int) -> Pretrained:
         env_kwargs={**env_kwargs, "min_length": hardest, "max_length": hardest},
         controller=settings["memory"],
         seed=settings["seed"],
-        command=_without_folder(settings["command"]),
+        command=without_folder(settings["command"]),
         commit=settings["commit"],
         steps=steps,
         success={},
         episodes=0,
         first_seed=0,
     )
-
-
-def _without_folder(command: str) -> str:
-    """A command without ``--out FOLDER``, which says nothing about the result."""
-    words = shlex.split(command)
-    if "--out" in words:
-        place = words.index("--out")
-        del words[place : place + 2]
-    return shlex.join(words)
 
 
 def add(folder: Path, name: str | None = None) -> str:

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shlex
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
@@ -153,3 +154,12 @@ def _return_ratio(measurement: Measurement, reference: Measurement) -> float | N
     if not common:
         return None
     return statistics.fmean(a for a, _ in common) / statistics.fmean(b for _, b in common)
+
+
+def without_folder(command: str) -> str:
+    """A command without ``--out FOLDER``, which says nothing about the result."""
+    words = shlex.split(command)
+    if "--out" in words:
+        place = words.index("--out")
+        del words[place : place + 2]
+    return shlex.join(words)

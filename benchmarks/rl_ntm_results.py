@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from benchmarks.results import write_whole
+from benchmarks.results import without_folder, write_whole
 from benchmarks.rl_ntm_runs import PLANS, Run, minutes_spent, parts, plan
 
 ROOT = Path(__file__).parents[1]
@@ -46,7 +46,7 @@ def read_run(run: Run, folder: Path) -> dict[str, Any] | None:
         "controller": run.controller,
         "variant": run.variant,
         "seed": run.seed,
-        "command": settings["command"].split(" --out ")[0],
+        "command": without_folder(settings["command"]),
         "finished": finished,
         "success": success if finished else next(reversed(held_out), None),
         "level": max(levels, default=0),
