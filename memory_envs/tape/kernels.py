@@ -57,7 +57,18 @@ def _watched(task: TapeTask) -> tuple[Any, Any, Any]:
     return watched_sample, watched_target, watched_steps
 
 
-def _compile_begin(task: TapeTask, ours: bool) -> Any:
+def _named(function: Any, fingerprint: int) -> Any:
+    """A function whose machine code has a name that no other task's has.
+
+    Numba calls it after the Python function and the number of functions that the process compiled
+    before it. Two tasks that two processes put into the cache can thus have the same name, and a
+    process that loads both would run the first of them for both.
+    """
+    function.__qualname__ = f"{function.__name__}_{fingerprint:08x}"
+    return function
+
+
+def _compile_begin(task: TapeTask, ours: bool, fingerprint: int) -> Any:
     """What fills the tapes of a row."""
     functions: Any = task.sample, task.target, task.steps
     # What is cached on disk must not refer to compiled functions: these differ in each process.
@@ -78,6 +89,7 @@ def _compile_begin(task: TapeTask, ours: bool) -> Any:
         if max_steps == 0:
             row.limit = 2 * steps(source, size + 1, goal_size + 1) + 10
 
+    _named(begin, fingerprint)
     return _INLINE(begin) if ours else njit(begin)
 
 
@@ -97,13 +109,13 @@ def compile_advance(task: TapeTask) -> Any:
     """
     functions = (task.sample, task.target, task.steps)
     ours = all(function.__module__ == tasks.__name__ for function in functions)
-    begin = _compile_begin(task, ours)
     has_memory, first_move = task.memory, 0 if task.forward_only else -1
     emit_column = 3 if has_memory else 1
+    contents = [_content(function.__code__) for function in functions]
     # Part of the closure, hence of the key under which Numba caches this function.
-    fingerprint = zlib.crc32(repr([_content(function.__code__) for function in functions]).encode())
+    fingerprint = zlib.crc32(repr((task.name, contents, has_memory, first_move)).encode())
+    begin = _compile_begin(task, ours, fingerprint)
 
-    @njit(cache=ours)
     def advance(  # type: ignore[no-untyped-def]
         params,
         levels,
@@ -175,4 +187,4 @@ def compile_advance(task: TapeTask) -> Any:
             result.success, result.complexity = correct == goal, row.length
             result.symbols_correct, result.target_size = correct, goal
 
-    return advance
+    return njit(cache=ours)(_named(advance, fingerprint))

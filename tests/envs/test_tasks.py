@@ -330,6 +330,30 @@ def test_our_own_tasks_are_compiled_once_per_disk(tmp_path: Path) -> None:
     assert kept[0] == kept[1]
 
 
+_TARGETS = """
+import sys
+import gymnasium, memory_envs
+for task in sys.argv[1:]:
+    print(task, gymnasium.make(f"Tape-{task}-v0").reset(seed=0)[1]["target"])
+"""
+
+
+def test_what_several_processes_compiled_one_process_can_load(tmp_path: Path) -> None:
+    """Machine code of two tasks must not have one name; see `memory_envs.tape.kernels._named`."""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+
+    def targets(*tasks: str) -> str:
+        command = [sys.executable, "-c", _TARGETS, *tasks]
+        return subprocess.run(
+            command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True
+        ).stdout
+
+    tasks = ("RepeatCopy", "Copy", "Reverse")  # the first leaves the others' common helpers
+    alone = [targets(task) for task in tasks]
+    assert targets(*tasks) == "".join(alone)
+    assert targets(*reversed(tasks)) == "".join(reversed(alone))
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
