@@ -270,7 +270,7 @@ class MemoryPolicy(BasePolicy):
     def trace(
         self, observation: Any, before: State | None, after: State, action_masks: Any = None
     ) -> dict[str, Tensor]:
-        """What there was to see in a step that `predict` took; see `agents.watcher`.
+        """What there was to see in a step that `predict` took; see `agents.trace.watcher`.
 
         Args:
             observation: A batch of B.

@@ -36,7 +36,7 @@ from agents.runs import (
     write_text,
 )
 from agents.trace import Trace, longest_episode, run_trace
-from agents.trace_plot import trace_png
+from agents.trace.picture import trace_png
 
 _EVALUATIONS = 100  # during a run
 _EVALUATION_EPISODES = 256  # in each of them

@@ -52,7 +52,7 @@ class TraceCommand:
             self.model, self.env, self.deterministic, self.stochastic, self.pretrained
         )
         from agents.actors import CannotPlayError
-        from agents.trace_failure import NoFailureError
+        from agents.trace.failure import NoFailureError
 
         try:
             trace = self._trace(player)
@@ -63,18 +63,18 @@ class TraceCommand:
         if self.out is not None:
             write_text(files.trace_text, trace.text())
         if self.png:
-            from agents.trace_plot import trace_png
+            from agents.trace.picture import trace_png
 
             trace_png(trace, files.trace_image)
         if self.html:
-            from agents.trace_page import trace_html
+            from agents.trace.page import trace_html
 
             trace_html(trace, files.trace_page)
         return 0
 
     def _trace(self, player: Player) -> Trace:
         from agents.trace import longest_episode, run_trace
-        from agents.trace_failure import failing_trace
+        from agents.trace.failure import failing_trace
 
         seed = self.seed
         if seed is None and not self.failure:

@@ -15,8 +15,8 @@ from agents.actors import Actor, model_policy, random_policy
 from agents.evaluation import oracle_policy, play
 from agents.plots import BLUE, GREEN, INK, ORANGE, RED, learning_curve_png
 from agents.trace import Trace, longest_episode, run_trace
-from agents.trace_plot import trace_png
-from agents.trace_views import NOTHING
+from agents.trace.picture import trace_png
+from agents.trace.views import NOTHING
 
 FORWARD = "Tape-ForwardReverse-Easy-v0"
 

@@ -16,8 +16,8 @@ from agents.actors import Actor, random_policy
 from agents.cli import main
 from agents.evaluation import oracle_policy
 from agents.trace import Trace, run_trace
-from agents.trace_failure import NoFailureError, failing_trace
-from agents.trace_page import page_data, trace_html, trace_page
+from agents.trace.failure import NoFailureError, failing_trace
+from agents.trace.page import page_data, trace_html, trace_page
 
 FORWARD = "Tape-ForwardReverse-Easy-v0"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)

@@ -11,8 +11,8 @@ from matplotlib.image import imread
 
 from agents import RLNTM
 from agents.trace import Trace, run_trace
-from agents.trace_memory import own_tape
-from agents.trace_plot import trace_png
+from agents.trace.memory import own_tape
+from agents.trace.picture import trace_png
 
 WITH_TAPE, WITHOUT = "Tape-ForwardReverse-v0", "Tape-Copy-v0"
 RULES: dict[str, Any] = {"forced_emission": True, "on_error": "continue"}

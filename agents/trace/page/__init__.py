@@ -1,7 +1,7 @@
 """A trace as one HTML page that needs nothing else: a slider moves through the steps.
 
-Everything that is shown is put into words here; the scripts in `page/` only place it. So the page
-follows the same rules as the text.
+Everything that is shown is put into words here; the scripts beside this file only place it. So the
+page follows the same rules as the text.
 """
 
 from __future__ import annotations
@@ -9,19 +9,19 @@ from __future__ import annotations
 import html
 import json
 import math
-from importlib.resources import files
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from agents.runs import write_text
-from agents.trace_text import action_label, short, trace_columns, what_failed
-from agents.trace_views import NOTHING, Output, Tape
-from agents.trace_views import Path as MazePath
+from agents.trace.text import action_label, short, trace_columns, what_failed
+from agents.trace.views import NOTHING, Output, Tape
+from agents.trace.views import Path as MazePath
 
 if TYPE_CHECKING:
-    from agents.trace import Trace
+    from agents.trace.episode import Trace
 
 _LONGEST = 600  # characters of an observation
 
@@ -49,7 +49,7 @@ def trace_page(trace: Trace) -> str:
 
 
 def _read(name: str) -> str:
-    return files("agents").joinpath("page", name).read_text(encoding="utf-8")
+    return resources.files(__name__).joinpath(name).read_text(encoding="utf-8")
 
 
 def embedded_json(data: Any) -> str:

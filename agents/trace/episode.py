@@ -16,9 +16,9 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from agents.actors import model_policy
-from agents.trace_memory import with_own_memory, with_own_moves
-from agents.trace_views import NOTHING, Views, view_states
-from agents.watcher import Watcher
+from agents.trace.memory import with_own_memory, with_own_moves
+from agents.trace.views import NOTHING, Views, view_states
+from agents.trace.watcher import Watcher
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -58,7 +58,7 @@ class Trace:
 
     def text(self) -> str:
         """The trace as lines of text."""
-        from agents.trace_text import trace_text
+        from agents.trace.text import trace_text
 
         return trace_text(self)
 

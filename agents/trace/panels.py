@@ -9,10 +9,10 @@ import numpy.typing as npt
 from matplotlib.colors import LinearSegmentedColormap, to_hex
 
 from agents.plots import BLUE, GREEN, GREY, INK, ORANGE, PALE, RED
-from agents.trace_views import NOTHING, Output, Tape
+from agents.trace.views import NOTHING, Output, Tape
 
 if TYPE_CHECKING:
-    from agents.trace import Trace
+    from agents.trace.episode import Trace
 
 _PALE_GREEN = "#cfeadc"
 _PALE_ORANGE = "#fbe6c4"

@@ -16,11 +16,11 @@ from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Affine2D
 
 from agents.plots import BLUE, GREEN, GREY, INK, ORANGE, save_png
-from agents.trace_panels import Cell, Panel, tape_panels
-from agents.trace_views import Path as MazePath
+from agents.trace.panels import Cell, Panel, tape_panels
+from agents.trace.views import Path as MazePath
 
 if TYPE_CHECKING:
-    from agents.trace import Trace
+    from agents.trace.episode import Trace
 
 _CELL_INCHES = 0.27
 _TALLEST_INCHES = 16.0

@@ -7,7 +7,7 @@ from typing import Any
 
 from agents.actors import model_policy
 from agents.evaluation import evaluation_env, oracle_policy, play
-from agents.trace import Trace, run_trace
+from agents.trace.episode import Trace, run_trace
 
 TRIES = 1000
 _ROWS = 50  # episodes that are played at once

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from agents.trace_views import BoolArray, IntArray, Tape, Views
+from agents.trace.views import BoolArray, IntArray, Tape, Views
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -27,7 +27,7 @@ def own_tape(seen: Mapping[str, FloatArray]) -> Tape | None:
     """The agent's tape; None if it has no cells.
 
     Args:
-        seen: what `agents.watcher.Watcher` saw, with a ``memory_tape``.
+        seen: what `agents.trace.watcher.Watcher` saw, with a ``memory_tape``.
     """
     numbers = seen["memory_tape"]
     if not numbers.shape[1]:

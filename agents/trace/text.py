@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from agents.trace_views import NOTHING, Output, Path, Tape
+from agents.trace.views import NOTHING, Output, Path, Tape
 
 if TYPE_CHECKING:
-    from agents.trace import Trace
+    from agents.trace.episode import Trace
 
 _LONGEST = 28  # characters of an observation
 _SIGNS = {"left": "←", "right": "→", "up": "↑", "down": "↓", "stay": "·", "end": "■"}
