@@ -13,9 +13,10 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedule
 from stable_baselines3.common.utils import FloatSchedule
+from torch import Tensor
 
 from agents.buffer import MemoryRolloutBuffer
-from agents.files import load_model, restore_from_file, save_model
+from agents.files import load_model, model_path, restore_from_file, save_model
 from agents.policies import MemoryPolicy
 from agents.state import State
 
@@ -123,6 +124,11 @@ class MemoryAlgorithm(OnPolicyAlgorithm):
             )
         return policy  # type: ignore[return-value]  # RL-NTM's is of another kind
 
+    def _policy_state(self) -> dict[str, Tensor]:
+        """The tensors of a new policy, without their numbers, for which no memory is taken."""
+        with torch.device("meta"):
+            return self._make_policy(lambda _: 0.0, optimizer=False).state_dict()
+
     def set_random_seed(self, seed: int | None = None) -> None:
         """Seeds what SB3 seeds, and the generators of sampling and shuffling."""
         super().set_random_seed(seed)
@@ -185,7 +191,7 @@ class MemoryAlgorithm(OnPolicyAlgorithm):
         if isinstance(load_path_or_dict, dict):
             super().set_parameters(load_path_or_dict, exact_match, device)
         else:
-            restore_from_file(self, load_path_or_dict)
+            restore_from_file(self, load_path_or_dict, self._policy_state())
 
     def save(  # type: ignore[override]  # nothing else to exclude
         self, path: str | Path, optimizer: bool = True
@@ -220,4 +226,6 @@ class MemoryAlgorithm(OnPolicyAlgorithm):
         Raises:
             agents.ModelFileError: If the file is not a valid model of this class.
         """
-        return load_model(cls, path, env, device, overrides)
+        model = load_model(cls, path, env, device, overrides, cls._policy_state)
+        model.last_checkpoint = str(model_path(path))
+        return model

@@ -8,11 +8,12 @@ the file.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.type_aliases import GymEnv
 from stable_baselines3.common.utils import check_for_correct_spaces
 from torch import Tensor
@@ -26,10 +27,9 @@ from agents.model_tensors import (
 )
 from agents.spaces_json import decode, decode_space, encode, encode_schedule, encode_space
 
-if TYPE_CHECKING:
-    from agents.algorithm import MemoryAlgorithm
-
-Algorithm = TypeVar("Algorithm", bound="MemoryAlgorithm")
+Algorithm = TypeVar("Algorithm", bound=BaseAlgorithm)
+# Makes tensors with the names, shapes and dtypes of the policy that a model is to get.
+PolicyState = Callable[[Algorithm], Mapping[str, Tensor]]
 
 _FORMAT = 1
 _SCHEDULES = ("learning_rate", "ent_coef", "clip_range", "clip_range_vf")
@@ -45,11 +45,11 @@ def model_path(path: str | Path) -> Path:
     return path if path.suffix else path.with_suffix(".zip")
 
 
-def _setting_names(cls: type[MemoryAlgorithm]) -> list[str]:
+def _setting_names(cls: type[BaseAlgorithm]) -> list[str]:
     return [name for name in inspect.signature(cls).parameters if name not in _NOT_SETTINGS]
 
 
-def save_model(model: MemoryAlgorithm, path: str | Path, optimizer: bool = True) -> Path:
+def save_model(model: BaseAlgorithm, path: str | Path, optimizer: bool = True) -> Path:
     """Writes the policy, the optimizer's state and the settings to one file.
 
     Args:
@@ -90,7 +90,7 @@ def save_model(model: MemoryAlgorithm, path: str | Path, optimizer: bool = True)
         "n_envs": model.n_envs,
         "counters": {name: getattr(model, name) for name in _COUNTERS},
     }
-    write_archive(path, metadata, named_tensors(model, optimizer))
+    write_archive(path, metadata, named_tensors(model.policy, optimizer))
     return path
 
 
@@ -130,7 +130,7 @@ def load_model(
     env: GymEnv | None,
     device: torch.device | str,
     overrides: Mapping[str, Any],
-    trusted: bool = False,
+    policy_state: PolicyState[Algorithm] | None,
 ) -> Algorithm:
     """Builds an algorithm from a model file.
 
@@ -140,8 +140,9 @@ def load_model(
         env: Environments to go on training with, or None if the model shall only predict.
         device: PyTorch device, or ``"auto"``.
         overrides: Constructor arguments that replace those of the file.
-        trusted: Whether the file is our own: its sizes are not checked beforehand, and the model
-            gets no optimizer. Either would import seconds' worth of PyTorch.
+        policy_state: Makes what the file's tensors are compared with before any memory is taken
+            for them. None if the file is our own: nothing is compared, and the model gets no
+            optimizer. Either would import seconds' worth of PyTorch.
 
     Raises:
         ModelFileError: If the file is not a valid model of this class.
@@ -180,26 +181,25 @@ def load_model(
             model.observation_space, model.action_space = observation_space, action_space
             model.n_envs = metadata["n_envs"]
         kwargs = model.policy_kwargs
-        if trusted:
+        if policy_state is None:
             model.policy_kwargs = {
                 **kwargs,
                 "optimizer_class": NoOptimizer,
                 "optimizer_kwargs": {},
             }
         else:
-            check_policy_tensors(model, tensors)
+            check_policy_tensors(policy_state(model), tensors)
         model._setup_model()
         model.policy_kwargs = kwargs  # those that the file would be written with
-        restore_tensors(model, tensors)
+        restore_tensors(model.policy, tensors)
     except Exception as error:  # the same: no setting is trusted
         raise ModelFileError(path, f"it does not make a {cls.__name__} ({error})") from error
     for name, value in metadata["counters"].items():
         setattr(model, name, value)
-    model.last_checkpoint = str(path)
     return model
 
 
-def _check_revision(cls: type[MemoryAlgorithm], path: Path, metadata: Mapping[str, Any]) -> None:
+def _check_revision(cls: type[BaseAlgorithm], path: Path, metadata: Mapping[str, Any]) -> None:
     """Refuses tensors that the policy of today would take for something else.
 
     Raises:
@@ -216,8 +216,13 @@ def _check_revision(cls: type[MemoryAlgorithm], path: Path, metadata: Mapping[st
         )
 
 
-def restore_from_file(model: MemoryAlgorithm, path: str | Path) -> None:
+def restore_from_file(model: BaseAlgorithm, path: str | Path, state: Mapping[str, Tensor]) -> None:
     """Puts the tensors of a model file into a model of the same form.
+
+    Args:
+        model: The model.
+        path: The file; ``.zip`` is added to a name without a suffix.
+        state: What the file's tensors are compared with, see `check_policy_tensors`.
 
     Raises:
         ModelFileError: If the file is no model file, or its tensors do not fit; the model stays.
@@ -225,7 +230,7 @@ def restore_from_file(model: MemoryAlgorithm, path: str | Path) -> None:
     path, metadata, tensors = read_model(path)
     _check_revision(type(model), path, metadata)
     try:
-        check_policy_tensors(model, tensors)
-        restore_tensors(model, tensors)
+        check_policy_tensors(state, tensors)
+        restore_tensors(model.policy, tensors)
     except ValueError as error:
         raise ModelFileError(path, f"it does not fit this model ({error})") from error

@@ -1,17 +1,14 @@
-"""A model's tensors: named for a model file, checked, and put back."""
+"""A policy's tensors: named for a model file, checked, and put back."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
+from stable_baselines3.common.policies import BasePolicy
 from torch import Tensor
-
-if TYPE_CHECKING:
-    from agents.algorithm import MemoryAlgorithm
-    from agents.policies import MemoryPolicy
 
 _OPTIMIZER_TENSOR = re.compile(r"optimizer\.(\d{1,9})\.(\w+)")
 
@@ -44,10 +41,10 @@ class NoOptimizer:
         )
 
 
-def named_tensors(model: MemoryAlgorithm, optimizer: bool) -> dict[str, Tensor]:
+def named_tensors(policy: BasePolicy, optimizer: bool) -> dict[str, Tensor]:
     """The tensors of the policy, and of the optimizer if it is wanted, by their names in a file."""
-    tensors = {f"policy.{name}": value for name, value in model.policy.state_dict().items()}
-    kept = model.policy.optimizer.state_dict()["state"] if optimizer else {}
+    tensors = {f"policy.{name}": value for name, value in policy.state_dict().items()}
+    kept = policy.optimizer.state_dict()["state"] if optimizer else {}
     for index, state in kept.items():
         for key, value in state.items():
             if isinstance(value, Tensor):
@@ -55,14 +52,16 @@ def named_tensors(model: MemoryAlgorithm, optimizer: bool) -> dict[str, Tensor]:
     return tensors
 
 
-def check_policy_tensors(model: MemoryAlgorithm, tensors: Mapping[str, Tensor]) -> None:
-    """Compares names, shapes and dtypes before any memory is taken for them.
+def check_policy_tensors(state: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
+    """Compares names, shapes and dtypes of a file's tensors with those of a policy.
+
+    Args:
+        state: The policy's `state_dict`; its numbers are not looked at.
+        tensors: The file's.
 
     Raises:
-        ValueError: If they are not those of the model's policy.
+        ValueError: If they differ.
     """
-    with torch.device("meta"):
-        state = model._make_policy(lambda _: 0.0, optimizer=False).state_dict()
     expected = {f"policy.{name}": value for name, value in state.items()}
     found = {name: value for name, value in tensors.items() if not name.startswith("optimizer.")}
     if set(found) != set(expected):
@@ -76,20 +75,20 @@ def check_policy_tensors(model: MemoryAlgorithm, tensors: Mapping[str, Tensor]) 
             )
 
 
-def restore_tensors(model: MemoryAlgorithm, tensors: Mapping[str, Tensor]) -> None:
-    """Puts a file's tensors into a model whose policy has the same names and shapes.
+def restore_tensors(policy: BasePolicy, tensors: Mapping[str, Tensor]) -> None:
+    """Puts a file's tensors into a policy with the same names and shapes.
 
     Raises:
         ValueError: If the optimizer's tensors do not fit.
     """
-    if not isinstance(model.policy.optimizer, NoOptimizer):
-        _restore_optimizer(model.policy, tensors)
-    model.policy.load_state_dict(
+    if not isinstance(policy.optimizer, NoOptimizer):
+        _restore_optimizer(policy, tensors)
+    policy.load_state_dict(
         {k.removeprefix("policy."): v for k, v in tensors.items() if k.startswith("policy.")}
     )
 
 
-def _restore_optimizer(policy: MemoryPolicy, tensors: Mapping[str, Tensor]) -> None:
+def _restore_optimizer(policy: BasePolicy, tensors: Mapping[str, Tensor]) -> None:
     parameters = [p for group in policy.optimizer.param_groups for p in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
@@ -108,7 +107,7 @@ def _restore_optimizer(policy: MemoryPolicy, tensors: Mapping[str, Tensor]) -> N
     policy.optimizer.load_state_dict({**policy.optimizer.state_dict(), "state": state})
 
 
-def _optimizer_keys(policy: MemoryPolicy) -> set[str]:
+def _optimizer_keys(policy: BasePolicy) -> set[str]:
     """The names of the tensors that the optimizer keeps for a parameter, found by trying."""
     parameter = torch.zeros(1, requires_grad=True)
     parameter.grad = torch.zeros(1)

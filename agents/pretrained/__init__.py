@@ -104,5 +104,6 @@ def load_pretrained(name: str, device: torch.device | str = "auto") -> MemoryAlg
     find_pretrained(name)
     with resources.as_file(resources.files(__name__).joinpath(f"{name}.zip")) as path:
         algorithm = getattr(agents, read_model(path)[1]["class"])
-        model: MemoryAlgorithm = load_model(algorithm, path, None, device, {}, trusted=True)
+        model: MemoryAlgorithm = load_model(algorithm, path, None, device, {}, policy_state=None)
+        model.last_checkpoint = str(path)
         return model
