@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from agents.a2c import MemoryA2C
     from agents.algorithm import MemoryAlgorithm
     from agents.archive import ModelFileError
+    from agents.make_env import make_vec_env
     from agents.on_policy import NonFiniteError
     from agents.policies import MemoryPolicy
     from agents.ppo import MemoryPPO
     from agents.pretrained import load_pretrained
     from agents.reinforce import Reinforce
     from agents.rl_ntm import RLNTM, RLNTMPolicy
-    from agents.vec_env import GymnasiumVecEnv, make_vec_env
+    from agents.vec_env import GymnasiumVecEnv
 
 __all__ = [
     "RLNTM",
@@ -54,7 +55,7 @@ _MODULES = {
     "ModelFileError": "archive",
     "NonFiniteError": "on_policy",
     "load_pretrained": "pretrained",
-    "make_vec_env": "vec_env",
+    "make_vec_env": "make_env",
 }
 
 

@@ -177,7 +177,7 @@ def summarize(env_id: str, episodes: int = 1000, seed: int = 0) -> Summary:
 
 def evaluation_env(env_id: str, episodes: int, **env_kwargs: Any) -> GymnasiumVecEnv:
     """A vector environment of a good size for `episodes` episodes."""
-    from agents.vec_env import make_vec_env
+    from agents.make_env import make_vec_env
 
     batches = math.ceil(episodes / _MAX_ROWS)
     return make_vec_env(env_id, math.ceil(episodes / batches), **env_kwargs)

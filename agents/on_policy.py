@@ -18,6 +18,7 @@ from agents.algorithm import MemoryAlgorithm
 from agents.buffer import Batch, MemoryRolloutBuffer, Step
 from agents.distributions import BoxHead
 from agents.encoder import Observation
+from agents.inputs import read_masks
 from agents.policies import Evaluation
 from agents.state import index_state
 from agents.vec_env import GymnasiumVecEnv
@@ -55,15 +56,13 @@ class MemoryOnPolicyAlgorithm(MemoryAlgorithm):
             return {key: torch.as_tensor(value, device=self.device) for key, value in obs.items()}
         return torch.as_tensor(obs, device=self.device)
 
-    def _action_masks(self, env: VecEnv) -> Tensor:
+    def _action_masks(self, env: VecEnv) -> Tensor | None:
         unwrapped = env.unwrapped
         if isinstance(unwrapped, GymnasiumVecEnv):
             masks = unwrapped.action_masks()
         else:
             masks = np.stack(env.env_method("action_masks"))
-        return torch.as_tensor(
-            self.policy.action_head.check_masks(masks, env.num_envs), device=self.device
-        )
+        return read_masks(self.policy.action_head, masks, env.num_envs, self.device)
 
     def collect_rollouts(  # type: ignore[override]  # our buffer is not a subclass of SB3's
         self,

@@ -6,7 +6,6 @@ what is in view.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
@@ -16,25 +15,15 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
-from torch import Tensor, nn
+from torch import Tensor
 
 from agents.cells import make_cell
 from agents.distributions import Categorical, Distribution, make_action_head
 from agents.encoder import Observation, make_encoder, map_observation
+from agents.inputs import count_rows, read_masks, read_observation, read_starts
+from agents.mlp import check_sizes, find_activation, make_mlp
 from agents.state import State, where_state
 from agents.unroll import unroll
-
-ACTIVATIONS: dict[str, type[nn.Module]] = {
-    "elu": nn.ELU,
-    "gelu": nn.GELU,
-    "relu": nn.ReLU,
-    "silu": nn.SiLU,
-    "tanh": nn.Tanh,
-}
-
-
-# The most hidden layers of a head.
-_DEEPEST = 100
 
 
 class Evaluation(NamedTuple):
@@ -43,23 +32,6 @@ class Evaluation(NamedTuple):
     values: Tensor
     log_probs: Tensor
     entropy: Tensor
-
-
-def _linear(inputs: int, outputs: int, gain: float) -> nn.Linear:
-    layer = nn.Linear(inputs, outputs)
-    nn.init.orthogonal_(layer.weight, gain=gain)
-    nn.init.zeros_(layer.bias)
-    return layer
-
-
-def _mlp(
-    inputs: int, net_arch: Sequence[int], outputs: int, activation: type[nn.Module], gain: float
-) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for width in net_arch:
-        layers += [_linear(inputs, width, math.sqrt(2.0)), activation()]
-        inputs = width
-    return nn.Sequential(*layers, _linear(inputs, outputs, gain))
 
 
 class MemoryPolicy(BasePolicy):
@@ -73,7 +45,7 @@ class MemoryPolicy(BasePolicy):
         memory_kwargs: Arguments of the cell.
         encoder_size: Size of the encoded observation (of each key of a `Dict`).
         net_arch: Widths of the hidden layers of the actor's and of the critic's head.
-        activation: Name of the activation of encoder and heads, see `ACTIVATIONS`.
+        activation: Name of the activation of encoder and heads, see `agents.mlp.ACTIVATIONS`.
         detach_critic: Whether the critic only reads what encoder and memory learn for the actor,
             so that the value loss does not train them (as in sb3-contrib's shared LSTM).
         optimizer_class: A class from `torch.optim`.
@@ -109,30 +81,20 @@ class MemoryPolicy(BasePolicy):
             optimizer_class=optimizer_class,
             optimizer_kwargs=dict(optimizer_kwargs),
         )
-        self._check_sizes(encoder_size, net_arch, activation)
-        function = ACTIVATIONS[activation]
+        check_sizes(encoder_size=[encoder_size], net_arch=net_arch)
+        function = find_activation(activation)
         self.encoder = make_encoder(observation_space, encoder_size, function())
         self.memory = make_cell(memory, self.encoder.output_size, **dict(memory_kwargs or {}))
         self.action_head = make_action_head(action_space)
         features = self.encoder.output_size + self.memory.output_size
-        self.actor = _mlp(features, net_arch, self.action_head.input_size, function, gain=0.01)
-        self.critic = _mlp(features, net_arch, 1, function, gain=1.0)
+        self.actor = make_mlp(features, net_arch, self.action_head.input_size, function, gain=0.01)
+        self.critic = make_mlp(features, net_arch, 1, function, gain=1.0)
         self.detach_critic = detach_critic
         self.optimizer = optimizer_class(
             self.parameters(),
             lr=lr_schedule(1.0),  # type: ignore[call-arg]  # Optimizer itself takes no lr
             **self.optimizer_kwargs,
         )
-
-    @staticmethod
-    def _check_sizes(encoder_size: int, net_arch: Sequence[int], activation: str) -> None:
-        for name, sizes in (("encoder_size", [encoder_size]), ("net_arch", net_arch)):
-            if len(sizes) > _DEEPEST or any(size < 1 for size in sizes):
-                raise ValueError(
-                    f"{name} is {sizes}; allowed: integers from 1 on, at most {_DEEPEST} of them"
-                )
-        if activation not in ACTIVATIONS:
-            raise ValueError(f"activation is {activation!r}; allowed: {', '.join(ACTIVATIONS)}")
 
     def initial_state(self, batch_size: int) -> State:
         """Returns the memory state in which `batch_size` episodes start."""
@@ -144,7 +106,6 @@ class MemoryPolicy(BasePolicy):
         encoded = self.encoder(obs)
         if starts.any():
             state = where_state(starts, self.initial_state(len(starts)), state)
-        remembered: Tensor
         remembered, state = self.memory(encoded, state)
         return torch.cat([encoded, remembered], dim=-1), state
 
@@ -219,9 +180,9 @@ class MemoryPolicy(BasePolicy):
 
     def _predict(self, observation: PyTorchObs, deterministic: bool = False) -> Tensor:
         """Returns actions for observations with which episodes start."""
-        rows = _rows(observation)
-        no_starts = torch.zeros(rows, dtype=torch.bool, device=self.device)
-        features, _ = self._features(observation, self.initial_state(rows), no_starts)
+        rows = count_rows(observation)
+        starts = read_starts(None, rows, self.device)
+        features, _ = self._features(observation, self.initial_state(rows), starts)
         return self._act(features, None, deterministic, None)
 
     # SB3 declares states as tuples of arrays; to SB3 they are opaque, and ours stay tensors.
@@ -252,17 +213,12 @@ class MemoryPolicy(BasePolicy):
             ValueError: If `episode_start` or `action_masks` does not fit the observations.
         """
         self.set_training_mode(False)
-        obs, vectorized = self._read(observation)
-        rows = _rows(obs)
-        starts = np.zeros(rows, np.bool_) if episode_start is None else np.asarray(episode_start)
-        if starts.size != rows:
-            raise ValueError(f"episode_start has shape {starts.shape}; allowed: {(rows,)}")
-        masks = self._allowed(action_masks, rows)
-        features, state = self._features(
-            obs,
-            self.initial_state(rows) if state is None else state,
-            torch.as_tensor(starts.astype(np.bool_).reshape(rows), device=self.device),
-        )
+        obs, vectorized = read_observation(self, observation)
+        rows = count_rows(obs)
+        starts = read_starts(episode_start, rows, self.device)
+        masks = read_masks(self.action_head, action_masks, rows, self.device)
+        before = self.initial_state(rows) if state is None else state
+        features, state = self._features(obs, before, starts)
         actions = self.action_head.to_env(self._act(features, masks, deterministic, generator))
         return actions if vectorized else actions[0], state
 
@@ -278,28 +234,16 @@ class MemoryPolicy(BasePolicy):
             after: The memory state after it.
             action_masks: ``(B, choices)`` bool, or None.
         """
-        encoded = self.encoder(self._read(observation)[0])
+        encoded = self.encoder(read_observation(self, observation)[0])
         state = self.initial_state(len(encoded)) if before is None else before
         remembered, _, seen = self.memory.trace(encoded, state)
         features = torch.cat([encoded, remembered], dim=-1)
         seen["value"] = self.critic(features).squeeze(-1)
-        masks = self._allowed(action_masks, len(encoded))
+        masks = read_masks(self.action_head, action_masks, len(encoded), self.device)
         distribution: Distribution = self.action_head(self.actor(features), masks)
         if isinstance(distribution, Categorical):
             seen["probabilities"] = distribution.probs()
         return seen
-
-    def _read(self, observation: Any) -> tuple[Observation, bool]:
-        """Observations as tensors, and whether they are a batch."""
-        if isinstance(observation, dict) and isinstance(self.observation_space, spaces.Dict):
-            # What no network can read has no place in the space.
-            observation = {key: observation[key] for key in self.observation_space}
-        return self.obs_to_tensor(observation)
-
-    def _allowed(self, masks: Any, rows: int) -> Tensor | None:
-        if masks is None:
-            return None
-        return torch.as_tensor(self.action_head.check_masks(masks, rows), device=self.device)
 
     def save(self, path: str) -> None:
         """Not offered: SB3 pickles here. Save the algorithm instead."""
@@ -309,7 +253,3 @@ class MemoryPolicy(BasePolicy):
     def load(cls, path: str, device: torch.device | str = "auto") -> Any:
         """Not offered: SB3 unpickles here. Load the algorithm instead."""
         raise NotImplementedError("a policy is loaded with its algorithm: agents.load(path).policy")
-
-
-def _rows(obs: Observation) -> int:
-    return len(next(iter(obs.values())) if isinstance(obs, dict) else obs)

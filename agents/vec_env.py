@@ -22,36 +22,10 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
 
+from agents.infos import info_rows, pick_rows
+
 Array = npt.NDArray[Any]
 Obs = Array | dict[str, Array]
-
-
-def _rows(values: Any, rows: npt.NDArray[np.intp]) -> list[Any]:
-    """The given rows of an array, or of each array in a dict, one Python object per row."""
-    if isinstance(values, dict):
-        columns = [_rows(value, rows) for value in values.values()]
-        return [dict(zip(values, row, strict=True)) for row in zip(*columns, strict=True)]
-    picked = np.asarray(values)[rows]
-    return picked.tolist() if picked.ndim == 1 and picked.dtype != object else list(picked)
-
-
-def _info_rows(infos: dict[str, Any], rows: npt.NDArray[np.intp]) -> list[dict[str, Any]]:
-    """The infos of the given rows; the array `_key` says which rows have `key`."""
-    result: list[dict[str, Any]] = [{} for _ in rows]
-    for key, values in infos.items():
-        if key.startswith("_") and key[1:] in infos:
-            continue
-        has_key = infos.get(f"_{key}")
-        there = np.ones(len(rows), np.bool_) if has_key is None else np.asarray(has_key)[rows]
-        if isinstance(values, dict):
-            picked = _info_rows(values, rows[there])
-        elif np.ndim(values) == 0:  # one value for all rows
-            picked = [values] * int(there.sum())
-        else:
-            picked = _rows(values, rows[there])
-        for index, value in zip(np.flatnonzero(there), picked, strict=True):
-            result[index][key] = value
-    return result
 
 
 def _is_text(space: spaces.Space[Any]) -> bool:
@@ -127,10 +101,10 @@ class GymnasiumVecEnv(VecEnv):
     def _final_infos(
         self, rows: npt.NDArray[np.intp], final_obs: Any, final_infos: dict[str, Any]
     ) -> list[dict[str, Any]]:
-        infos = _info_rows(final_infos, rows)
+        infos = info_rows(final_infos, rows)
         now = round(time.monotonic() - self._start_time, 6)
         statistics = zip(self._returns[rows].tolist(), self._lengths[rows].tolist(), strict=True)
-        last = _rows(final_obs, rows)
+        last = pick_rows(final_obs, rows)
         for info, obs, (total, length) in zip(infos, last, statistics, strict=True):
             if self._keys is not None:
                 obs = {key: obs[key] for key in self._keys}
@@ -156,7 +130,7 @@ class GymnasiumVecEnv(VecEnv):
         if any(options != self._options[0] for options in self._options):
             raise ValueError(f"options differ between rows: {self._options}; allowed: the same")
         obs, infos = self.env.reset(seed=seed, options=self._options[0] or None)
-        self.reset_infos = _info_rows(infos, np.arange(self.num_envs))
+        self.reset_infos = info_rows(infos, np.arange(self.num_envs))
         self._reset_seeds()
         self._reset_options()
         self._returns[:] = 0.0
@@ -262,60 +236,3 @@ class GymnasiumVecEnv(VecEnv):
         if envs is None:
             return [False for _ in self._get_indices(indices)]
         return [is_wrapped(envs[index], wrapper_class) for index in self._get_indices(indices)]
-
-
-def make_vec_env(
-    env_id: str, n_envs: int = 1, seed: int | None = None, **env_kwargs: Any
-) -> GymnasiumVecEnv:
-    """Makes `n_envs` environments behind SB3's `VecEnv` interface.
-
-    The environment's own vector version is used where it can reset in the same step, otherwise one
-    Python object per row. Texts in `Dict` observations, such as MiniGrid's mission, are
-    dropped.
-
-    Args:
-        env_id: A registered id; ``module:id`` imports the module first.
-        n_envs: Number of rows.
-        seed: Row i is seeded with ``seed + i``.
-        **env_kwargs: Arguments of the environment.
-    """
-    if n_envs < 1:
-        raise ValueError(f"n_envs is {n_envs!r}; allowed: integers from 1 on")
-    env = _make_native(env_id, n_envs, env_kwargs)
-    if env is None:
-        env = gym.make_vec(
-            env_id,
-            num_envs=n_envs,
-            vectorization_mode="sync",
-            vector_kwargs={"autoreset_mode": AutoresetMode.SAME_STEP},
-            # The checker judges environments under development, at every step.
-            **{"disable_env_checker": True, **env_kwargs},
-        )
-    vec_env = GymnasiumVecEnv(env)
-    if seed is not None:
-        vec_env.seed(seed)
-    return vec_env
-
-
-def _make_native(
-    env_id: str, n_envs: int, env_kwargs: dict[str, Any]
-) -> VectorEnv[Any, Any, Any] | None:
-    """The environment's own vector version, or None where it cannot reset in the same step."""
-    try:
-        env = gym.make_vec(
-            env_id,
-            num_envs=n_envs,
-            vectorization_mode="vector_entry_point",
-            autoreset_mode=AutoresetMode.SAME_STEP,
-            **env_kwargs,
-        )
-    except gym.error.Error:  # there is no vector version
-        return None
-    except TypeError as error:
-        if "autoreset_mode" not in str(error):
-            raise
-        return None
-    if env.metadata.get("autoreset_mode") != AutoresetMode.SAME_STEP:
-        env.close()
-        return None
-    return env

@@ -6,7 +6,8 @@ from typing import Any
 
 from gymnasium.vector import VectorEnv
 
-from agents.vec_env import GymnasiumVecEnv, Obs, make_vec_env
+from agents.make_env import make_vec_env
+from agents.vec_env import GymnasiumVecEnv, Obs
 
 
 class OneEpisodeVecEnv(GymnasiumVecEnv):

@@ -12,7 +12,7 @@ from agents.gradcheck.check import Groups
 from agents.gradcheck.environment import OneEpisodeVecEnv
 from agents.gradcheck.replacing import kept_buffers, quiet_callback, replaced, settle
 from agents.gradcheck.sampler import OVER, Sampler
-from agents.rl_ntm import RLNTM
+from agents.rl_ntm import RLNTM, losses
 from agents.rl_ntm.objective import desired_log_probs, rewards_to_go
 
 # With any other value the expected gradient is not that of the expected log-probability.
@@ -114,18 +114,19 @@ class RLNTMSubject:
             }
         )
         arguments = (
+            model,
             episode,
             type(scores)(*(value[:, one] for value in scores)),
             type(seen)(*(value[steps] for value in seen)),
             torch.ones(1, dtype=torch.float64),
         )
         with kept_buffers(model.policy.time_baseline):
-            losses = model.losses(*arguments)
-        total: Tensor = losses.symbols + losses.moves
+            parts = losses.compute_losses(*arguments)
+        total = parts.symbols + parts.moves
         if not model.offline_baseline:
             return total
         baseline = model.policy.baseline.requires_grad_(False)
         with kept_buffers(model.policy.time_baseline):
-            others: Tensor = model.losses(*arguments).baseline
+            others = losses.compute_losses(*arguments).baseline
         baseline.requires_grad_(True)
         return total + others

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList
@@ -15,35 +15,20 @@ from torch import Tensor
 
 from agents.algorithm import MemoryAlgorithm
 from agents.curriculum import CurriculumCallback
+from agents.make_env import make_vec_env
 from agents.on_policy import NonFiniteError
-from agents.rl_ntm.controller import Scores
 from agents.rl_ntm.episodes import Recorder
 from agents.rl_ntm.fast_unroll import FastUnroll
 from agents.rl_ntm.interfaces import InterfaceError, check_rules, check_targets
-from agents.rl_ntm.objective import (
-    REWARDS,
-    Played,
-    desired_log_probs,
-    reinforce_loss,
-    rewards,
-    rewards_to_go,
-)
+from agents.rl_ntm.losses import compute_losses
+from agents.rl_ntm.objective import REWARDS
 from agents.rl_ntm.paper import paper_setup
 from agents.rl_ntm.policy import RLNTMPolicy
-from agents.rl_ntm.unroll import PlainUnroll, Seen
-from agents.vec_env import GymnasiumVecEnv, make_vec_env
+from agents.rl_ntm.unroll import PlainUnroll
+from agents.vec_env import GymnasiumVecEnv
 from memory_envs import Curriculum
 
 Self = TypeVar("Self", bound="RLNTM")
-
-
-class Losses(NamedTuple):
-    """The parts of the loss, each a sum over steps and a weighted sum over episodes."""
-
-    symbols: Tensor
-    moves: Tensor
-    baseline: Tensor
-    entropy: Tensor
 
 
 class RLNTM(MemoryAlgorithm):
@@ -216,7 +201,7 @@ class RLNTM(MemoryAlgorithm):
         self._update_learning_rate(self.policy.optimizer)
         played, scores, seen = self._episodes
         weights = torch.full_like(scores.symbols[0, :, 0], 1.0 / played.moves.shape[1])
-        losses = self.losses(played, scores, seen, weights)
+        losses = compute_losses(self, played, scores, seen, weights)
         assert isinstance(self.ent_coef, FloatSchedule)
         entropy_weight = self.ent_coef(self._current_progress_remaining)
         self._optimize(
@@ -227,39 +212,6 @@ class RLNTM(MemoryAlgorithm):
         self.logger.record("train/baseline_loss", float(losses.baseline.detach()))
         self.logger.record("train/entropy_loss", float(losses.entropy.detach()))
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
-
-    def losses(self, played: Played, scores: Scores, seen: Seen, weights: Tensor) -> Losses:
-        """The parts of the loss, with gradients.
-
-        Args:
-            played: the episodes.
-            scores: the controller's, of all steps.
-            seen: what the controller saw.
-            weights: of the episodes, ``(B,)``; 1 / B each for a mean.
-        """
-        running = played.running
-        log_probs = desired_log_probs(scores, played)
-        step_rewards = rewards(log_probs, played, self.reward)
-        advantages = rewards_to_go(step_rewards, self.gamma, self.causality)
-        if self.online_baseline:
-            known = self.policy.time_baseline(advantages, running.to(advantages.dtype))
-            advantages = advantages - known
-        baseline_loss = advantages.new_zeros(())
-        if self.offline_baseline:
-            predicted = self.policy.baseline(played.source, seen, played.remaining(), running)
-            errors = (advantages - predicted).square() * running
-            baseline_loss = (errors.sum(dim=0) * weights).sum()
-            advantages = advantages - predicted.detach()
-        if self.normalize_advantage:
-            advantages = advantages / (advantages[running].std() + 1e-8)
-        distribution = self.policy.moves(scores, played.masks)
-        entropy = distribution.entropy() * running
-        return Losses(
-            symbols=-(log_probs.sum(dim=0) * weights).sum(),
-            moves=reinforce_loss(distribution, played, advantages, weights),
-            baseline=baseline_loss,
-            entropy=-(entropy.sum(dim=0) * weights).sum(),
-        )
 
     def _optimize(self, loss: Tensor) -> None:
         """Takes one gradient step, the norms of controller and baseline clipped apart.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from agents.curriculum import CurriculumCallback
+from agents.make_env import make_vec_env
 from agents.rl_ntm.interfaces import no_tape
 from agents.settings import make_curriculum, policy_arguments, read_presets
-from agents.vec_env import make_vec_env
 
 _NAME = "rl_ntm-paper/*"
 

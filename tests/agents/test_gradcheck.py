@@ -16,7 +16,7 @@ import torch
 from gymnasium import spaces
 from torch import Tensor
 
-import agents.rl_ntm.algorithm
+import agents.rl_ntm.losses
 from agents import MemoryA2C, MemoryPolicy, MemoryPPO, Reinforce
 from agents.buffer import MemoryRolloutBuffer
 from agents.commands.gradcheck import GradCheck
@@ -151,7 +151,7 @@ class Mistake(NamedTuple):
         monkeypatch.setattr(self.owner, self.name, scope[self.name])
 
 
-_RL_NTM = agents.rl_ntm.algorithm
+_RL_NTM = agents.rl_ntm.losses
 _READ_AFTER = "before[:steps, 0] = self.means[:steps]\n    return before"
 MISTAKES = {
     "reward-to-go off by one": Mistake(
@@ -199,7 +199,7 @@ MISTAKES = {
         *(".sum(dim=(-2, -1))", "[..., [0, -1], :].sum(dim=(-2, -1))", "bias_out"),
     ),
     "gradient leaking into the offline baseline": Mistake(
-        *("rl_ntm", "offline", _RL_NTM.RLNTM, "losses"),
+        *("rl_ntm", "offline", _RL_NTM, "compute_losses"),
         *("predicted.detach()", "predicted", "baseline", NO_TAPE),
     ),
     "gradient leaking into the critic": Mistake(
@@ -215,7 +215,7 @@ MISTAKES = {
         *("weight_out", NO_TAPE),
     ),
     "no backpropagation into the symbols": Mistake(
-        *("rl_ntm", "all", _RL_NTM.RLNTM, "losses"),
+        *("rl_ntm", "all", _RL_NTM, "compute_losses"),
         *("-(log_probs.sum", "-(log_probs.detach().sum", "log_gain", NO_TAPE),
     ),
     "episode's end passed over": Mistake(

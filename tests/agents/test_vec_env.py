@@ -13,7 +13,8 @@ from stable_baselines3.common.env_util import make_vec_env as sb3_make_vec_env
 from stable_baselines3.common.monitor import Monitor
 
 from agents import MemoryA2C
-from agents.vec_env import GymnasiumVecEnv, make_vec_env
+from agents.make_env import make_vec_env
+from agents.vec_env import GymnasiumVecEnv
 from tests.agents.toy_envs import MaskedEnv, RandomEnv, RecallVectorEnv, sync
 
 
