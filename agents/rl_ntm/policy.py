@@ -203,7 +203,7 @@ class RLNTMPolicy(BasePolicy):
         after: ControllerState,
         action_masks: npt.NDArray[np.bool_] | None = None,
     ) -> dict[str, Tensor]:
-        """What there was to see in a step that `predict` took; see `agents.watcher`.
+        """What there was to see in a step that `predict` took; see `agents.trace.watcher`.
 
         Args:
             observation: ``(B, cells)``.
