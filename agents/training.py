@@ -15,6 +15,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 import agents
 from agents.actors import random_policy
+from agents.algorithm import MemoryAlgorithm
 from agents.callbacks import (
     CheckpointCallback,
     EvaluationCallback,
@@ -88,6 +89,7 @@ class Training:
         run: where its files go.
         command: that does the same again, for the settings file.
         parent: the run to continue with its model and its curriculum.
+        start: the model whose parameters to start with.
 
     Attributes:
         model: the model.
@@ -98,7 +100,12 @@ class Training:
     """
 
     def __init__(
-        self, plan: Plan, run: RunDirectory, command: str, parent: RunDirectory | None = None
+        self,
+        plan: Plan,
+        run: RunDirectory,
+        command: str,
+        parent: RunDirectory | None = None,
+        start: MemoryAlgorithm | None = None,
     ) -> None:
         self.plan, self.run, self.command = plan, run, command
         recipe = plan.recipe
@@ -114,6 +121,8 @@ class Training:
             self.model = make_model(
                 recipe, plan.algorithm, plan.memory, self.env, plan.seed, plan.device
             )
+            if start is not None:
+                _take_parameters(self.model, start)
         else:
             self.model = agents.load(parent.newest_model(), self.env, plan.device)
             # Other noise than that of the run to continue, which starts from the same seed.
@@ -207,6 +216,26 @@ class Training:
         self.model.save(path)
         if self.curriculum is not None:
             write_json(self.run.curriculum, self.curriculum.state_dict())
+
+
+def _take_parameters(model: MemoryAlgorithm, start: MemoryAlgorithm) -> None:
+    """Give a model the parameters of another one, perhaps of another task.
+
+    Raises:
+        RecipeError: if they do not fit, naming the first that does not.
+    """
+    theirs, own = start.policy.state_dict(), model.policy.state_dict()
+    for name in {**own, **theirs}:
+        there, here = (
+            f"of shape {tuple(tensors[name].shape)}" if name in tensors else "missing"
+            for tensors in (theirs, own)
+        )
+        if there != here:
+            raise RecipeError(
+                f"the model to start from does not fit: its {name} is {there}, here it is {here}; "
+                "allowed: a model of the same algorithm, memory and sizes"
+            )
+    model.policy.load_state_dict(theirs)
 
 
 @contextmanager

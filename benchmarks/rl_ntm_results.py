@@ -25,6 +25,7 @@ _TITLES = {
     "paper": "Table 4, the paper's settings",
     "hard": "Hard tasks",
     "ablation": "Ablations",
+    "transfer": "From ForwardReverse to RepeatCopyForward",
 }
 
 

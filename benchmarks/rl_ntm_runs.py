@@ -37,7 +37,12 @@ ABLATIONS = {
     "window of one cell": "env_kwargs.input_radius=0",
 }
 ABLATED = "Reverse"  # trains fastest of those that the paper solved with a curriculum only
-PLANS = ("table4", "paper", "hard", "ablation")
+# RepeatCopyForward in stages: each begins with the parameters that the one before ended with, the
+# first with those of the pretrained ForwardReverse, which can write to the memory tape and read it.
+# On a tape of ten cells, a head that goes on to the right comes to the start of the phrase again.
+TRANSFER_FROM = "rl-ntm/ForwardReverse"
+SHORTEST_PHRASES = (9, 8)  # of each stage; the longest is 9
+PLANS = ("table4", "paper", "hard", "ablation", "transfer")
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,8 @@ class Run:
         seed: of everything random.
         changes: of the preset, as `--set` takes them.
         variant: what the changes amount to.
+        start_from: the pretrained model, or the name of the run of this plan, whose parameters it
+            starts with.
     """
 
     name: str
@@ -61,12 +68,16 @@ class Run:
     seed: int
     changes: list[str] = field(default_factory=list)
     variant: str = ""
+    start_from: str = ""
 
-    def command(self) -> list[str]:
-        """Its arguments."""
+    def command(self, folder: Path) -> list[str]:
+        """Its arguments; `folder` is that of the plan's runs."""
         words = ["train", "--env", f"Tape-{self.task}-Hard-v0", "--algo", self.algorithm]
         words += ["--memory", self.controller, "--seed", str(self.seed)]
         words += ["--stop-at-success", _SUCCESS]
+        if self.start_from:
+            earlier = parts(folder / self.start_from)
+            words += ["--start-from", str(earlier[-1]) if earlier else self.start_from]
         return [*words, "--set", *self.changes] if self.changes else words
 
 
@@ -84,6 +95,20 @@ def _ablation() -> Iterator[Run]:
             yield Run(name, ABLATED, "rl_ntm", "direct_access", seed, words, variant)
 
 
+def _transfer() -> Iterator[Run]:
+    for seed in range(3):
+        start = TRANSFER_FROM
+        for shortest in SHORTEST_PHRASES:
+            changes = ["curriculum=null", "policy.memory_size=10"]
+            changes += [
+                f"{name}.min_length={shortest}" for name in ("env_kwargs", "evaluation_kwargs")
+            ]
+            name, variant = f"phrases-from-{shortest}-{seed}", f"phrases of {shortest} to 9"
+            task, memory = "RepeatCopyForward", "direct_access"
+            yield Run(name, task, "rl_ntm", memory, seed, changes, variant, start)
+            start = name
+
+
 def plan(name: str) -> list[Run]:
     """The trainings of a plan, the most telling first."""
     return {
@@ -98,6 +123,7 @@ def plan(name: str) -> list[Run]:
         ],
         "hard": list(_runs("rl_ntm", "direct_access", HARD_TASKS, 3)),
         "ablation": list(_ablation()),
+        "transfer": list(_transfer()),
     }[name]
 
 
@@ -135,7 +161,7 @@ def train(run: Run, folder: Path, minutes: float) -> str:
     left = minutes - sum(map(minutes_spent, before))
     if left < 0.1:
         return f"was cut off after {minutes:g} minutes"
-    arguments, out = run.command(), folder
+    arguments, out = run.command(folder.parent), folder
     if before:
         out = folder.with_name(f"{folder.name}+{len(before)}")
         arguments = ["train", "--continue-from", str(before[-1])]

@@ -177,6 +177,20 @@ def load_model(path: Path) -> Any:
         raise UsageError(error) from error
 
 
+def find_model(name: str) -> Any:
+    """The model that a user means by a file, a run's folder or the name of a pretrained one.
+
+    Raises:
+        UsageError: if there is none.
+    """
+    if Path(name).exists():
+        return load_model(Path(name))
+    try:
+        return load_pretrained(name)
+    except ValueError as error:
+        raise UsageError(f"there is no file or folder {name}, and {error}") from error
+
+
 def _settings_of(path: Path) -> dict[str, Any]:
     """The settings of the run that a path belongs to; {} if there are none."""
     folders = [path] if path.is_dir() else [path.parent, path.parent.parent]

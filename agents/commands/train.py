@@ -18,6 +18,7 @@ from agents.commands.common import (
     check_algorithm,
     check_env,
     check_memory,
+    find_model,
     option,
 )
 from agents.commands.evaluate import evaluation_lines
@@ -62,6 +63,9 @@ class Train:
     """Folder for the results. Without it, a new one below runs/."""
     continue_from: Annotated[Path | None, option("RUN")] = None
     """Continue this run, with its settings, model and curriculum, in a new folder."""
+    start_from: Annotated[str | None, option("MODEL")] = None
+    """Start with the parameters of this model: a file, a run's folder, or the name of one that
+    comes with the package, such as rl-ntm/ForwardReverse. Everything else starts anew."""
     wandb: Annotated[bool, option("")] = False
     """Log to Weights & Biases too; offline without a key."""
     changes: Annotated[tuple[str, ...], option("NAME=VALUE ...", name="set")] = ()
@@ -85,6 +89,7 @@ class Train:
         if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
             raise UsageError(f"--out {run.path} exists and is not an empty folder")
         parent = None if self.continue_from is None else RunDirectory(self.continue_from)
+        start = None if self.start_from is None else find_model(self.start_from)
         console = Console()
         title = f"{plan.env}  {plan.algorithm}/{plan.memory}  seed {plan.seed}"
         display = make_display(console, title)
@@ -92,7 +97,7 @@ class Train:
         display.say(f"settings: {plan.preset}")
         display.say(f"results:  {run.path}")
         try:
-            training = Training(plan, run, self.command(), parent)
+            training = Training(plan, run, self.command(), parent, start)
         except (TypeError, ValueError, RuntimeError, gym.error.Error) as error:
             raise UsageError(error) from error
         try:
@@ -163,6 +168,7 @@ class Train:
 
         assert self.continue_from is not None
         decided = {"env": self.env, "algo": self.algo, "memory": self.memory}
+        decided["start-from"] = self.start_from
         for name, value in decided.items():
             if value is not None:
                 raise UsageError(f"--{name} is decided by the run to continue")

@@ -89,6 +89,8 @@ def test_the_module_is_the_command_and_starts_without_torch() -> None:
         ("train --continue-from nowhere", "nowhere is no folder of a run"),
         ("train --continue-from . --env Tape-Copy-v0", "--env is decided by the run to continue"),
         ("train --continue-from .", "holds no settings.json"),
+        ("train --continue-from . --start-from rl-ntm/Copy", "--start-from is decided by the run"),
+        ("train --env Tape-Copy-v0 --start-from rl-ntm/Copi", "did you mean rl-ntm/Copy?"),
         ("train --env Tape-Copy-v0 --out file.zip", "--out file.zip exists"),
         ("evaluate orakle --env Tape-Copy-v0", "there is no model orakle; did you mean oracle?"),
         ("evaluate oracle", "say where oracle shall play: --env ID"),

@@ -129,6 +129,27 @@ def test_a_run_is_continued(finished: Path, tmp_path: Path, capsys: Capture) -> 
     assert agents.load(out / "model.zip").num_timesteps == 1280
 
 
+def test_a_run_starts_from_another_model(finished: Path, tmp_path: Path) -> None:
+    """Of another task, here; everything but the parameters starts anew."""
+    start, out = finished / "model.zip", tmp_path / "second"
+    command = f"train {TINY.replace('Copy', 'Reverse')} algorithm.learning_rate=0.0"
+    command += f" --start-from {start} --timesteps 256 --out {out}"
+    assert main(command.split()) == 0
+    model, settings = agents.load(out / "model.zip"), RunDirectory(out).read_settings()
+    assert (model.num_timesteps, settings["part"]) == (256, 0)
+    assert f"--start-from {start}" in settings["command"]
+    pairs = zip(agents.load(start).policy.parameters(), model.policy.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_a_model_that_does_not_fit_is_no_start(finished: Path, capsys: Capture) -> None:
+    command = f"train {TINY} policy.memory_kwargs.hidden_size=9 --start-from {finished}"
+    assert main([*command.split(), "--out", str(finished.parent / "none")]) == 2
+    error = capsys.readouterr().err
+    assert "weight_ih is of shape (24, 32), here it is of shape (27, 32); allowed" in error
+    assert not (finished.parent / "none").exists()
+
+
 def test_what_is_shown_has_no_control_codes(tmp_path: Path, capsys: Capture) -> None:
     out = tmp_path / "run"
     assert main([*f"train --timesteps 128 --out {out}".split(), *TINY.split()]) == 0
