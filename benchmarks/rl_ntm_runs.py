@@ -40,7 +40,12 @@ ABLATED = "Reverse"  # trains fastest of those that the paper solved with a curr
 # RepeatCopyForward in stages: each begins with the parameters that the one before ended with, the
 # first with those of the pretrained ForwardReverse, which can write to the memory tape and read it.
 # On a tape of ten cells, a head that goes on to the right comes to the start of the phrase again.
+# Moves that are less random than our preset's keep the habit of writing cell after cell alive until
+# it pays.
 TRANSFER_FROM = "rl-ntm/ForwardReverse"
+TRANSFER = (
+    "curriculum=null policy.memory_size=10 policy.inverse_temperature=2.0 algorithm.ent_coef=0.02"
+)
 SHORTEST_PHRASES = (9, 8)  # of each stage; the longest is 9
 PLANS = ("table4", "paper", "hard", "ablation", "transfer")
 
@@ -99,10 +104,10 @@ def _transfer() -> Iterator[Run]:
     for seed in range(3):
         start = TRANSFER_FROM
         for shortest in SHORTEST_PHRASES:
-            changes = ["curriculum=null", "policy.memory_size=10"]
-            changes += [
+            lengths = (
                 f"{name}.min_length={shortest}" for name in ("env_kwargs", "evaluation_kwargs")
-            ]
+            )
+            changes = [*TRANSFER.split(), *lengths]
             name, variant = f"phrases-from-{shortest}-{seed}", f"phrases of {shortest} to 9"
             task, memory = "RepeatCopyForward", "direct_access"
             yield Run(name, task, "rl_ntm", memory, seed, changes, variant, start)
