@@ -157,9 +157,13 @@ def _return_ratio(measurement: Measurement, reference: Measurement) -> float | N
 
 
 def without_folder(command: str) -> str:
-    """A command without ``--out FOLDER``, which says nothing about the result."""
+    """A command without ``--out FOLDER`` and without where the run that it started from lies."""
     words = shlex.split(command)
     if "--out" in words:
         place = words.index("--out")
         del words[place : place + 2]
+    if "--start-from" in words:
+        start = words.index("--start-from") + 1
+        if Path(words[start]).is_absolute():
+            words[start] = Path(words[start]).name
     return shlex.join(words)

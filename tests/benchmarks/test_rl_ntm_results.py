@@ -8,6 +8,7 @@ import pytest
 import agents
 from agents.pretrained import find_pretrained
 from benchmarks import rl_ntm_generalisation, rl_ntm_results
+from benchmarks.results import without_folder
 from benchmarks.rl_ntm_runs import Run, parts, plan, train
 
 SHORT = ["timesteps=400", "n_envs=8", "env_kwargs.max_length=3", "evaluation_kwargs.min_length=3"]
@@ -21,6 +22,19 @@ def test_the_plans_hold_what_the_results_need() -> None:
     assert {run.algorithm for run in paper} == {"rl_ntm-paper"}
     variants = {run.variant for run in plan("ablation")}
     assert {"no causality", "no curriculum", "inverse temperature 0.1"} < variants
+
+
+def test_a_stage_starts_from_the_one_before(tmp_path: Path) -> None:
+    first, second = plan("transfer")[:2]
+    assert first.command(tmp_path)[-8] == "rl-ntm/ForwardReverse"
+    before = tmp_path / first.name
+    before.mkdir()
+    (before / "settings.json").write_text("{}", encoding="utf-8")
+    command = second.command(tmp_path)
+    assert str(before) in command
+    published = without_folder(" ".join([*command, "--out", "there"]))
+    assert f"--start-from {first.name} --set" in published
+    assert "there" not in published
 
 
 def test_a_training_is_done_once_and_read(tmp_path: Path) -> None:
