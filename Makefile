@@ -23,9 +23,10 @@ $(BIN)/pip:
 
 install: $(VENV)/.installed-dev ## install everything that the tests and linters need into .venv
 
-lint: install ## check style, format and types
+lint: install ## check style, format, layers and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
 	$(BIN)/mypy
 
 test: lint ## install, lint and run the fast tests

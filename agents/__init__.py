@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     import torch
     from stable_baselines3.common.type_aliases import GymEnv
 
-    from agents.a2c import MemoryA2C
-    from agents.algorithm import MemoryAlgorithm
-    from agents.archive import ModelFileError
-    from agents.make_env import make_vec_env
-    from agents.on_policy import NonFiniteError
-    from agents.policies import MemoryPolicy
-    from agents.ppo import MemoryPPO
-    from agents.pretrained import load_pretrained
-    from agents.reinforce import Reinforce
-    from agents.rl_ntm import RLNTM, RLNTMPolicy
-    from agents.vec_env import GymnasiumVecEnv
+    from agents.algorithms.a2c import MemoryA2C
+    from agents.algorithms.base import MemoryAlgorithm
+    from agents.algorithms.on_policy import NonFiniteError
+    from agents.algorithms.ppo import MemoryPPO
+    from agents.algorithms.pretrained import load_pretrained
+    from agents.algorithms.reinforce import Reinforce
+    from agents.algorithms.rl_ntm import RLNTM, RLNTMPolicy
+    from agents.environments.make_env import make_vec_env
+    from agents.environments.vec_env import GymnasiumVecEnv
+    from agents.networks.policy import MemoryPolicy
+    from agents.saving.archive import ModelFileError
 
 __all__ = [
     "RLNTM",
@@ -42,20 +42,20 @@ __all__ = [
 
 # The classes that a model file may name, and all other public names, by their modules.
 _ALGORITHMS = {
-    "MemoryA2C": "a2c",
-    "MemoryPPO": "ppo",
-    "RLNTM": "rl_ntm",
-    "Reinforce": "reinforce",
+    "MemoryA2C": "algorithms.a2c",
+    "MemoryPPO": "algorithms.ppo",
+    "RLNTM": "algorithms.rl_ntm",
+    "Reinforce": "algorithms.reinforce",
 }
 _MODULES = {
     **_ALGORITHMS,
-    "GymnasiumVecEnv": "vec_env",
-    "MemoryPolicy": "policies",
-    "RLNTMPolicy": "rl_ntm",
-    "ModelFileError": "archive",
-    "NonFiniteError": "on_policy",
-    "load_pretrained": "pretrained",
-    "make_vec_env": "make_env",
+    "GymnasiumVecEnv": "environments.vec_env",
+    "MemoryPolicy": "networks.policy",
+    "RLNTMPolicy": "algorithms.rl_ntm",
+    "ModelFileError": "saving.archive",
+    "NonFiniteError": "algorithms.on_policy",
+    "load_pretrained": "algorithms.pretrained",
+    "make_vec_env": "environments.make_env",
 }
 
 
@@ -77,8 +77,8 @@ def load(
         ModelFileError: If the file is not a valid model file.
         FileNotFoundError: If there is no such file.
     """
-    from agents.archive import ModelFileError
-    from agents.files import read_model
+    from agents.saving.archive import ModelFileError
+    from agents.saving.model_file import read_model
 
     path, metadata, _ = read_model(path)
     name = metadata["class"]

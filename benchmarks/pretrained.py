@@ -1,4 +1,4 @@
-"""The models in `agents.pretrained`, and the table of what they reach.
+"""The models in `agents.algorithms.pretrained`, and the table of what they reach.
 
 python -m benchmarks.pretrained add RUN      takes in the model of a run's folder
 python -m benchmarks.pretrained measure      measures all of them again
@@ -15,19 +15,19 @@ from pathlib import Path
 from typing import Any
 
 import agents
-from agents.actors import model_policy
-from agents.evaluation import evaluation_env, play
-from agents.pretrained import INDEX, Pretrained, read_index
-from agents.runs import RunDirectory
-from agents.settings import environment_spec
+from agents.algorithms.pretrained import INDEX, Pretrained, read_index
+from agents.algorithms.settings import environment_spec
+from agents.evaluation.actors import model_policy
+from agents.evaluation.evaluate import evaluation_env, play
+from agents.training.run_directory import RunDirectory
 from benchmarks.results import without_folder, write_whole
 from memory_envs import ENVIRONMENTS
 
 ROOT = Path(__file__).parents[1]
-MODELS = ROOT / "agents" / "pretrained"
+MODELS = ROOT / "agents" / "algorithms" / "pretrained"
 PAGE = ROOT / "docs" / "results" / "pretrained.md"
 EPISODES = 1000
-FIRST_SEED = 10**9  # neither trained on nor evaluated during training; see `agents.runs`
+FIRST_SEED = 10**9  # neither trained on nor evaluated during training; see `run_directory`
 
 
 def measure(
@@ -126,7 +126,7 @@ def page(models: Mapping[str, Pretrained]) -> str:
     lines = [
         "# Pretrained models",
         "",
-        "Written by `python -m benchmarks.pretrained` from `agents/pretrained/index.json`. Success",
+        "Written by `python -m benchmarks.pretrained` from `agents/algorithms/pretrained/index.json`. Success",
         "is the share of 1,000 episodes of one length, with fresh seeds, that are solved whole,",
         "with the most probable moves. The preset was chosen on these tasks, seed 0 among others",
         "([how far to trust it](rl-ntm.md)). Training stopped at the first evaluation with enough",

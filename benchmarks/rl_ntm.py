@@ -12,8 +12,8 @@ import torch
 from stable_baselines3.common.callbacks import BaseCallback
 
 from agents import RLNTM, make_vec_env
-from agents.rl_ntm.fast_unroll import FastUnroll
-from agents.rl_ntm.unroll import PlainUnroll
+from agents.algorithms.rl_ntm.fast.unroll import FastUnroll
+from agents.algorithms.rl_ntm.unroll import PlainUnroll
 from benchmarks.results import Measurement
 from benchmarks.timing import Advance, calls_per_second
 

@@ -12,10 +12,10 @@ from typing import Any
 from matplotlib.figure import Figure
 
 import agents
-from agents.actors import model_policy
-from agents.evaluation import evaluation_env, optimal_returns, play
-from agents.plots import save_png
-from agents.pretrained import Pretrained, read_index
+from agents.algorithms.pretrained import Pretrained, read_index
+from agents.evaluation.actors import model_policy
+from agents.evaluation.evaluate import evaluation_env, optimal_returns, play
+from agents.evaluation.plots import save_png
 from benchmarks.machine import commit, describe_machine
 from benchmarks.results import write_whole
 

@@ -173,7 +173,7 @@ def train(run: Run, folder: Path, minutes: float) -> str:
     if out.exists():  # begun, but stopped before its first file
         shutil.rmtree(out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "agents.cli", *arguments, "--out", str(out)]
+    command = [sys.executable, "-m", "agents.cli.main", *arguments, "--out", str(out)]
     with out.with_name(f"{out.name}.log").open("w", encoding="utf-8") as log:
         process = subprocess.Popen(
             command, stdout=log, stderr=log, env={**os.environ, "OMP_NUM_THREADS": "1"}

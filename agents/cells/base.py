@@ -7,7 +7,7 @@ from typing import Any, Generic
 
 from torch import Tensor, nn
 
-from agents.state import S
+from agents.cells.state import S
 
 
 class MemoryCell(nn.Module, ABC, Generic[S]):
@@ -59,7 +59,7 @@ class FusedCell(MemoryCell[S]):
 
     @abstractmethod
     def sequence(self, xs: Tensor, state: S, starts: Tensor) -> tuple[Tensor, S]:
-        """Does what `agents.unroll.unroll_steps` does with this cell, gradients included."""
+        """Does what `agents.cells.unroll.unroll_steps` does with this cell, gradients included."""
 
 
 def start_masks(starts: Tensor) -> list[Tensor | None]:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from agents.cells.base import FusedCell, check_integer
-from agents.state import S
+from agents.cells.state import S
 
 
 class GatedCell(FusedCell[S]):

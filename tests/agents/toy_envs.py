@@ -11,7 +11,7 @@ import numpy.typing as npt
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 
-from agents.vec_env import GymnasiumVecEnv
+from agents.environments.vec_env import GymnasiumVecEnv
 
 Array = npt.NDArray[Any]
 

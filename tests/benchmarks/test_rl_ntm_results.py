@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import agents
-from agents.pretrained import find_pretrained
+from agents.algorithms.pretrained import find_pretrained
 from benchmarks import rl_ntm_generalisation, rl_ntm_results
 from benchmarks.results import without_folder
 from benchmarks.rl_ntm_runs import Run, parts, plan, train

@@ -12,9 +12,9 @@ import torch
 from gymnasium import spaces
 from stable_baselines3 import PPO
 
-from agents.commands.common import check_env
-from agents.evaluation import evaluate
-from agents.trace import run_trace
+from agents.cli.common import check_env
+from agents.evaluation.evaluate import evaluate
+from agents.evaluation.trace import run_trace
 from tests.third_party.recipes import PAGE, read_recipes, run_recipe
 
 RECIPES = read_recipes(PAGE.read_text(encoding="utf-8"))

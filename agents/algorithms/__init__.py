@@ -1,0 +1,1 @@
+"""What learns: one shared rollout, one file an algorithm."""

@@ -1,0 +1,180 @@
+"""Proximal policy optimisation with memory (Schulman et al. 2017)."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import torch
+from stable_baselines3.common.type_aliases import GymEnv, Schedule
+from stable_baselines3.common.utils import FloatSchedule
+from torch import Tensor
+
+from agents.algorithms.on_policy import MemoryOnPolicyAlgorithm, normalized
+from agents.networks.policy import MemoryPolicy
+
+_LOGGED = (
+    "policy_gradient_loss",
+    "value_loss",
+    "entropy_loss",
+    "approx_kl",
+    "clip_fraction",
+    "loss",
+)
+
+
+class MemoryPPO(MemoryOnPolicyAlgorithm):
+    """PPO with clipping, on minibatches of whole columns.
+
+    Args:
+        policy: ``"MemoryPolicy"`` or a subclass of it.
+        env: An SB3 `VecEnv` (see `agents.make_vec_env`), a Gymnasium environment, or an id.
+        learning_rate: A number, or a function of the remaining progress (from 1 to 0).
+        n_steps: Steps per environment in a rollout.
+        batch_size: Transitions in a minibatch, a multiple of `bptt`.
+        n_epochs: Passes over each rollout.
+        bptt: Steps over which gradients flow back, a divisor of `n_steps`; None for all.
+        gamma: Discount factor.
+        gae_lambda: Factor between bias and variance of the advantages.
+        clip_range: Clipping of the probability ratio; a number or a schedule.
+        clip_range_vf: Clipping of the value's change; a number, a schedule, or None for none.
+        normalize_advantage: Whether to normalise advantages in each minibatch.
+        ent_coef: Weight of the entropy bonus; a number or a schedule.
+        vf_coef: Weight of the value loss.
+        max_grad_norm: Largest norm of the gradient; longer ones are scaled down.
+        target_kl: Ends an update when the approximate KL divergence exceeds 1.5 times it.
+        stats_window_size: Episodes over which the logged means are taken.
+        tensorboard_log: Folder of the TensorBoard log, or None.
+        policy_kwargs: Arguments of the policy, see `MemoryPolicy`.
+        verbose: 0 for no output, 1 for information, 2 for debugging.
+        seed: Seed of everything random.
+        device: PyTorch device, or ``"auto"``.
+        _init_setup_model: Whether to build the networks at once.
+    """
+
+    def __init__(
+        self,
+        policy: str | type[MemoryPolicy],
+        env: GymEnv | str | None,
+        learning_rate: float | Schedule = 3e-4,
+        n_steps: int = 128,
+        batch_size: int = 256,
+        n_epochs: int = 10,
+        bptt: int | None = None,
+        gamma: float = 0.99,
+        gae_lambda: float = 0.95,
+        clip_range: float | Schedule = 0.2,
+        clip_range_vf: float | Schedule | None = None,
+        normalize_advantage: bool = True,
+        ent_coef: float | Schedule = 0.0,
+        vf_coef: float = 0.5,
+        max_grad_norm: float = 0.5,
+        target_kl: float | None = None,
+        stats_window_size: int = 100,
+        tensorboard_log: str | None = None,
+        policy_kwargs: dict[str, Any] | None = None,
+        verbose: int = 0,
+        seed: int | None = None,
+        device: torch.device | str = "auto",
+        _init_setup_model: bool = True,
+    ) -> None:
+        super().__init__(
+            policy,
+            env,
+            learning_rate=learning_rate,
+            n_steps=n_steps,
+            bptt=bptt,
+            gamma=gamma,
+            gae_lambda=gae_lambda,
+            ent_coef=ent_coef,
+            vf_coef=vf_coef,
+            max_grad_norm=max_grad_norm,
+            stats_window_size=stats_window_size,
+            tensorboard_log=tensorboard_log,
+            policy_kwargs=policy_kwargs,
+            verbose=verbose,
+            seed=seed,
+            device=device,
+        )
+        length = bptt or n_steps
+        if batch_size < 1 or batch_size % length:
+            raise ValueError(
+                f"batch_size is {batch_size}; allowed: multiples of bptt={length}, "
+                "as minibatches are whole chunks of columns"
+            )
+        if n_epochs < 1:
+            raise ValueError(f"n_epochs is {n_epochs}; allowed: integers from 1 on")
+        self.batch_size = batch_size
+        self.n_epochs = n_epochs
+        self.clip_range = clip_range
+        self.clip_range_vf = clip_range_vf
+        self.normalize_advantage = normalize_advantage
+        self.target_kl = target_kl
+        if self.env is not None:
+            total = n_steps * self.n_envs
+            if total > batch_size and total % batch_size:
+                warnings.warn(
+                    f"batch_size={batch_size} does not divide n_steps * n_envs = {total}; the last "
+                    f"minibatch of each epoch has {total % batch_size} transitions",
+                    stacklevel=2,
+                )
+        if _init_setup_model:
+            self._setup_model()
+
+    def _setup_model(self) -> None:
+        super()._setup_model()
+        self.clip_range = FloatSchedule(self.clip_range)
+        if self.clip_range_vf is not None:
+            self.clip_range_vf = FloatSchedule(self.clip_range_vf)
+
+    def train(self) -> None:
+        """Runs `n_epochs` passes over the rollout, or fewer if `target_kl` is exceeded."""
+        self.policy.set_training_mode(True)
+        self._update_learning_rate(self.policy.optimizer)
+        progress = self._current_progress_remaining
+        assert isinstance(self.clip_range, FloatSchedule)
+        clip_range = self.clip_range(progress)
+        clip_range_vf = (
+            self.clip_range_vf(progress) if isinstance(self.clip_range_vf, FloatSchedule) else None
+        )
+        for _ in range(self.n_epochs):
+            logged: list[Tensor] = []
+            complete = self._epoch(clip_range, clip_range_vf, logged)
+            self._n_updates += 1
+            if not complete:
+                break
+        # Means over the last epoch.
+        for name, value in zip(_LOGGED, torch.stack(logged).mean(dim=0).tolist(), strict=True):
+            self.logger.record(f"train/{name}", value)
+        self.logger.record("train/clip_range", clip_range)
+        if clip_range_vf is not None:
+            self.logger.record("train/clip_range_vf", clip_range_vf)
+        self._log_rollout_fit()
+
+    def _epoch(self, clip_range: float, clip_range_vf: float | None, logged: list[Tensor]) -> bool:
+        """One pass over the rollout; returns whether `target_kl` allows another."""
+        for batch in self.rollout_buffer.batches(self.batch_size, self.generator):
+            now = self._evaluate(batch)
+            advantages = batch.advantages
+            if self.normalize_advantage:
+                advantages = normalized(advantages)
+            log_ratio = now.log_probs - batch.old_log_probs
+            ratio = log_ratio.exp()
+            clipped = ratio.clamp(1.0 - clip_range, 1.0 + clip_range)
+            policy_loss = -torch.min(advantages * ratio, advantages * clipped).mean()
+            values = now.values
+            if clip_range_vf is not None:
+                change = (values - batch.old_values).clamp(-clip_range_vf, clip_range_vf)
+                values = batch.old_values + change
+            value_loss = torch.nn.functional.mse_loss(values, batch.returns)
+            entropy_loss = -now.entropy.mean()
+            loss = self._total_loss(policy_loss, value_loss, entropy_loss)
+            with torch.no_grad():
+                approx_kl = (ratio - 1.0 - log_ratio).mean()
+                clip_fraction = ((ratio - 1.0).abs() > clip_range).float().mean()
+                parts = [policy_loss, value_loss, entropy_loss, approx_kl, clip_fraction, loss]
+                logged.append(torch.stack(parts))
+            if self.target_kl is not None and float(approx_kl) > 1.5 * self.target_kl:
+                return False
+            self._optimize(loss)
+        return True

@@ -1,0 +1,172 @@
+"""REINFORCE with memory on whole episodes (Williams 1992)."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from stable_baselines3.common.type_aliases import GymEnv, Schedule
+from stable_baselines3.common.vec_env import VecEnv
+from torch import Tensor
+
+from agents.algorithms.on_policy import MemoryOnPolicyAlgorithm
+from agents.algorithms.time_baseline import TimeBaseline
+from agents.networks.policy import MemoryPolicy
+
+BASELINES = ("none", "time", "value")
+# Steps that the buffer holds at first; it grows.
+_FIRST_CAPACITY = 128
+
+
+class Reinforce(MemoryOnPolicyAlgorithm):
+    """REINFORCE with rewards-to-go; each update plays one whole episode per environment.
+
+    All environments are reset, and run until each has finished its first episode. The gradient is
+    the sum over the steps of these episodes, divided by their number; what early finishers do
+    afterwards carries no weight (but counts as environment steps). A time limit is an end.
+
+    Args:
+        policy: ``"MemoryPolicy"`` or a subclass of it.
+        env: An SB3 `VecEnv` (see `agents.make_vec_env`), a Gymnasium environment, or an id.
+        learning_rate: A number, or a function of the remaining progress (from 1 to 0).
+        baseline: What is subtracted from the rewards-to-go: ``"none"``; ``"time"``, a running mean
+            per time step over former updates; ``"value"``, the critic, trained by regression.
+        max_episode_steps: Longest episode allowed.
+        bptt: Steps over which gradients flow back; None for whole episodes.
+        gamma: Discount factor.
+        ent_coef: Weight of the entropy bonus; a number or a schedule.
+        vf_coef: Weight of the critic's regression loss (baseline ``"value"`` only).
+        max_grad_norm: Largest norm of the gradient; longer ones are scaled down.
+        stats_window_size: Episodes over which the logged means are taken.
+        tensorboard_log: Folder of the TensorBoard log, or None.
+        policy_kwargs: Arguments of the policy, see `MemoryPolicy`.
+        verbose: 0 for no output, 1 for information, 2 for debugging.
+        seed: Seed of everything random.
+        device: PyTorch device, or ``"auto"``.
+        _init_setup_model: Whether to build the networks at once.
+    """
+
+    bootstraps_time_limits: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        policy: str | type[MemoryPolicy],
+        env: GymEnv | str | None,
+        learning_rate: float | Schedule = 1e-3,
+        baseline: str = "value",
+        max_episode_steps: int = 10_000,
+        bptt: int | None = None,
+        gamma: float = 1.0,
+        ent_coef: float | Schedule = 0.0,
+        vf_coef: float = 0.5,
+        max_grad_norm: float = 0.5,
+        stats_window_size: int = 100,
+        tensorboard_log: str | None = None,
+        policy_kwargs: dict[str, Any] | None = None,
+        verbose: int = 0,
+        seed: int | None = None,
+        device: torch.device | str = "auto",
+        _init_setup_model: bool = True,
+    ) -> None:
+        if baseline not in BASELINES:
+            raise ValueError(f"baseline is {baseline!r}; allowed: {', '.join(BASELINES)}")
+        if max_episode_steps < 1:
+            raise ValueError(
+                f"max_episode_steps is {max_episode_steps}; allowed: integers from 1 on"
+            )
+        if bptt is not None and bptt < 1:
+            raise ValueError(f"bptt is {bptt}; allowed: None or integers from 1 on")
+        super().__init__(
+            policy,
+            env,
+            learning_rate=learning_rate,
+            n_steps=bptt or _FIRST_CAPACITY,
+            bptt=bptt,
+            gamma=gamma,
+            gae_lambda=1.0,  # advantages become rewards-to-go less the critic's values
+            ent_coef=ent_coef,
+            vf_coef=vf_coef,
+            max_grad_norm=max_grad_norm,
+            stats_window_size=stats_window_size,
+            tensorboard_log=tensorboard_log,
+            policy_kwargs=policy_kwargs,
+            verbose=verbose,
+            seed=seed,
+            device=device,
+        )
+        self.baseline = baseline
+        self.max_episode_steps = max_episode_steps
+        self._finished = np.zeros(0, np.bool_)
+        if _init_setup_model:
+            self._setup_model()
+
+    def _make_policy(self, lr_schedule: Schedule, optimizer: bool = True) -> MemoryPolicy:
+        policy = super()._make_policy(lr_schedule, optimizer)
+        if self.baseline == "time":
+            # Part of the policy, so that it is saved with it.
+            policy.time_baseline = TimeBaseline(self.max_episode_steps)
+        return policy
+
+    # The rollout: reset, then run until every row has finished its first episode.
+
+    def _rollout_begins(self, env: VecEnv) -> None:
+        starts: Any = self._last_episode_starts
+        if not starts.all():
+            self._last_obs = env.reset()  # type: ignore[assignment]  # SB3 declares it as None
+            self._last_episode_starts = np.ones_like(starts)
+        self._finished = np.zeros(env.num_envs, np.bool_)
+
+    def _update_info_buffer(
+        self, infos: list[dict[str, Any]], dones: npt.NDArray[np.bool_] | None = None
+    ) -> None:
+        """Keeps the statistics of first episodes only; the later ones are cut short."""
+        if dones is not None:
+            super()._update_info_buffer(infos, dones & ~self._finished)
+            self._finished |= dones
+
+    def _rollout_complete(self, n_steps: int, n_rollout_steps: int) -> bool:
+        if self._finished.all():
+            return self.bptt is None or n_steps % self.bptt == 0
+        if n_steps >= self.max_episode_steps:
+            row = int(np.argmin(self._finished))
+            raise RuntimeError(
+                f"the episode of row {row} has not ended after max_episode_steps="
+                f"{self.max_episode_steps} steps; allow more, or give the environment a time limit"
+            )
+        return False
+
+    def train(self) -> None:
+        """Takes one gradient step on the first episodes of all rows."""
+        self.policy.set_training_mode(True)
+        self._update_learning_rate(self.policy.optimizer)
+        buffer = self.rollout_buffer
+        counts = buffer.data.episode_starts.cumsum(dim=0) == 1
+        first_episode = counts.to(buffer.returns.dtype)
+        advantages = self._advantages(first_episode)
+        episodes = advantages.shape[1]
+        weights = buffer.cut(first_episode)
+        batch = next(buffer.batches())
+        now = self._evaluate(batch)
+        policy_loss = -(weights * buffer.cut(advantages) * now.log_probs).sum() / episodes
+        entropy_loss = -(weights * now.entropy).sum() / episodes
+        value_loss = policy_loss.new_zeros(())
+        if self.baseline == "value":
+            errors = (now.values - batch.returns).square()
+            value_loss = (weights * errors).sum() / weights.sum()
+        self._optimize(self._total_loss(policy_loss, value_loss, entropy_loss))
+        self._n_updates += 1
+        self._log_losses(policy_loss, value_loss, entropy_loss)
+        self._log_rollout_fit(counts)
+
+    def _advantages(self, first_episode: Tensor) -> Tensor:
+        """Rewards-to-go less the baseline, ``(T, B)``."""
+        if self.baseline == "value":
+            return self.rollout_buffer.advantages
+        returns = self.rollout_buffer.returns
+        if self.baseline == "none":
+            return returns
+        baseline = self.policy.get_submodule("time_baseline")
+        advantages: Tensor = returns - baseline(returns, first_episode)
+        return advantages

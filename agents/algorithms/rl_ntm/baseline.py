@@ -1,0 +1,64 @@
+"""Baselines of REINFORCE (Zaremba & Sutskever 2015, Appendix A)."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from agents.algorithms.rl_ntm.controller import Controller
+from agents.algorithms.rl_ntm.fast.packed_lstm import packed_lstm
+from agents.algorithms.rl_ntm.unroll import Seen
+from agents.cells.lstm import LSTM
+
+
+class OfflineBaseline(nn.Module):
+    """An LSTM that reads the whole input tape backwards, then sees what the controller sees.
+
+    At each step it predicts the rewards still to come, before the moves of that step are chosen.
+    Nothing flows from here into the controller. Beside the controller's inputs it is told how many
+    symbols and steps remain: the appendix advises to give it all there is to know.
+
+    Args:
+        controller: whose inputs it sees.
+        hidden_size: units of the LSTM.
+        init_std: of the Gaussian that all parameters start from.
+    """
+
+    def __init__(self, controller: Controller, hidden_size: int, init_std: float) -> None:
+        super().__init__()
+        interfaces = controller.interfaces
+        read = interfaces.memory_window * interfaces.vocabulary
+        centre = interfaces.input_cells // 2
+        self.first_row = centre * interfaces.vocabulary  # where symbols under the head have theirs
+        self.weight_in = nn.Parameter(torch.empty(len(controller.weight_in), hidden_size))
+        self.weight_read = nn.Parameter(torch.empty(read, hidden_size))
+        self.cell = LSTM(hidden_size + 2, hidden_size)
+        self.value = nn.Linear(hidden_size, 1)
+        with torch.no_grad():
+            for parameter in self.parameters():
+                parameter.normal_(0.0, init_std)
+
+    def forward(self, source: Tensor, seen: Seen, remaining: Tensor, running: Tensor) -> Tensor:
+        """The predicted rewards-to-go, ``(T, B)``.
+
+        Args:
+            source: the input tape, ``(B, S)``; blank beyond its end.
+            seen: the controller's inputs.
+            remaining: symbols and steps, ``(T, B, 2)``.
+            running: which of the ``(T, B)`` steps were taken.
+        """
+        tape = F.embedding(source.t().flip(0) + self.first_row, self.weight_in)
+        tape = F.pad(tape, (0, 2))
+        inputs = seen.inputs @ self.weight_in + seen.read @ self.weight_read
+        left = remaining[running]
+        # Large counts would saturate the gates.
+        sequence = torch.cat([tape.flatten(0, 1), torch.cat([inputs, left.log1p()], dim=1)])
+        rows = [np.arange(len(source))] * len(tape)
+        rows += [np.flatnonzero(each) for each in running.cpu().numpy()]
+        hidden = packed_lstm(self.cell, sequence, rows, len(source))[-len(inputs) :]
+        values: Tensor = self.value(hidden).squeeze(1) * left[:, 0]
+        everywhere = values.new_zeros(running.shape)
+        everywhere[running] = values
+        return everywhere

@@ -1,0 +1,102 @@
+"""The controller over whole episodes, fast, on the CPU.
+
+The numbers are those of `PlainUnroll`. Steps keep no graph: they write what the backward pass
+(`backward`) will need into arrays that hold all steps. Matrix products and nonlinearities are
+PyTorch's, the rest is compiled (`kernels`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from agents.algorithms.rl_ntm.controller import Controller, ControllerState, Scores
+from agents.algorithms.rl_ntm.fast import kernels
+from agents.algorithms.rl_ntm.fast.backward import Episodes
+from agents.algorithms.rl_ntm.fast.kernels import Ints
+from agents.algorithms.rl_ntm.fast.packed_lstm import squash
+from agents.algorithms.rl_ntm.record import new_record
+from agents.algorithms.rl_ntm.unroll import Seen, row_counts
+
+
+class FastUnroll:
+    """Steps B episodes from their start.
+
+    Args:
+        controller: whose parameters are used.
+        rows: B.
+        max_steps: the most steps that will be taken.
+    """
+
+    def __init__(self, controller: Controller, rows: int, max_steps: int) -> None:
+        self.controller = controller
+        self._record = new_record(controller, rows * max_steps)
+        self._arrays = self._record.arrays()
+        self._rows: list[Ints] = []
+        self._size = 0
+        state = (part.contiguous().numpy() for part in controller.initial_state(rows))
+        self._state: Any = ControllerState(*state)  # type: ignore[arg-type]  # of NumPy arrays
+        self._offsets, self._move_rows = controller.offsets.numpy(), controller.move_rows.numpy()
+        self._weight_in = controller.weight_in.detach().numpy()
+        self._bias = controller.bias.detach().numpy()
+        self._weight_out, self._bias_out = controller.output_layer()
+        self._weight = torch.cat([controller.weight_read, controller.weight_hidden])
+        self._gain: Any = controller.log_gain.detach().exp().numpy()[()]
+
+    @torch.no_grad()
+    def step(self, symbols: Tensor, rows: Ints) -> Scores:
+        """See `Unroll`."""
+        controller, state = self.controller, self._state
+        start, self._size = self._size, self._size + len(rows)
+        self._rows.append(rows)
+        record = self._record.part(start, self._size)
+        arrays = self._arrays.part(start, self._size)
+        kernels.enter(
+            *(rows, symbols.numpy(), self._offsets),
+            *(state.moves, state.head, state.memory, state.hidden, self._weight_in, self._bias),
+            *(arrays.inputs, arrays.symbol, arrays.cells, arrays.entered, arrays.gates),
+        )
+        record.gates.addmm_(record.entered, self._weight)
+        if controller.recurrent:
+            after = record.before, record.squashed, record.hidden
+            squash(rows, record.gates, state.cell, *after)
+            state.hidden[rows] = arrays.hidden
+        else:
+            torch.tanh(record.gates, out=record.hidden)
+        torch.addmm(self._bias_out, record.hidden, self._weight_out, out=record.out)
+        content = controller.choices + controller.gates
+        record.out[:, controller.choices : content].sigmoid_()
+        kernels.leave(
+            *(rows, arrays.symbol, arrays.cells, arrays.entered, arrays.out, state.memory),
+            *(self._gain, controller.choices, controller.gates, arrays.symbols),
+        )
+        return Scores(record.out[:, : controller.choices], record.symbols)
+
+    def move(self, moves: Tensor) -> None:
+        """See `Unroll`."""
+        rows, state, chosen = self._rows[-1], self._state, moves.numpy()
+        if state.memory.shape[1]:
+            state.head[rows] += chosen[:, 1] - 1  # any integer: the tape is circular
+        state.moves[rows] = chosen + self._move_rows
+
+    def finish(self) -> tuple[Scores, Seen]:
+        """See `Unroll`."""
+        controller, record = self.controller, self._record.part(0, self._size)
+        read = controller.interfaces.memory_window * controller.interfaces.vocabulary
+        seen = Seen(row_counts(controller, record.inputs), record.entered[:, :read])
+        scores = Episodes.apply(  # type: ignore[no-untyped-call]
+            controller,
+            record,
+            self._rows,
+            len(self._state.head),
+            seen.inputs,
+            controller.weight_in,
+            self._weight,
+            controller.bias,
+            self._weight_out,
+            self._bias_out,
+            controller.log_gain,
+        )
+        return Scores(*scores), seen

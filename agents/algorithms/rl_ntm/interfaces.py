@@ -1,0 +1,190 @@
+"""What the controller is connected to: input tape, memory tape, output tape.
+
+Zaremba & Sutskever (2015), section 2 and Tables 1 and 2. Input and output tape are the
+environment's. The memory tape is the agent's own: its cells are vectors of real numbers, through
+which gradients flow; its head moves by sampled actions that the environment never sees.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+
+from agents.environments.vec_env import GymnasiumVecEnv
+from memory_envs import ENVIRONMENTS
+
+# Of the environment's sub-actions; the first two also name the agent's moves.
+INPUT_MOVE, MEMORY_MOVE, EMIT, SYMBOL = "input_move", "memory_move", "emit", "symbol"
+
+# Arguments that the environment must have been made with.
+_RULES = {"forced_emission": True, "on_error": "continue", "memory_radius": 0}
+
+
+class InterfaceError(ValueError):
+    """An environment does not have the interfaces that RL-NTM needs; says what to do."""
+
+
+@dataclass(frozen=True)
+class Interfaces:
+    """The sizes of all tapes, windows and moves.
+
+    Attributes:
+        symbols: K, the number of content symbols.
+        input_cells: cells that are seen around the input head.
+        input_moves: 3, or 2 where the head cannot move left.
+        memory_cells: cells of the agent's memory tape, which is circular; 0 for none.
+        memory_window: cells that are read and written around the memory head; 0 without a tape.
+        unused: sub-actions of the environment's own memory tape, which stays blank.
+    """
+
+    symbols: int
+    input_cells: int
+    input_moves: int
+    memory_cells: int
+    memory_window: int
+    unused: int
+
+    @property
+    def vocabulary(self) -> int:
+        """Symbols that can be read: content, end mark, blank. A memory cell is as wide."""
+        return self.symbols + 2
+
+    @property
+    def outputs(self) -> int:
+        """Symbols that can be emitted: content and end mark."""
+        return self.symbols + 1
+
+    @property
+    def move_sizes(self) -> list[int]:
+        """Choices of each sampled move: of the input head, of the memory head, and to emit."""
+        memory = [3] if self.memory_cells else []
+        return [self.input_moves, *memory, 2]
+
+    def env_actions(
+        self, moves: npt.NDArray[np.int64], symbols: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.int64]:
+        """What the environment takes, ``(B, sub-actions)``.
+
+        Args:
+            moves: ``(B, len(move_sizes))``.
+            symbols: to emit, ``(B,)``.
+        """
+        actions = np.empty((len(moves), 3 + self.unused), np.int64)
+        actions[:, 0], actions[:, -2], actions[:, -1] = moves[:, 0], moves[:, -1], symbols
+        if self.unused:  # stay, and leave the cell as it is
+            actions[:, 1], actions[:, 2] = 1, self.symbols + 1
+        return actions
+
+    def move_masks(self, env_masks: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """Which moves are allowed, ``(B, sum(move_sizes))``.
+
+        Args:
+            env_masks: the environment's `action_masks`, ``(B, sum of its choices)``.
+        """
+        emit = slice(-(self.outputs + 2), -self.outputs)
+        memory = np.ones((len(env_masks), 3 if self.memory_cells else 0), np.bool_)
+        return np.concatenate(
+            [env_masks[:, : self.input_moves], memory, env_masks[:, emit]], axis=1
+        )
+
+
+def find_interfaces(
+    observation_space: spaces.Space[Any],
+    action_space: spaces.Space[Any],
+    memory: bool | None,
+    memory_size: int,
+    memory_radius: int,
+) -> Interfaces:
+    """The interfaces to an environment of the tape family, from its spaces.
+
+    Args:
+        observation_space: ``MultiDiscrete`` of the symbols in the windows.
+        action_space: ``MultiDiscrete`` of the sub-actions.
+        memory: whether the agent has a memory tape; None for where the environment has one.
+        memory_size: its cells.
+        memory_radius: cells read and written on either side of its head.
+
+    Raises:
+        InterfaceError: if the spaces are not those of a tape environment, or the memory is too
+            small for its window.
+    """
+    if not _are_tapes(observation_space, action_space):
+        raise no_tape(f"the spaces are {observation_space} and {action_space}")
+    assert isinstance(observation_space, spaces.MultiDiscrete)
+    assert isinstance(action_space, spaces.MultiDiscrete)
+    sizes = action_space.nvec.tolist()
+    unused = len(sizes) - 3
+    has_memory = bool(unused) if memory is None else memory
+    given: tuple[Any, ...] = (memory_size, memory_radius)  # from a command line, anything
+    whole = all(type(number) is int for number in given)
+    fits = whole and memory_radius >= 0 and (not has_memory or memory_size > 2 * memory_radius)
+    if not fits:
+        raise InterfaceError(
+            f"memory_size is {memory_size!r} and memory_radius {memory_radius!r}; allowed: a "
+            "radius from 0 on, and a size of at least 2 * radius + 1"
+        )
+    window = 2 * memory_radius + 1
+    # The environment's own memory tape stays blank: its window shows nothing, and is left out.
+    cells = len(observation_space.nvec) - (1 if unused else 0)
+    return Interfaces(
+        symbols=sizes[-1] - 1,
+        input_cells=cells,
+        input_moves=sizes[0],
+        memory_cells=memory_size if has_memory else 0,
+        memory_window=window if has_memory else 0,
+        unused=unused,
+    )
+
+
+def _are_tapes(observation_space: Any, action_space: Any) -> bool:
+    both = (observation_space, action_space)
+    if not all(isinstance(space, spaces.MultiDiscrete) for space in both):
+        return False
+    sizes, seen = action_space.nvec.tolist(), observation_space.nvec.tolist()
+    if len(sizes) not in (3, 5) or sizes[0] not in (2, 3) or sizes[-2] != 2:
+        return False
+    own_memory = len(sizes) == 3 or (sizes[1] == 3 and sizes[2] == sizes[-1] + 1)
+    cells = len(seen) - (len(sizes) == 5)
+    return own_memory and cells % 2 == 1 and set(seen) == {sizes[-1] + 1}
+
+
+def no_tape(reason: str) -> InterfaceError:
+    """What to raise where the tape family is missing; `reason` says how that shows."""
+    ids = ", ".join(id for id, spec in ENVIRONMENTS.items() if spec.family == "tape")
+    return InterfaceError(f"RL-NTM plays the tape family, but {reason}; take one of {ids}")
+
+
+def check_targets(env: GymnasiumVecEnv) -> None:
+    """Check that the environment, which was just reset, says what the targets are.
+
+    Raises:
+        InterfaceError: if not.
+    """
+    if not all("target" in info for info in env.reset_infos):
+        raise InterfaceError(
+            f"the infos of {env.env} hold no target at a reset, and RL-NTM learns from it; take "
+            "off the wrapper that removes it"
+        )
+
+
+def check_rules(env: GymnasiumVecEnv) -> None:
+    """Check what the spaces cannot tell: that a target is there, and must be emitted.
+
+    Raises:
+        InterfaceError: if not.
+    """
+    settings: Any = getattr(getattr(env.env.unwrapped, "rules", None), "settings", None)
+    if not hasattr(settings, "forced_emission"):
+        raise no_tape(f"the environment is {env.env}")
+    for name, wanted in _RULES.items():
+        found = getattr(settings, name, None)
+        if found != wanted:
+            raise InterfaceError(
+                f"the environment's {name} is {found!r}; RL-NTM needs {wanted!r}: its objective is "
+                "the log-probability of the whole target. Give it the environment's id, or "
+                'make_vec_env(id, n_envs, forced_emission=True, on_error="continue")'
+            )

@@ -1,0 +1,240 @@
+"""The policy of RL-NTM: a controller that plays, and the baselines that help it to learn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from gymnasium import spaces
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
+from torch import Tensor
+
+from agents.algorithms.rl_ntm.baseline import OfflineBaseline
+from agents.algorithms.rl_ntm.controller import Controller, ControllerState, Scores
+from agents.algorithms.rl_ntm.interfaces import InterfaceError, find_interfaces
+from agents.algorithms.rl_ntm.sampling import draw
+from agents.algorithms.time_baseline import TimeBaseline
+from agents.cells.state import where_state
+from agents.networks.distributions import Categorical, DiscreteHead
+
+MAX_STEPS = 2000  # of a training episode that `TimeBaseline` tells apart
+
+
+class RLNTMPolicy(BasePolicy):
+    """The controller with its interfaces, as an SB3 policy.
+
+    Args:
+        observation_space: of a tape environment.
+        action_space: of a tape environment.
+        lr_schedule: first learning rate.
+        controller: "lstm", "direct_access" or "feedforward".
+        hidden_size: units of the controller.
+        memory: whether there is a memory tape; None for where the environment has one.
+        memory_size: cells of the memory tape, which is circular.
+        memory_radius: cells that are read and written on either side of the memory head.
+        inverse_temperature: what the logits of the moves are multiplied by.
+        init_std: of the Gaussian that all parameters start from.
+        free_symbols: whether the controller scores and writes content symbols by itself too, beside
+            the shortcuts of `direct_access`.
+        gain: see `Controller`.
+        mark: see `Controller`.
+        baseline_size: units of the offline baseline.
+        optimizer_class: class of the optimizer.
+        optimizer_kwargs: its further arguments.
+
+    Raises:
+        InterfaceError: if the spaces are not those of a tape environment, or the memory is too
+            small.
+        ValueError: for an unknown controller.
+    """
+
+    revision: ClassVar[int] = 1  # grows when the same tensors come to mean something else
+
+    def __init__(
+        self,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Space[Any],
+        lr_schedule: Schedule,
+        controller: str = "direct_access",
+        hidden_size: int = 25,
+        memory: bool | None = None,
+        memory_size: int = 30,
+        memory_radius: int = 0,
+        inverse_temperature: float = 1.0,
+        init_std: float = 0.1,
+        free_symbols: bool = True,
+        gain: float | None = 1.0,
+        mark: bool = True,
+        baseline_size: int = 25,
+        optimizer_class: type[torch.optim.Optimizer] = torch.optim.Adam,
+        optimizer_kwargs: Mapping[str, Any] | None = None,
+    ) -> None:
+        if inverse_temperature <= 0.0:
+            raise ValueError(
+                f"inverse_temperature is {inverse_temperature!r}; allowed: numbers above 0"
+            )
+        super().__init__(
+            observation_space,
+            action_space,
+            optimizer_class=optimizer_class,
+            optimizer_kwargs=dict(optimizer_kwargs or {}),
+            squash_output=False,
+        )
+        self.interfaces = find_interfaces(
+            observation_space, action_space, memory, memory_size, memory_radius
+        )
+        self.inverse_temperature = inverse_temperature
+        self.controller = Controller(
+            self.interfaces, controller, hidden_size, init_std, free_symbols, gain, mark
+        )
+        self.baseline = OfflineBaseline(self.controller, baseline_size, init_std)
+        self.time_baseline = TimeBaseline(MAX_STEPS)
+        self.move_head = DiscreteHead(spaces.MultiDiscrete(self.interfaces.move_sizes))
+        self.optimizer = self.optimizer_class(  # type: ignore[call-arg]  # lr is in the subclasses
+            self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs
+        )
+
+    def resize_memory(self, cells: int) -> None:
+        """Give the memory tape another length; it has no parameters.
+
+        Args:
+            cells: at least as many as the window has.
+
+        Raises:
+            InterfaceError: if they are fewer.
+        """
+        if not self.interfaces.memory_cells:
+            return
+        if cells < self.interfaces.memory_window:
+            raise InterfaceError(
+                f"cells is {cells}; allowed: from {self.interfaces.memory_window} on, the window"
+            )
+        self.interfaces = replace(self.interfaces, memory_cells=cells)
+        self.controller.interfaces = self.interfaces
+
+    def moves(self, scores: Scores, masks: Tensor | None) -> Categorical:
+        """The distribution of the moves.
+
+        Args:
+            scores: of one step, or of all.
+            masks: allowed choices, ``(..., sum(move_sizes))``.
+        """
+        distribution = self.move_head(scores.moves * self.inverse_temperature, masks)
+        assert isinstance(distribution, Categorical)
+        return distribution
+
+    def sample(self, scores: Scores, masks: Tensor, generator: torch.Generator) -> Tensor:
+        """Draws the moves of one step, ``(B, moves)``.
+
+        On the CPU, where the environment wants them, in a fraction of the time that `moves` and its
+        `sample` take.
+
+        Args:
+            scores: of the step.
+            masks: allowed choices, ``(B, sum(move_sizes))``.
+            generator: of what is random.
+        """
+        logits, sizes = scores.moves.detach().cpu().numpy(), np.array(self.interfaces.move_sizes)
+        shape = len(logits), len(sizes)
+        levels = torch.rand(shape, generator=generator, device=generator.device).cpu().numpy()
+        moves = np.empty(shape, np.int64)
+        allowed = masks.cpu().numpy()
+        draw(logits, allowed, levels, sizes, self.inverse_temperature, moves)
+        return torch.as_tensor(moves, device=scores.moves.device)
+
+    def symbols_seen(self, obs: Tensor) -> Tensor:
+        """The input window of observations, ``(B, input_cells)`` int64."""
+        return obs[:, : self.interfaces.input_cells].long()
+
+    def to_env(self, moves: Tensor, symbols: Tensor) -> npt.NDArray[np.int64]:
+        """What the environment takes, from moves ``(B, moves)`` and symbols ``(B,)``."""
+        return self.interfaces.env_actions(moves.cpu().numpy(), symbols.cpu().numpy())
+
+    @torch.no_grad()
+    def predict(  # type: ignore[override]  # a state of its own kind
+        self,
+        observation: npt.NDArray[Any] | dict[str, npt.NDArray[Any]],
+        state: Any = None,
+        episode_start: npt.NDArray[np.bool_] | None = None,
+        deterministic: bool = False,
+        action_masks: npt.NDArray[np.bool_] | None = None,
+        generator: torch.Generator | None = None,
+    ) -> tuple[npt.NDArray[Any], ControllerState]:
+        """Chooses actions for observations, and carries tape, heads and moves.
+
+        Args:
+            observation: ``(cells,)`` or ``(B, cells)``.
+            state: what the last call returned; None at the start.
+            episode_start: ``(B,)`` bool, which rows start an episode.
+            deterministic: whether to take the most probable moves; the symbol always is.
+            action_masks: the environment's, flat over its sub-actions, or None.
+            generator: of the sampled moves; None for PyTorch's own.
+
+        Returns:
+            Actions, and the state to hand back next time.
+        """
+        self.set_training_mode(False)
+        obs = np.atleast_2d(np.asarray(observation))
+        symbols = self.symbols_seen(torch.as_tensor(obs, device=self.device))
+        initial = self.controller.initial_state(len(obs))
+        before: ControllerState = initial if state is None else state
+        if state is not None and episode_start is not None:
+            starts = torch.as_tensor(np.asarray(episode_start, np.bool_), device=self.device)
+            before = where_state(starts, initial, before)
+        scores, after = self.controller(symbols, before)
+        distribution = self.moves(scores, self._allowed(action_masks))
+        moves = distribution.mode() if deterministic else distribution.sample(generator)
+        emitted = scores.symbols.argmax(dim=1)
+        actions = self.to_env(moves, emitted)
+        single = np.asarray(observation).ndim == 1
+        return actions[0] if single else actions, self.controller.moved(after, moves)
+
+    @torch.no_grad()
+    def trace(
+        self,
+        observation: npt.NDArray[Any],
+        before: ControllerState | None,
+        after: ControllerState,
+        action_masks: npt.NDArray[np.bool_] | None = None,
+    ) -> dict[str, Tensor]:
+        """What there was to see in a step that `predict` took; see `trace.watcher`.
+
+        Args:
+            observation: ``(B, cells)``.
+            before: the state before the step; None at the start.
+            after: the state after it.
+            action_masks: the environment's, or None.
+        """
+        symbols = self.symbols_seen(torch.as_tensor(observation, device=self.device))
+        state = self.controller.initial_state(len(symbols)) if before is None else before
+        scores, _ = self.controller(symbols, state)
+        moves = self.moves(scores, self._allowed(action_masks)).probs()
+        emitted = scores.symbols.softmax(dim=1).unsqueeze(1)
+        size = max(moves.shape[2], emitted.shape[2])
+        parts = [F.pad(part, (0, size - part.shape[2])) for part in (moves, emitted)]
+        # What a cell holds in the blank's place is never emitted.
+        seen = {
+            "probabilities": torch.cat(parts, dim=1),
+            "memory_tape": after.memory[..., : self.interfaces.outputs],
+            "memory_change": (after.memory - state.memory).abs().amax(dim=2),
+        }
+        if self.interfaces.memory_cells:
+            seen["memory_head"] = state.head
+            seen["memory_move"] = (after.moves - self.controller.move_rows)[:, 1]
+        return seen
+
+    def _allowed(self, action_masks: npt.NDArray[np.bool_] | None) -> Tensor | None:
+        """The moves that the environment's masks allow."""
+        if action_masks is None:
+            return None
+        allowed = self.interfaces.move_masks(np.atleast_2d(np.asarray(action_masks, np.bool_)))
+        return torch.as_tensor(allowed, device=self.device)
+
+    def _predict(self, observation: PyTorchObs, deterministic: bool = False) -> Tensor:
+        raise NotImplementedError("predict carries the state")

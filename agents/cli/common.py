@@ -1,0 +1,210 @@
+"""What the commands share: names are looked up here, with an error that helps."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import tyro
+
+import memory_envs
+from agents.algorithms.pretrained import find_pretrained, load_pretrained, read_index
+from agents.algorithms.settings import environment_spec
+from agents.names import nearest
+from agents.training.recipes import ALGORITHMS, memories
+from agents.training.run_directory import RunDirectory
+
+POLICIES = ("random", "oracle")
+
+
+def option(metavar: str, name: str | None = None) -> Any:
+    """How an optional argument without a default is shown in the help."""
+    return tyro.conf.arg(name=name, metavar=metavar, help_behavior_hint="")
+
+
+class UsageError(Exception):
+    """Something the user asked for cannot be done; the message is one line."""
+
+    def __init__(self, message: object) -> None:
+        super().__init__(" ".join(str(message).split()))
+
+
+def check_env(env_id: str) -> str:
+    """Return `env_id` if it is registered; ``module:id`` imports the module first.
+
+    Ours are registered already, so that ``memory_envs:id`` is just the id.
+
+    Raises:
+        UsageError: naming the nearest id.
+    """
+    module, colon, name = env_id.rpartition(":")
+    if module == memory_envs.__name__:
+        env_id, colon = name, ""
+    try:
+        if colon and (not module or importlib.util.find_spec(module) is None):
+            raise UsageError(f"there is no module {module} for the environment {env_id}")
+        environment_spec(env_id)
+    except (gym.error.Error, ValueError):
+        hint = nearest(name, gym.registry, "`memory-envs list` shows them")
+        raise UsageError(f"there is no environment {env_id}; {hint}") from None
+    except ImportError as error:
+        raise UsageError(f"{module} cannot be imported: {error}") from error
+    return env_id
+
+
+def check_algorithm(name: str) -> str:
+    """Return `name` if it is an algorithm.
+
+    Raises:
+        UsageError: naming the nearest one.
+    """
+    if name not in ALGORITHMS:
+        raise UsageError(f"there is no algorithm {name}; {nearest(name, ALGORITHMS)}")
+    return name
+
+
+def check_memory(name: str, algorithm: str | None = None) -> str:
+    """Return `name` if it is a memory of an algorithm; of any without one.
+
+    Raises:
+        UsageError: naming the nearest one.
+    """
+    algorithms = ALGORITHMS if algorithm is None else (algorithm,)
+    known = {memory: None for other in algorithms for memory in memories(other)}
+    if name not in known:
+        with_it = "" if algorithm is None else f" with {algorithm}"
+        raise UsageError(f"there is no memory {name}{with_it}; {nearest(name, known)}")
+    return name
+
+
+@dataclass(frozen=True)
+class Player:
+    """Who plays, and where.
+
+    Attributes:
+        name: as the user called it.
+        policy: a model, or a `agents.evaluation.evaluate.Policy`.
+        env_id: a registered id.
+        env_kwargs: of the environment.
+        deterministic: whether a model takes its most probable action.
+    """
+
+    name: str
+    policy: Any
+    env_id: str
+    env_kwargs: dict[str, Any]
+    deterministic: bool
+
+
+def find_player(
+    name: str | None,
+    env_id: str | None,
+    deterministic: bool = False,
+    stochastic: bool = False,
+    pretrained: str | None = None,
+) -> Player:
+    """Look up who shall play.
+
+    Args:
+        name: what the user calls MODEL: a model file, a run's folder, or one of `POLICIES`.
+        env_id: where to play; None for where the model was trained.
+        deterministic: as the user asked.
+        stochastic: as the user asked; with neither, as the run's recipe says.
+        pretrained: in place of MODEL, the name of a model that comes with the package.
+
+    Raises:
+        UsageError: if there is no such model, or it cannot play there.
+    """
+    if deterministic and stochastic:
+        raise UsageError("--deterministic and --stochastic exclude each other")
+    if pretrained is not None:
+        if name is not None:
+            raise UsageError(f"{name} and --pretrained {pretrained} are two models: give one")
+        return _pretrained_player(pretrained, env_id, not stochastic)
+    if name is None:
+        raise UsageError("say who shall play: MODEL, or --pretrained NAME")
+    path = Path(name)
+    if not path.exists():
+        if name not in POLICIES:
+            raise UsageError(f"there is no model {name}; {nearest(name, _models())}")
+        if env_id is None:
+            raise UsageError(f"say where {name} shall play: --env ID")
+        from agents.evaluation.actors import random_policy
+        from agents.evaluation.evaluate import oracle_policy
+
+        policy = random_policy if name == "random" else oracle_policy
+        return Player(name, policy, check_env(env_id), {}, False)
+    settings = _settings_of(path)
+    if env_id is None and "env" not in settings:
+        raise UsageError(f"{name} does not say where it was trained: --env ID")
+    trained_here = env_id in (None, settings.get("env"))
+    recipe = settings.get("recipe", {})
+    return Player(
+        name,
+        load_model(path),
+        check_env(env_id or settings["env"]),
+        {**recipe.get("env_kwargs", {}), **recipe.get("evaluation_kwargs", {})}
+        if trained_here
+        else {},
+        deterministic or (recipe.get("deterministic", True) and not stochastic),
+    )
+
+
+def _pretrained_player(name: str, env_id: str | None, deterministic: bool) -> Player:
+    try:
+        found = find_pretrained(name)
+        model = load_pretrained(name)
+    except ValueError as error:
+        raise UsageError(error) from error
+    env_kwargs = found.env_kwargs if env_id in (None, found.env) else {}
+    return Player(name, model, check_env(env_id or found.env), env_kwargs, deterministic)
+
+
+def load_model(path: Path) -> Any:
+    """Load one of our models, from its file or its run.
+
+    Raises:
+        UsageError: if there is none.
+    """
+    import agents
+
+    try:
+        return agents.load(path if path.is_file() else RunDirectory(path).newest_model())
+    except (OSError, ValueError) as error:
+        raise UsageError(error) from error
+
+
+def find_model(name: str) -> Any:
+    """The model that a user means by a file, a run's folder or the name of a pretrained one.
+
+    Raises:
+        UsageError: if there is none.
+    """
+    if Path(name).exists():
+        return load_model(Path(name))
+    try:
+        return load_pretrained(name)
+    except ValueError as error:
+        raise UsageError(f"there is no file or folder {name}, and {error}") from error
+
+
+def _settings_of(path: Path) -> dict[str, Any]:
+    """The settings of the run that a path belongs to; {} if there are none."""
+    folders = [path] if path.is_dir() else [path.parent, path.parent.parent]
+    for folder in folders:
+        if RunDirectory(folder).settings.exists():
+            try:
+                return RunDirectory(folder).read_settings()
+            except ValueError as error:
+                raise UsageError(error) from error
+    return {}
+
+
+def _models() -> list[str]:
+    """What can be meant by MODEL: policies, runs and what comes with the package."""
+    runs = Path("runs")
+    found = [str(path) for path in runs.iterdir() if path.is_dir()] if runs.is_dir() else []
+    return [*POLICIES, *found, *(f"--pretrained {name}" for name in read_index())]

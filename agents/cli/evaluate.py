@@ -1,0 +1,92 @@
+"""`memory-envs evaluate`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from agents.cli.common import UsageError, find_player, option
+
+if TYPE_CHECKING:
+    from agents.evaluation.evaluate import Evaluation
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Play fresh episodes and sum them up.
+
+    The score is (return - random) / (optimal - random): 0 for random play, 1 for optimal play, both
+    measured on the same seeds.
+    """
+
+    model: Annotated[str | None, tyro.conf.Positional, option("MODEL")] = None
+    """A model file, the folder of a run, or a policy: random or oracle."""
+    pretrained: Annotated[str | None, option("NAME")] = None
+    """In place of MODEL: one that comes with the package, such as rl-ntm/Copy."""
+    env: Annotated[str | None, option("ID")] = None
+    """Environment id. Without it, where the model was trained."""
+    episodes: int = 1000
+    """How many episodes."""
+    seed: int = 7
+    """Episode k plays an environment seeded SEED + k."""
+    deterministic: Annotated[bool, option("")] = False
+    """Take the most probable actions. Without this and --stochastic, as the run's settings say."""
+    stochastic: Annotated[bool, option("")] = False
+    """Sample the actions."""
+    json: Annotated[bool, option("")] = False
+    """Print one JSON object instead of text."""
+
+    def run(self) -> int:
+        """Evaluate."""
+        if self.episodes < 1:
+            raise UsageError(f"--episodes must be at least 1, got {self.episodes}")
+        if self.seed < 0:
+            raise UsageError(f"--seed must not be negative, got {self.seed}")
+        player = find_player(
+            self.model, self.env, self.deterministic, self.stochastic, self.pretrained
+        )
+        from agents.evaluation.actors import CannotPlayError
+        from agents.evaluation.evaluate import evaluate
+
+        try:
+            evaluation = evaluate(
+                player.policy,
+                player.env_id,
+                self.episodes,
+                self.seed,
+                player.deterministic,
+                player.env_kwargs,
+                player.name,
+            )
+        except CannotPlayError as error:
+            raise UsageError(error) from error
+        if self.json:
+            print(json.dumps(evaluation.to_dict(), indent=2, allow_nan=False))
+        else:
+            print("\n".join(evaluation_lines(evaluation)))
+        return 0
+
+
+def evaluation_lines(evaluation: Evaluation) -> list[str]:
+    """An evaluation as text."""
+    last_seed = evaluation.seed + evaluation.episodes - 1
+    actions = "most probable" if evaluation.deterministic else "sampled"
+    lines = [
+        f"{evaluation.model} on {evaluation.env}: {evaluation.episodes:,} episodes, "
+        f"seeds {evaluation.seed} to {last_seed}, {actions} actions"
+    ]
+    if evaluation.success is not None:
+        lines.append(f"success  {evaluation.success:.3f}")
+    around = ""
+    if evaluation.optimal_return is not None:
+        around = (
+            f"   (random {evaluation.random_return:.3f}, optimal {evaluation.optimal_return:.3f})"
+        )
+    lines.append(f"return   {evaluation.return_mean:.3f} ± {evaluation.return_std:.3f}{around}")
+    if evaluation.score is not None:
+        lines.append(f"score    {evaluation.score:.3f}")
+    lines.append(f"length   {evaluation.length_mean:.1f} steps")
+    return lines

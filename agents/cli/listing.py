@@ -1,0 +1,87 @@
+"""`memory-envs list`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from agents.algorithms.pretrained import read_index
+from agents.cli.common import UsageError, option
+from agents.names import nearest
+from agents.training.presets import tuned_recipes
+from memory_envs import ENVIRONMENTS
+
+_PIPE_WIDTH = 200  # wide enough that no id is broken where there is no terminal
+
+
+@dataclass(frozen=True)
+class List:
+    """Show every environment.
+
+    The optimum is the mean return of optimal play, the limit the longest one in steps; both over
+    the episodes with the seeds 0 to 999.
+    """
+
+    family: Annotated[str | None, option("NAME")] = None
+    """Show one family only: tape, algorithmic or maze."""
+    json: Annotated[bool, option("")] = False
+    """Print one JSON array instead of a table."""
+
+    def run(self) -> int:
+        """Print the list."""
+        families = {spec.family for spec in ENVIRONMENTS.values()}
+        if self.family is not None and self.family not in families:
+            hint = nearest(self.family, families)
+            raise UsageError(f"there is no family {self.family}; {hint}")
+        rows = [
+            _row(env_id)
+            for env_id, spec in ENVIRONMENTS.items()
+            if self.family in (None, spec.family)
+        ]
+        if self.json:
+            print(json.dumps(rows, indent=2))
+        else:
+            width = None if sys.stdout.isatty() else _PIPE_WIDTH
+            Console(width=width).print(_table(rows))
+        return 0
+
+
+def _row(env_id: str) -> dict[str, Any]:
+    from agents.evaluation.evaluate import summarize
+
+    spec = ENVIRONMENTS[env_id]
+    summary = summarize(env_id)
+    return {
+        "id": env_id,
+        "family": spec.family,
+        "task": spec.task,
+        "tier": spec.tier,
+        "optimum": round(summary.optimum, 6),
+        "max_steps": summary.max_steps,
+        "presets": tuned_recipes(env_id),
+        "pretrained": [name for name, model in read_index().items() if model.env == env_id],
+    }
+
+
+def _table(rows: list[dict[str, Any]]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("id", "family", "task", "tier"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("optimum", justify="right", no_wrap=True)
+    table.add_column("steps", justify="right", no_wrap=True)
+    table.add_column("tuned presets")
+    table.add_column("pretrained")
+    for row in rows:
+        table.add_row(
+            *(row[name] for name in ("id", "family", "task", "tier")),
+            f"{row['optimum']:.2f}",
+            str(row["max_steps"]),
+            ", ".join(row["presets"]),
+            ", ".join(row["pretrained"]),
+        )
+    return table

@@ -1,0 +1,52 @@
+"""From command line arguments to a command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import tyro
+
+from agents.cli.common import UsageError
+from agents.cli.evaluate import Evaluate
+from agents.cli.gradcheck import GradCheck
+from agents.cli.listing import List
+from agents.cli.play import Play
+from agents.cli.trace import TraceCommand
+from agents.cli.train import Train
+from agents.names import nearest
+
+_DESCRIPTION = """Environments whose optimal play needs memory, and agents that learn them.
+
+To begin: memory-envs train --env Tape-Copy-v0
+
+The version: memory-envs --version"""
+
+_COMMANDS: dict[str, Callable[..., Any]] = {
+    "list": List,
+    "train": Train,
+    "evaluate": Evaluate,
+    "trace": TraceCommand,
+    "play": Play,
+    "gradcheck": GradCheck,
+}
+
+
+def parse(arguments: list[str]) -> Any:
+    """The command, with its fields filled in; its method `run` gives the exit code.
+
+    Raises:
+        UsageError: for an unknown command.
+        SystemExit: after the help, or after a message about anything else that is wrong.
+    """
+    arguments = arguments or ["--help"]
+    name = arguments[0]
+    if not name.startswith("-") and name not in _COMMANDS:
+        raise UsageError(f"there is no command {name}; {nearest(name, _COMMANDS)}")
+    return tyro.extras.subcommand_cli_from_dict(
+        _COMMANDS,
+        prog="memory-envs",
+        description=_DESCRIPTION,
+        args=arguments,
+        config=(tyro.conf.FlagCreatePairsOff, tyro.conf.DisallowNone),
+    )

@@ -1,1 +1,0 @@
-"""The subcommands of `memory-envs`: what they take, and what they do."""

@@ -1,0 +1,1 @@
+"""Gymnasium as Stable-Baselines3 sees it."""

@@ -1,0 +1,242 @@
+"""Evaluation on fresh episodes, and the two policies that scores are measured against.
+
+Episode k is the first episode of an environment seeded with ``seed + k``, however long it lasts, so
+short episodes weigh no more than long ones.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+
+from agents.evaluation.actors import Actor, CannotPlayError, Policy, model_policy, random_policy
+from memory_envs.oracles import optimal_return, oracle
+
+if TYPE_CHECKING:  # imported when an evaluation runs: `list` needs no torch
+    from agents.environments.vec_env import GymnasiumVecEnv
+
+BoolArray = npt.NDArray[np.bool_]
+FloatArray = npt.NDArray[np.float64]
+
+_MAX_ROWS = 512
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What an evaluation found.
+
+    Attributes:
+        env: the environment's id.
+        model: what was evaluated.
+        episodes: how many, seeded `seed`, ``seed + 1``, ...
+        seed: see above.
+        deterministic: whether the most probable action was taken rather than a sampled one.
+        success: share of successful episodes; None if the environment knows no success.
+        return_mean: mean return, undiscounted.
+        return_std: standard deviation of the returns.
+        length_mean: mean number of steps.
+        score: ``(return - random) / (optimal - random)``; None without an oracle.
+        random_return: of uniformly random play on the same seeds; None without an oracle.
+        optimal_return: of optimal play on the same seeds; None without an oracle.
+    """
+
+    env: str
+    model: str
+    episodes: int
+    seed: int
+    deterministic: bool
+    success: float | None
+    return_mean: float
+    return_std: float
+    length_mean: float
+    score: float | None
+    random_return: float | None
+    optimal_return: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields, ready for JSON."""
+        return asdict(self)
+
+
+class Episodes(NamedTuple):
+    """One entry per episode, ``(episodes,)``."""
+
+    returns: FloatArray
+    lengths: npt.NDArray[np.int64]
+    successes: BoolArray | None
+
+    @property
+    def success(self) -> float | None:
+        """Share of successful episodes; None if the environment knows no success."""
+        return None if self.successes is None else float(self.successes.mean())
+
+
+def oracle_policy(env: Any, seed: int) -> Actor:
+    """Optimal play from the full state, for the environments of memory_envs.
+
+    Raises:
+        CannotPlayError: for any other environment.
+    """
+    shape = env.action_space.shape
+    base = env if isinstance(env, gym.Env) else env.env
+    try:
+        optimal_return(base)
+    except TypeError as error:
+        raise CannotPlayError(f"there is no oracle for {base}") from error
+    return lambda _obs, starts, _masks: np.reshape(oracle(base), (len(starts), *shape))
+
+
+def play(policy: Policy, env: GymnasiumVecEnv, episodes: int, seed: int) -> Episodes:
+    """Play the first episodes of environments seeded `seed`, ``seed + 1``, ...
+
+    Args:
+        policy: who plays.
+        env: its rows play in turn; memory_envs' rows are bound by no earlier episode.
+        episodes: how many.
+        seed: of the first episode.
+    """
+    import torch
+
+    returns, lengths = np.zeros(episodes), np.zeros(episodes, np.int64)
+    successes: list[bool | None] = [None] * episodes
+    masked = env.has_attr("action_masks")
+    with torch.random.fork_rng():  # SB3's own models sample from PyTorch's global generator
+        torch.random.manual_seed(seed)
+        for first in range(0, episodes, env.num_envs):
+            env.seed(seed + first)
+            obs: Any = env.reset()
+            actor = policy(env, seed + first)
+            playing = np.arange(first, first + env.num_envs) < episodes
+            starts = np.ones(env.num_envs, np.bool_)
+            while playing.any():
+                masks = env.action_masks() if masked else None
+                obs, _, starts, infos = env.step(actor(obs, starts, masks))
+                for row in np.flatnonzero(starts & playing).tolist():
+                    info = infos[row]
+                    returns[first + row] = info["episode"]["r"]
+                    lengths[first + row] = info["episode"]["l"]
+                    successes[first + row] = info.get("is_success")
+                playing &= ~starts
+    known = [success for success in successes if success is not None]
+    return Episodes(returns, lengths, np.array(known) if len(known) == episodes else None)
+
+
+def optimal_returns(
+    env: gym.vector.VectorEnv[Any, Any, Any], episodes: int, seed: int
+) -> FloatArray | None:
+    """What optimal play gets on episodes seeded `seed`, ``seed + 1``, ...
+
+    Args:
+        env: a vector environment; its episodes are cut off.
+        episodes: how many.
+        seed: of the first episode.
+
+    Returns:
+        One return per episode, or None if `env` is not of memory_envs and so has no oracle.
+    """
+    batches = []
+    for first in range(0, episodes, env.num_envs):
+        env.reset(seed=seed + first)
+        try:
+            batches.append(np.asarray(optimal_return(env)))
+        except TypeError:
+            return None
+    return np.concatenate(batches)[:episodes]
+
+
+class Summary(NamedTuple):
+    """What can be said about an environment without playing it."""
+
+    optimum: float
+    max_steps: int
+
+
+def summarize(env_id: str, episodes: int = 1000, seed: int = 0) -> Summary:
+    """Mean optimal return, and the longest time limit, over episodes seeded `seed`, ...
+
+    Args:
+        env_id: an id of memory_envs.
+        episodes: how many.
+        seed: of the first episode.
+    """
+    env = gym.make_vec(env_id, num_envs=episodes)
+    optimum = optimal_returns(env, episodes, seed)
+    assert optimum is not None
+    base: Any = env.unwrapped
+    rows = base.get_state().rows
+    # A family states its limit per episode or once for all.
+    limit = rows["limit"].max() if "limit" in rows.dtype.names else base.rules.max_steps
+    return Summary(float(optimum.mean()), int(limit))
+
+
+def evaluation_env(env_id: str, episodes: int, **env_kwargs: Any) -> GymnasiumVecEnv:
+    """A vector environment of a good size for `episodes` episodes."""
+    from agents.environments.make_env import make_vec_env
+
+    batches = math.ceil(episodes / _MAX_ROWS)
+    return make_vec_env(env_id, math.ceil(episodes / batches), **env_kwargs)
+
+
+def evaluate(
+    policy: Policy | Any,
+    env_id: str,
+    episodes: int = 1000,
+    seed: int = 7,
+    deterministic: bool = False,
+    env_kwargs: Mapping[str, Any] | None = None,
+    name: str | None = None,
+) -> Evaluation:
+    """Play fresh episodes and sum them up.
+
+    Args:
+        policy: a model with SB3's `predict`, or `random_policy`, `oracle_policy` or another
+            `Policy`.
+        env_id: a registered id.
+        episodes: how many.
+        seed: episode k plays an environment seeded ``seed + k``; sampled actions are seeded too.
+        deterministic: whether a model takes its most probable action.
+        env_kwargs: arguments of the environment.
+        name: what the evaluation calls the policy.
+
+    Raises:
+        ValueError: if `episodes` is not positive.
+        CannotPlayError: if the policy does not fit the environment.
+    """
+    if episodes < 1:
+        raise ValueError(f"episodes must be at least 1, got {episodes}")
+    if hasattr(policy, "predict"):
+        name = name or type(policy).__name__
+        policy = model_policy(policy, deterministic)
+    kwargs = dict(env_kwargs or {})
+    env = evaluation_env(env_id, episodes, **kwargs)
+    try:
+        played = play(policy, env, episodes, seed)
+        optimum = optimal_returns(env.env, episodes, seed)
+        random = None if optimum is None else play(random_policy, env, episodes, seed)
+    finally:
+        env.close()
+    return_mean, best, worst = float(played.returns.mean()), None, None
+    score = None
+    if optimum is not None and random is not None:
+        best, worst = float(optimum.mean()), float(random.returns.mean())
+        score = (return_mean - worst) / (best - worst) if best > worst else None
+    return Evaluation(
+        env=env_id,
+        model=name or str(getattr(policy, "__name__", "policy")),
+        episodes=episodes,
+        seed=seed,
+        deterministic=deterministic,
+        success=played.success,
+        return_mean=return_mean,
+        return_std=float(played.returns.std()),
+        length_mean=float(played.lengths.mean()),
+        score=score,
+        random_return=worst,
+        optimal_return=best,
+    )

@@ -1,0 +1,40 @@
+"""An environment all of whose rows play the same episode."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gymnasium.vector import VectorEnv
+
+from agents.environments.make_env import make_vec_env
+from agents.environments.vec_env import GymnasiumVecEnv, Obs
+
+
+class OneEpisodeVecEnv(GymnasiumVecEnv):
+    """Starts the same episode in all rows at every reset, so that only actions tell rows apart.
+
+    Args:
+        env: a vector environment; its rows must draw all that is random from their own seeds.
+        seed: of every row.
+    """
+
+    def __init__(self, env: VectorEnv[Any, Any, Any], seed: int) -> None:
+        super().__init__(env)
+        self.one_seed = seed
+
+    def reset(self) -> Obs:
+        """Start the episode; seeds set before are not used."""
+        self._seeds = [self.one_seed] * self.num_envs
+        return super().reset()
+
+
+def one_episode_env(env_id: str, rows: int, seed: int = 0, **env_kwargs: Any) -> OneEpisodeVecEnv:
+    """Make an environment all of whose rows play the same episode.
+
+    Args:
+        env_id: a registered id.
+        rows: B.
+        seed: which episode.
+        **env_kwargs: arguments of the environment; choose them so that episodes are short.
+    """
+    return OneEpisodeVecEnv(make_vec_env(env_id, rows, **env_kwargs).env, seed)

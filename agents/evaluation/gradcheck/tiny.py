@@ -1,0 +1,129 @@
+"""Models and environments that are small enough to be enumerated, of every algorithm."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+
+import agents
+from agents.algorithms.rl_ntm import RLNTM
+from agents.cells import CELLS
+from agents.evaluation.gradcheck.environment import OneEpisodeVecEnv, one_episode_env
+from agents.evaluation.gradcheck.models import check_model
+from agents.evaluation.gradcheck.report import Report
+from memory_envs import ENVIRONMENTS
+
+# The algorithms, and what each can reduce its variance by.
+VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
+    "rl_ntm": {
+        "none": {"causality": False, "online_baseline": False, "offline_baseline": False},
+        "causality": {"causality": True, "online_baseline": False, "offline_baseline": False},
+        "online": {"causality": True, "online_baseline": True, "offline_baseline": False},
+        "offline": {"causality": True, "online_baseline": False, "offline_baseline": True},
+        "all": {"causality": True, "online_baseline": True, "offline_baseline": True},
+    },
+    "reinforce": {name: {"baseline": name} for name in ("none", "time", "value")},
+    "a2c": {"critic": {}},
+    "ppo": {"critic": {}},
+}
+DEFAULT_ENVS = {"rl_ntm": "Tape-ForwardReverse-v0"}
+_DEFAULT_ENV = "Tape-Copy-v0"
+# Three steps for two symbols: when to emit is free at first, and forced in the end.
+_TAPE = {"max_length": 1, "max_steps": 3, "forced_emission": True}
+_TAPE_OF = {"rl_ntm": {"symbols": 2, "on_error": "continue"}}
+_TAPE_OF_OTHERS = {"symbols": 1, "on_error": "terminate", "wrong_reward": -0.5}
+_CELL = {"hidden_size": 4, "memory_size": 3, "word_size": 2}
+_CRITIC = {"gamma": 1.0, "gae_lambda": 1.0, "normalize_advantage": False}
+
+
+def tiny_env(
+    algorithm: str, env_id: str | None = None, seed: int = 0, **env_kwargs: Any
+) -> Callable[[int], OneEpisodeVecEnv]:
+    """What makes a tiny environment for a number of rows.
+
+    Args:
+        algorithm: a key of `VARIANTS`.
+        env_id: a registered id; those of the tape family are made tiny.
+        seed: which episode.
+        **env_kwargs: further arguments of the environment.
+    """
+    env_id = env_id or DEFAULT_ENVS.get(algorithm, _DEFAULT_ENV)
+    arguments: dict[str, Any] = {}
+    if env_id in ENVIRONMENTS and ENVIRONMENTS[env_id].family == "tape":
+        arguments = {**_TAPE, **_TAPE_OF.get(algorithm, _TAPE_OF_OTHERS)}
+    arguments.update(env_kwargs)
+    return lambda rows: one_episode_env(env_id, rows, seed, **arguments)
+
+
+def tiny_model(
+    algorithm: str,
+    env: OneEpisodeVecEnv,
+    memory: str | None = None,
+    seed: int = 0,
+    policy: Mapping[str, Any] | None = None,
+    **settings: Any,
+) -> Any:
+    """A model of few parameters.
+
+    Args:
+        algorithm: a key of `VARIANTS`.
+        env: the environment.
+        memory: a cell, or a controller of RL-NTM.
+        seed: of the parameters.
+        policy: further arguments of the policy.
+        **settings: of the algorithm.
+    """
+    if algorithm == "rl_ntm":
+        # All parts of the memory are in use, and no part of the gradient is next to nothing.
+        small = {"hidden_size": 3, "baseline_size": 3, "memory_size": 4, "memory_radius": 1}
+        scale = {"init_std": 0.5, "inverse_temperature": 0.7}
+        kwargs = {"controller": memory or "direct_access", **small, **scale, **(policy or {})}
+        return RLNTM("RLNTMPolicy", env, policy_kwargs=kwargs, seed=seed, device="cpu", **settings)
+    name = memory or "lstm"
+    taken = inspect.signature(CELLS[name]).parameters
+    cell = {key: value for key, value in _CELL.items() if key in taken}
+    kwargs = {"memory": name, "memory_kwargs": cell, "encoder_size": 3, "net_arch": [3]}
+    kwargs.update(policy or {})
+    classes = {"reinforce": "Reinforce", "a2c": "MemoryA2C", "ppo": "MemoryPPO"}
+    if algorithm != "reinforce":
+        settings = {**_CRITIC, **settings}
+    model: Any = getattr(agents, classes[algorithm])(
+        "MemoryPolicy", env, policy_kwargs=kwargs, seed=seed, device="cpu", **settings
+    )
+    with torch.no_grad():
+        # The last layer starts so small that next to nothing would reach what is below.
+        model.policy.actor[-1].weight.mul_(50.0)
+    return model
+
+
+def check_algorithm(
+    algorithm: str,
+    env_id: str | None = None,
+    memory: str | None = None,
+    seed: int = 0,
+    limit: int = 10_000,
+    **env_kwargs: Any,
+) -> list[Report]:
+    """Check an algorithm with each of its baselines, all with the same parameters.
+
+    Args:
+        algorithm: a key of `VARIANTS`.
+        env_id: see `tiny_env`.
+        memory: see `tiny_model`.
+        seed: of the parameters and of the episode.
+        limit: the most sequences.
+        **env_kwargs: see `tiny_env`.
+    """
+    make_env = tiny_env(algorithm, env_id, seed, **env_kwargs)
+    return [
+        check_model(
+            tiny_model(algorithm, make_env(1), memory, seed, **settings),
+            make_env,
+            title=f"{algorithm}, baseline {name}",
+            limit=limit,
+        )
+        for name, settings in VARIANTS[algorithm].items()
+    ]

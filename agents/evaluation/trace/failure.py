@@ -1,0 +1,62 @@
+"""Finds an episode that fails, and traces it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from agents.evaluation.actors import model_policy
+from agents.evaluation.evaluate import evaluation_env, oracle_policy, play
+from agents.evaluation.trace.episode import Trace, run_trace
+
+TRIES = 1000
+_ROWS = 50  # episodes that are played at once
+
+
+class NoFailureError(ValueError):
+    """No episode failed, or nobody knows whether one did."""
+
+
+def failing_trace(
+    policy: Any,
+    env_id: str,
+    first: int,
+    deterministic: bool = True,
+    env_kwargs: Mapping[str, Any] | None = None,
+    name: str | None = None,
+    tries: int = TRIES,
+) -> Trace:
+    """The trace of the first seed whose episode fails.
+
+    Args:
+        policy: see `run_trace`, like what follows it.
+        env_id: a registered id.
+        first: the first seed.
+        deterministic: whether a model takes its most probable action.
+        env_kwargs: arguments of the environment.
+        name: what the trace calls the policy.
+        tries: how many seeds to play.
+
+    Raises:
+        NoFailureError: if none of these episodes fails.
+    """
+    is_model = hasattr(policy, "predict")
+    actor = model_policy(policy, deterministic) if is_model else policy
+    # Rows that sample draw from one generator: the episode of a seed must be played alone then.
+    same_alone = deterministic if is_model else policy is oracle_policy
+    env = evaluation_env(env_id, _ROWS if same_alone else 1, **(env_kwargs or {}))
+    try:
+        for seed in range(first, first + tries, env.num_envs):
+            rows = min(env.num_envs, first + tries - seed)
+            successes = play(actor, env, rows, seed).successes
+            if successes is None:
+                raise NoFailureError(f"{env_id} does not say whether an episode failed")
+            for row in (~successes).nonzero()[0].tolist():
+                trace = run_trace(policy, env_id, seed + row, deterministic, env_kwargs, name)
+                # Sums are rounded otherwise in a batch, which may decide between two near choices.
+                if trace.success is False:
+                    return trace
+    finally:
+        env.close()
+    last = first + tries - 1
+    raise NoFailureError(f"none of the {tries} episodes with seeds {first} to {last} failed")

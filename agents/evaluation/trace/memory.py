@@ -1,0 +1,100 @@
+"""An agent's own memory tape, shown like a tape of the environment.
+
+Its cells are vectors with a number for each symbol. A cell is shown by the symbol whose number
+stands out most: what a read of the cell makes more likely than anything else. How far it stands out
+from the mean of all is the cell's strength, about 1 for a symbol that was written once in full. A
+vector of equal numbers makes no symbol more likely, so it counts as blank.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from agents.evaluation.trace.views import BoolArray, IntArray, Tape, Views
+
+FloatArray = npt.NDArray[np.float64]
+
+MEMORY_TAPE, MEMORY_MOVE = "memory tape", "memory_move"
+_MOVES = ("left", "stay", "right")
+_OF_ENVIRONMENT = (MEMORY_MOVE, "memory_write")  # sub-actions of the environment's memory tape
+_FAINT = 0.1  # strengths and changes below are not shown
+
+
+def own_tape(seen: Mapping[str, FloatArray]) -> Tape | None:
+    """The agent's tape; None if it has no cells.
+
+    Args:
+        seen: what `agents.evaluation.trace.watcher.Watcher` saw, with a ``memory_tape``.
+    """
+    numbers = seen["memory_tape"]
+    if not numbers.shape[1]:
+        return None
+    strengths = numbers.max(axis=2) - numbers.mean(axis=2)
+    blank = numbers.shape[2]  # as in the environment, the number after the last symbol
+    cells = np.where(strengths < _FAINT, blank, numbers.argmax(axis=2))
+    written = seen["memory_change"] >= _FAINT
+    heads = seen["memory_head"].astype(np.int64)
+    columns, heads = _shown_columns(heads, written)
+    return Tape(MEMORY_TAPE, cells[:, columns], heads, written[:, columns], strengths[:, columns])
+
+
+def _shown_columns(heads: IntArray, written: BoolArray) -> tuple[IntArray, IntArray]:
+    """The cells on and around the head's way, and the head's column among them.
+
+    Args:
+        heads: ``(T,)``, on a circular tape.
+        written: ``(T, cells)``.
+    """
+    size = written.shape[1]
+    near: BoolArray = np.bitwise_or.reduce(written, axis=0)
+    near[heads] = True
+    near |= np.roll(near, 1) | np.roll(near, -1)
+    # The head takes one cell at a time, so these are one stretch, perhaps over the ends.
+    starts = np.flatnonzero(near & ~np.roll(near, 1))
+    first = int(starts[0]) if len(starts) else 0
+    columns = (first + np.arange(size)) % size
+    return columns[near[columns]], (heads - first) % size
+
+
+def with_own_memory(views: Views, seen: Mapping[str, FloatArray]) -> Views:
+    """The views with the agent's memory tape in place of the environment's, if it has its own."""
+    if "memory_tape" not in seen:
+        return views
+    own = own_tape(seen)
+    others = tuple(tape for tape in views.tapes if tape.name != MEMORY_TAPE)
+    return views._replace(tapes=others if own is None else (*others, own))
+
+
+def with_own_moves(
+    choices: Mapping[str, tuple[str, ...]],
+    actions: Sequence[Mapping[str, str]],
+    seen: Mapping[str, FloatArray],
+) -> tuple[dict[str, tuple[str, ...]], list[dict[str, str]]]:
+    """The sub-actions with the move of the agent's memory head, which follows the input head's.
+
+    Args:
+        choices: the values that the environment's sub-actions can take, by name.
+        actions: those that they took, one dict per step.
+        seen: what was seen of the agent.
+
+    Returns:
+        Both, without the sub-actions of the environment's memory tape if the agent has its own.
+    """
+    if "memory_tape" not in seen:
+        return dict(choices), [dict(action) for action in actions]
+    names = [name for name in choices if name not in _OF_ENVIRONMENT]
+    own = seen.get(MEMORY_MOVE)
+    if own is not None:
+        names.insert(1, MEMORY_MOVE)
+    values = {**choices, MEMORY_MOVE: _MOVES}
+    taken = [
+        dict(action) if own is None else {**action, MEMORY_MOVE: _MOVES[int(own[step])]}
+        for step, action in enumerate(actions)
+    ]
+    return (
+        {name: values[name] for name in names},
+        [{name: action[name] for name in names} for action in taken],
+    )

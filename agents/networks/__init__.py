@@ -1,0 +1,1 @@
+"""What surrounds a memory cell: encoders, heads, policies."""

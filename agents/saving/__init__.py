@@ -1,0 +1,1 @@
+"""Model files without pickle, whole or not at all."""

@@ -1,0 +1,236 @@
+"""Saving and loading of algorithms without pickle.
+
+A model file holds settings as JSON and tensors as safetensors (see `agents.saving.archive`).
+Loading calls the constructor of a class that the caller names, with settings from the file; it runs
+no code from the file.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.type_aliases import GymEnv
+from stable_baselines3.common.utils import check_for_correct_spaces
+from torch import Tensor
+
+from agents.saving.archive import ModelFileError, read_archive, write_archive
+from agents.saving.model_tensors import (
+    NoOptimizer,
+    check_policy_tensors,
+    named_tensors,
+    restore_tensors,
+)
+from agents.saving.spaces_json import decode, decode_space, encode, encode_schedule, encode_space
+
+Algorithm = TypeVar("Algorithm", bound=BaseAlgorithm)
+# Makes tensors with the names, shapes and dtypes of the policy that a model is to get.
+PolicyState = Callable[[Algorithm], Mapping[str, Tensor]]
+
+_FORMAT = 1
+_SCHEDULES = ("learning_rate", "ent_coef", "clip_range", "clip_range_vf")
+# Where training stands: attribute names, all integers.
+_COUNTERS = ("num_timesteps", "_n_updates", "_total_timesteps", "_episode_num")
+# Constructor arguments that do not belong to the model: they are given anew when it is loaded.
+_NOT_SETTINGS = ("policy", "env", "device", "tensorboard_log", "_init_setup_model")
+
+
+def model_path(path: str | Path) -> Path:
+    """Adds ``.zip`` to a name without a suffix, as SB3 does."""
+    path = Path(path)
+    return path if path.suffix else path.with_suffix(".zip")
+
+
+def _setting_names(cls: type[BaseAlgorithm]) -> list[str]:
+    return [name for name in inspect.signature(cls).parameters if name not in _NOT_SETTINGS]
+
+
+def save_model(model: BaseAlgorithm, path: str | Path, optimizer: bool = True) -> Path:
+    """Writes the policy, the optimizer's state and the settings to one file.
+
+    Args:
+        model: The model.
+        path: The file; ``.zip`` is added to a name without a suffix.
+        optimizer: Whether the optimizer's state is written too; to predict it is not needed.
+
+    Returns:
+        The path written, with its suffix.
+
+    Raises:
+        TypeError: If a setting cannot be stored; nothing is written.
+        ValueError: If a tensor is not finite; nothing is written.
+    """
+    path = model_path(path)
+    policy_class: Any = model.policy_class
+    names = [name for name, cls in model.policy_aliases.items() if cls is policy_class]
+    if not names:
+        raise TypeError(
+            f"policy {policy_class} has no name in {type(model).__name__}.policy_aliases, "
+            "without which it could not be loaded"
+        )
+    settings = {}
+    for name in _setting_names(type(model)):
+        value = getattr(model, name)
+        if name in _SCHEDULES:
+            settings[name] = encode_schedule(value, name, model._current_progress_remaining)
+        else:
+            settings[name] = encode(value, name)
+    metadata = {
+        "format": _FORMAT,
+        "class": type(model).__name__,
+        "policy": names[0],
+        "revision": policy_class.revision,
+        "settings": settings,
+        "observation_space": encode_space(model.observation_space),
+        "action_space": encode_space(model.action_space),
+        "n_envs": model.n_envs,
+        "counters": {name: getattr(model, name) for name in _COUNTERS},
+    }
+    write_archive(path, metadata, named_tensors(model.policy, optimizer))
+    return path
+
+
+def read_model(path: str | Path) -> tuple[Path, dict[str, Any], dict[str, Tensor]]:
+    """Reads a model file and checks the form of its metadata.
+
+    Raises:
+        ModelFileError: If it is not a model file.
+        FileNotFoundError: If there is no such file.
+    """
+    path = model_path(path)
+    metadata, tensors = read_archive(path)
+    if metadata.get("format") != _FORMAT:
+        found = str(metadata.get("format"))[:50]
+        raise ModelFileError(path, f"its format is {found}; allowed: {_FORMAT}")
+    expected: dict[str, type] = {
+        "class": str,
+        "policy": str,
+        "settings": dict,
+        "observation_space": dict,
+        "action_space": dict,
+        "n_envs": int,
+        "counters": dict,
+    }
+    for name, kind in expected.items():
+        if type(metadata.get(name)) is not kind:
+            raise ModelFileError(path, f"its metadata has no {kind.__name__} {name!r}")
+    counters = metadata["counters"]
+    if set(counters) != set(_COUNTERS) or any(type(n) is not int for n in counters.values()):
+        raise ModelFileError(path, f"its counters are not the integers {', '.join(_COUNTERS)}")
+    return path, metadata, tensors
+
+
+def load_model(
+    cls: type[Algorithm],
+    path: str | Path,
+    env: GymEnv | None,
+    device: torch.device | str,
+    overrides: Mapping[str, Any],
+    policy_state: PolicyState[Algorithm] | None,
+) -> Algorithm:
+    """Builds an algorithm from a model file.
+
+    Args:
+        cls: The class that saved it.
+        path: The file; ``.zip`` is added to a name without a suffix.
+        env: Environments to go on training with, or None if the model shall only predict.
+        device: PyTorch device, or ``"auto"``.
+        overrides: Constructor arguments that replace those of the file.
+        policy_state: Makes what the file's tensors are compared with before any memory is taken
+            for them. None if the file is our own: nothing is compared, and the model gets no
+            optimizer. Either would import seconds' worth of PyTorch.
+
+    Raises:
+        ModelFileError: If the file is not a valid model of this class.
+        TypeError: If an override is not a constructor argument.
+        ValueError: If the environment's spaces are not those of the model.
+    """
+    path, metadata, tensors = read_model(path)
+    if metadata["class"] != cls.__name__:
+        found = metadata["class"][:100]
+        raise ModelFileError(path, f"it holds a {found}, not a {cls.__name__}")
+    allowed = [*_setting_names(cls), "tensorboard_log"]
+    _check_revision(cls, path, metadata)
+    unknown = sorted(set(overrides) - set(allowed))
+    if unknown:
+        raise TypeError(f"{unknown[0]} is no argument of {cls.__name__}; allowed: {allowed}")
+    try:
+        observation_space = decode_space(metadata["observation_space"])
+        action_space = decode_space(metadata["action_space"])
+    except Exception as error:  # whatever is wrong with it, it is the file
+        raise ModelFileError(path, f"its spaces are damaged ({error})") from error
+    if env is not None:
+        env = cls._wrap_env(env)
+        check_for_correct_spaces(env, observation_space, action_space)
+    try:
+        odd = sorted(set(metadata["settings"]) - set(_setting_names(cls)))
+        if odd:
+            raise ValueError(f"{odd[0][:100]} is no setting of it")
+        settings = {name: decode(value) for name, value in metadata["settings"].items()}
+        model = cls(
+            metadata["policy"],
+            env,
+            device=device,
+            **{**settings, **overrides, "_init_setup_model": False},
+        )
+        if env is None:
+            model.observation_space, model.action_space = observation_space, action_space
+            model.n_envs = metadata["n_envs"]
+        kwargs = model.policy_kwargs
+        if policy_state is None:
+            model.policy_kwargs = {
+                **kwargs,
+                "optimizer_class": NoOptimizer,
+                "optimizer_kwargs": {},
+            }
+        else:
+            check_policy_tensors(policy_state(model), tensors)
+        model._setup_model()
+        model.policy_kwargs = kwargs  # those that the file would be written with
+        restore_tensors(model.policy, tensors)
+    except Exception as error:  # the same: no setting is trusted
+        raise ModelFileError(path, f"it does not make a {cls.__name__} ({error})") from error
+    for name, value in metadata["counters"].items():
+        setattr(model, name, value)
+    return model
+
+
+def _check_revision(cls: type[BaseAlgorithm], path: Path, metadata: Mapping[str, Any]) -> None:
+    """Refuses tensors that the policy of today would take for something else.
+
+    Raises:
+        ModelFileError: If the policy computed differently when the file was written.
+    """
+    policy: Any = cls.policy_aliases.get(metadata["policy"])
+    found = metadata.get("revision", 1)  # the first files did not say it
+    if policy is not None and found != policy.revision:
+        raise ModelFileError(
+            path,
+            f"its {metadata['policy']} is of revision {str(found)[:20]}, this version of "
+            f"memory-envs has revision {policy.revision}: train the model again, or load it with "
+            "the version that made it",
+        )
+
+
+def restore_from_file(model: BaseAlgorithm, path: str | Path, state: Mapping[str, Tensor]) -> None:
+    """Puts the tensors of a model file into a model of the same form.
+
+    Args:
+        model: The model.
+        path: The file; ``.zip`` is added to a name without a suffix.
+        state: What the file's tensors are compared with, see `check_policy_tensors`.
+
+    Raises:
+        ModelFileError: If the file is no model file, or its tensors do not fit; the model stays.
+    """
+    path, metadata, tensors = read_model(path)
+    _check_revision(type(model), path, metadata)
+    try:
+        check_policy_tensors(state, tensors)
+        restore_tensors(model.policy, tensors)
+    except ValueError as error:
+        raise ModelFileError(path, f"it does not fit this model ({error})") from error

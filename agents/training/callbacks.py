@@ -1,0 +1,193 @@
+"""Callbacks of a training run; they work with every on-policy algorithm of SB3's kind."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.utils import safe_mean
+
+from agents.environments.vec_env import GymnasiumVecEnv
+from agents.evaluation.actors import model_policy
+from agents.evaluation.evaluate import Episodes, play
+from agents.training.progress import Display, Status
+from agents.training.run_directory import HELD_OUT_SEEDS
+from memory_envs import Curriculum
+
+_SECONDS_BETWEEN_UPDATES = 0.5
+
+
+class EvaluationCallback(BaseCallback):
+    """Evaluates on held-out seeds before the first rollout and every so often afterwards.
+
+    Each evaluation plays episodes that were never seen before. It draws its actions from a
+    generator of its own, so that training goes on as it would without it.
+
+    Args:
+        env: to evaluate in; without a curriculum.
+        every: environment steps between evaluations.
+        episodes: of each evaluation.
+        deterministic: whether the model takes its most probable action.
+        stop_at: ends the training when an evaluation and a second, larger one both reach this
+            share of successes; None never does.
+        confirming_episodes: of the second evaluation.
+
+    Attributes:
+        stopped: whether the training was ended.
+        last: the last evaluation.
+    """
+
+    def __init__(
+        self,
+        env: GymnasiumVecEnv,
+        every: int,
+        episodes: int = 256,
+        deterministic: bool = True,
+        stop_at: float | None = None,
+        confirming_episodes: int = 1000,
+    ) -> None:
+        super().__init__()
+        self.env = env
+        self.every = every
+        self.episodes = episodes
+        self.deterministic = deterministic
+        self.stop_at = stop_at
+        self.confirming_episodes = confirming_episodes
+        self.stopped = False
+        self.last: Episodes | None = None
+        self._next_seed = HELD_OUT_SEEDS
+        self._due = 0
+
+    def evaluate(self, episodes: int) -> Episodes:
+        """Play fresh episodes."""
+        seed, self._next_seed = self._next_seed, self._next_seed + episodes
+        return play(model_policy(self.model, self.deterministic), self.env, episodes, seed)
+
+    def _on_training_start(self) -> None:
+        self._due = self.num_timesteps
+
+    def _on_rollout_start(self) -> None:
+        # Here the last update is done: what is evaluated is what is kept if training ends now.
+        if self.num_timesteps < self._due:
+            return
+        self._due = self.num_timesteps + self.every
+        self.last = self.evaluate(self.episodes)
+        if self._reached(self.last):
+            self.last = self.evaluate(self.confirming_episodes)
+            self.stopped = self._reached(self.last)
+        self.logger.record("evaluation/return", float(self.last.returns.mean()))
+        if self.last.success is not None:
+            self.logger.record("evaluation/success", self.last.success)
+        self.logger.record("time/total_timesteps", self.num_timesteps, exclude="tensorboard")
+        self.logger.dump(self.num_timesteps)
+
+    def _reached(self, episodes: Episodes) -> bool:
+        success = episodes.success
+        return self.stop_at is not None and success is not None and success >= self.stop_at
+
+    def _on_step(self) -> bool:
+        return not self.stopped
+
+
+class StopCallback(BaseCallback):
+    """Ends the training at the next step once an event is set.
+
+    Args:
+        event: set from outside, for instance by a signal handler.
+    """
+
+    def __init__(self, event: threading.Event) -> None:
+        super().__init__()
+        self.event = event
+
+    def _on_step(self) -> bool:
+        return not self.event.is_set()
+
+
+class CheckpointCallback(BaseCallback):
+    """Calls a function every so often, with the name of a checkpoint.
+
+    Args:
+        every: environment steps between checkpoints that are kept.
+        save: called before a rollout, when the last update is done, with "model-" and the steps; or
+            with "model-latest" in between, so that little is lost if the process is killed.
+        seconds: after which "model-latest" is due.
+    """
+
+    def __init__(self, every: int, save: Callable[[str], Any], seconds: float = 60.0) -> None:
+        super().__init__()
+        self.every = every
+        self.save = save
+        self.seconds = seconds
+        self._due = every
+        self._due_time = 0.0
+
+    def _on_training_start(self) -> None:
+        self._due = self.num_timesteps + self.every
+        self._due_time = time.monotonic() + self.seconds
+
+    def _on_rollout_start(self) -> None:
+        kept = self.num_timesteps >= self._due
+        if kept:
+            self._due = self.num_timesteps + self.every
+        if kept or time.monotonic() >= self._due_time:
+            self._due_time = time.monotonic() + self.seconds
+            self.save(f"model-{self.num_timesteps}" if kept else "model-latest")
+
+    def _on_step(self) -> bool:
+        return True
+
+
+class ProgressCallback(BaseCallback):
+    """Keeps a display up to date.
+
+    Args:
+        display: entered already.
+        status: the numbers it shows.
+        curriculum: whose level is shown, if there is one.
+        evaluation: whose last result is shown.
+    """
+
+    def __init__(
+        self,
+        display: Display,
+        status: Status,
+        curriculum: Curriculum | None,
+        evaluation: EvaluationCallback,
+    ) -> None:
+        super().__init__()
+        self.display = display
+        self.status = status
+        self.curriculum = curriculum
+        self.evaluation = evaluation
+        self._next_update = 0.0
+
+    def _on_training_start(self) -> None:
+        self.status.first = self.num_timesteps
+
+    def _on_step(self) -> bool:
+        if time.monotonic() >= self._next_update:
+            self._next_update = time.monotonic() + _SECONDS_BETWEEN_UPDATES
+            self._update()
+        return True
+
+    def _on_training_end(self) -> None:
+        self._update()
+
+    def _update(self) -> None:
+        status, model, last = self.status, self.model, self.evaluation.last
+        status.steps = self.num_timesteps
+        if model.ep_info_buffer:
+            status.episode_return = safe_mean([info["r"] for info in model.ep_info_buffer])
+        if model.ep_success_buffer:
+            status.success = safe_mean(model.ep_success_buffer)
+        if self.curriculum is not None:
+            status.level = self.curriculum.level
+            status.max_level = self.curriculum.max_level
+        if last is not None:
+            success = last.success
+            status.evaluation = float(last.returns.mean()) if success is None else success
+        self.display.update(status)

@@ -1,0 +1,174 @@
+"""The time loop, and fused paths against it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from agents.cells import make_cell
+from agents.cells.base import FusedCell, MemoryCell
+from agents.cells.gru import GRU
+from agents.cells.lstm import LSTM
+from agents.cells.ntm import NTM
+from agents.cells.state import detach_state, map_state
+from agents.cells.unroll import unroll, unroll_steps
+
+FUSED: list[type[LSTM | GRU]] = [LSTM, GRU]
+STEPS, ROWS, INPUT_SIZE, HIDDEN_SIZE = 6, 4, 3, 5
+
+
+class CountState(NamedTuple):
+    total: Tensor
+
+
+class Counter(MemoryCell[CountState]):
+    """Adds its input to a count that starts at 100."""
+
+    def __init__(self) -> None:
+        super().__init__(1, 1)
+
+    def initial_state(self, batch_size: int) -> CountState:
+        return CountState(torch.full((batch_size, 1), 100.0))
+
+    def forward(self, x: Tensor, state: CountState) -> tuple[Tensor, CountState]:
+        count = state.total + x
+        return count, CountState(count)
+
+
+def starts_of(pattern: str) -> Tensor:
+    """Episode starts ``(STEPS, ROWS)`` after a named pattern."""
+    starts = torch.zeros(STEPS, ROWS, dtype=torch.bool)
+    match pattern:
+        case "first":
+            starts[0] = True
+        case "all":
+            starts[:] = True
+        case "last":
+            starts[-1, 1:3] = True
+        case "scattered":
+            starts[0, 2] = starts[1, 0] = starts[3, :3] = starts[4, 2] = True
+    return starts
+
+
+def test_every_step_is_taken_in_order_and_rows_restart() -> None:
+    xs = torch.tensor([[1.0, 2.0], [10.0, 20.0], [5.0, 6.0]]).unsqueeze(-1)
+    starts = torch.tensor([[False, True], [True, False], [False, False]])
+    outs, last = unroll(Counter(), xs, CountState(torch.zeros(2, 1)), starts)
+    assert outs.squeeze(-1).tolist() == [[1, 102], [110, 122], [115, 128]]
+    assert last.total.flatten().tolist() == [115, 128]
+
+
+def test_unrolling_in_chunks_is_unrolling_at_once() -> None:
+    xs, starts = torch.randn(STEPS, ROWS, INPUT_SIZE), starts_of("scattered")
+    for name in ("lstm", "gru", "ntm"):
+        cell = make_cell(name, INPUT_SIZE, hidden_size=HIDDEN_SIZE)
+        outs, last = unroll(cell, xs, cell.initial_state(ROWS), starts)
+        first, middle = unroll(cell, xs[:2], cell.initial_state(ROWS), starts[:2])
+        second, end = unroll(cell, xs[2:], middle, starts[2:])
+        torch.testing.assert_close(outs, torch.cat((first, second)))
+        torch.testing.assert_close(last, end)
+
+
+def results(
+    unrolled: tuple[Tensor, tuple[Any, ...]], inputs: list[Tensor], weights: list[Tensor]
+) -> list[Tensor]:
+    """Outputs, last state, and the gradients of a weighted sum of both."""
+    values = [unrolled[0], *unrolled[1]]
+    loss = torch.stack([(v * w).sum() for v, w in zip(values, weights, strict=True)]).sum()
+    return [*values, *torch.autograd.grad(loss, inputs, materialize_grads=True)]
+
+
+@pytest.mark.parametrize(("dtype", "atol"), [(torch.float32, 1e-6), (torch.float64, 1e-12)])
+@pytest.mark.parametrize("pattern", ["none", "first", "last", "all", "scattered"])
+@pytest.mark.parametrize("cell_class", FUSED)
+def test_the_fused_path_equals_the_time_loop(
+    cell_class: type[LSTM | GRU], pattern: str, dtype: torch.dtype, atol: float
+) -> None:
+    torch.manual_seed(0)
+    cell: FusedCell[Any] = cell_class(INPUT_SIZE, HIDDEN_SIZE).to(dtype)
+    for parameter in cell.parameters():
+        nn.init.normal_(parameter, std=0.5)
+    # Neither contiguous nor of unit stride.
+    xs = torch.randn(ROWS, STEPS, 2 * INPUT_SIZE, dtype=dtype)[..., ::2].transpose(0, 1)
+    xs.requires_grad_()
+    state = map_state(lambda x: torch.randn_like(x).requires_grad_(), cell.initial_state(ROWS))
+    inputs = [xs, *state, *cell.parameters()]
+    weights = [torch.randn(STEPS, ROWS, HIDDEN_SIZE, dtype=dtype)]
+    weights += [torch.randn_like(x) for x in state]
+    starts = starts_of(pattern)
+    fused = results(cell.sequence(xs, state, starts), inputs, weights)
+    stepped = results(unroll_steps(cell, xs, state, starts), inputs, weights)
+    for x, y in zip(fused, stepped, strict=True):
+        scale = y.abs().max().clamp(min=1).item()
+        torch.testing.assert_close(x, y, rtol=0, atol=atol * scale)
+
+
+def test_unroll_takes_the_fused_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    cell, fused = LSTM(INPUT_SIZE, HIDDEN_SIZE), object()
+    monkeypatch.setattr(cell, "sequence", lambda *_: fused)
+    xs = torch.zeros(STEPS, ROWS, INPUT_SIZE)
+    assert unroll(cell, xs, cell.initial_state(ROWS), starts_of("none")) is fused
+
+
+@pytest.mark.parametrize(("cell_class", "torch_class"), [(LSTM, nn.LSTM), (GRU, nn.GRU)])
+def test_the_fused_path_equals_torch(
+    cell_class: type[LSTM | GRU], torch_class: type[nn.LSTM | nn.GRU]
+) -> None:
+    torch.manual_seed(0)
+    cell: FusedCell[Any] = cell_class(INPUT_SIZE, HIDDEN_SIZE)
+    reference = torch_class(INPUT_SIZE, HIDDEN_SIZE)
+    reference.load_state_dict({f"{name}_l0": x for name, x in cell.state_dict().items()})
+    xs = torch.randn(STEPS, ROWS, INPUT_SIZE)
+    outs, last = cell.sequence(xs, cell.initial_state(ROWS), starts_of("none"))
+    expected, final = reference(xs)
+    torch.testing.assert_close(outs, expected)
+    for x, y in zip(last, final if isinstance(final, tuple) else (final,), strict=True):
+        torch.testing.assert_close(x, y.squeeze(0))
+    torch.autograd.backward([outs.square().sum(), expected.square().sum()])
+    for name, parameter in cell.named_parameters():
+        torch.testing.assert_close(parameter.grad, getattr(reference, f"{name}_l0").grad)
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru", "ntm"])
+def test_no_gradient_crosses_an_episode_start(name: str) -> None:
+    cell = make_cell(name, INPUT_SIZE, hidden_size=HIDDEN_SIZE)
+    xs = torch.randn(STEPS, ROWS, INPUT_SIZE, requires_grad=True)
+    starts = torch.zeros(STEPS, ROWS, dtype=torch.bool)
+    starts[3, 1] = True
+    outs, _ = unroll(cell, xs, cell.initial_state(ROWS), starts)
+    (gradient,) = torch.autograd.grad(outs[-1].sum(), xs)
+    reached = gradient.abs().sum(-1) > 0
+    assert not reached[:3, 1].any()
+    assert reached[3:, 1].all()
+    assert reached[:, [0, 2, 3]].all()
+
+
+@pytest.mark.parametrize("starts", [False, True])
+def test_a_learned_initial_state_learns_from_a_start_in_the_middle(starts: bool) -> None:
+    cell = NTM(INPUT_SIZE, hidden_size=HIDDEN_SIZE, learned_initial_memory=True)
+    xs = torch.randn(2, 1, INPUT_SIZE)
+    foreign = detach_state(cell.initial_state(1))
+    outs, _ = unroll(cell, xs, foreign, torch.tensor([[False], [starts]]))
+    (gradient,) = torch.autograd.grad(outs.sum(), cell.initial_memory, materialize_grads=True)
+    assert bool(gradient.any()) == starts
+
+
+@pytest.mark.parametrize("name", ["none", "lstm"])
+@pytest.mark.parametrize(
+    ("xs", "starts", "message"),
+    [
+        (torch.zeros(2, 3), torch.zeros(2, 3, dtype=torch.bool), "the shape of xs is (2, 3)"),
+        (torch.zeros(0, 2, 3), torch.zeros(0, 2, dtype=torch.bool), "allowed: (T, B, 3)"),
+        (torch.zeros(2, 2, 4), torch.zeros(2, 2, dtype=torch.bool), "allowed: (T, B, 3)"),
+        (torch.zeros(2, 2, 3), torch.zeros(2, 1, dtype=torch.bool), "starts is (2, 1)"),
+        (torch.zeros(2, 2, 3), torch.zeros(2, 2), "starts is (2, 2) of torch.float32"),
+    ],
+)
+def test_bad_input(name: str, xs: Tensor, starts: Tensor, message: str) -> None:
+    cell = make_cell(name, 3)
+    with pytest.raises(ValueError, match="allowed") as error:
+        unroll(cell, xs, cell.initial_state(2), starts)
+    assert message in str(error.value)

@@ -1,0 +1,255 @@
+"""The command line: what is listed, found, refused and played."""
+
+import importlib.util
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import memory_envs
+from agents.cli.common import check_env
+from agents.cli.keyboard import Controls, InputError, play
+from agents.cli.main import main
+from memory_envs import ENVIRONMENTS
+
+ROOT = Path(__file__).parents[3]
+Capture = pytest.CaptureFixture[str]
+RL_NTM = "train --env Tape-ForwardReverse-v0 --algo rl_ntm"
+
+
+def test_the_list_holds_every_id(capsys: Capture) -> None:
+    assert main(["list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == list(ENVIRONMENTS)
+    for name in ("id", "family", "task", "tier", "optimum", "steps"):
+        assert name in lines[0].split()
+
+
+def test_a_family_is_listed_as_json(capsys: Capture) -> None:
+    assert main(["list", "--family", "maze", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["id"] for row in rows] == [id for id in ENVIRONMENTS if id.startswith("Maze")]
+    assert {row["max_steps"] for row in rows} == {250}
+    assert rows[0]["optimum"] > rows[1]["optimum"] > rows[2]["optimum"] > 100
+
+
+def test_version_and_help(capsys: Capture) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"memory-envs {memory_envs.__version__}\n"
+    assert main([]) == 0
+    for command in ("list", "train", "evaluate", "trace", "play", "gradcheck"):
+        assert main([command, "--help"]) == 0
+        assert f"memory-envs {command}" in capsys.readouterr().out
+
+
+def test_the_module_is_the_command_and_starts_without_torch() -> None:
+    code = (
+        "import sys; from agents.cli.main import main; code = main(['list', '--family', 'maze']);"
+        "print(sorted(sys.modules.keys() & {'torch', 'stable_baselines3', 'matplotlib'}));"
+        "sys.exit(code)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (run.returncode, run.stdout.splitlines()[-1]) == (0, "[]")
+    command = [sys.executable, "-m", "agents.cli.main", "list", "--famly", "tape"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 2
+    assert "--family" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("trian", "there is no command trian; did you mean train?"),
+        ("list --family tap", "there is no family tap; did you mean tape?"),
+        ("train", "--env"),
+        ("train --env Tape-Revers-v0", "Tape-Revers-v0; did you mean Tape-Reverse-v0?"),
+        ("train --env tape-copy-v0", "did you mean Tape-Copy-v0?"),
+        ("train --env Xyzzy", "there is no environment Xyzzy; `memory-envs list` shows them"),
+        ("train --env nowhere:Tape-Copy-v0", "there is no module nowhere"),
+        ("train --env :Tape-Copy-v0", "there is no module for the environment :Tape-Copy-v0"),
+        (
+            "train --env memory_envs:Tape-Copy-v0 --set env_kwargs.simbols=3",
+            "there is no argument 'simbols'; did you mean 'symbols'?",
+        ),
+        ("train --env Tape-Copy-v0 --algo popo", "no algorithm popo; did you mean ppo?"),
+        ("train --env Tape-Copy-v0 --memory ltsm", "no memory ltsm; did you mean lstm?"),
+        ("train --env Tape-Copy-v0 --seed -1", "--seed must be in [0, 4294967295], got -1"),
+        ("train --env Tape-Copy-v0 --timesteps 0", "timesteps must be a positive integer, got 0"),
+        ("train --env Tape-Copy-v0 --stop-at-success 95", "must be in (0, 1], got 95"),
+        ("train --env CartPole-v1 --stop-at-success 0.9", "CartPole-v1 knows no success"),
+        ("train --env Tape-Copy-v0 --set gamma=1", "there is no setting gamma"),
+        ("train --env Tape-Copy-v0 --set env_kwargs.max_length=x", "max_length must be an integer"),
+        ("train --env Tape-Copy-v0 --device floppy", "floppy"),
+        ("train --continue-from nowhere", "nowhere is no folder of a run"),
+        ("train --continue-from . --env Tape-Copy-v0", "--env is decided by the run to continue"),
+        ("train --continue-from .", "holds no settings.json"),
+        ("train --continue-from . --start-from rl-ntm/Copy", "--start-from is decided by the run"),
+        ("train --env Tape-Copy-v0 --start-from rl-ntm/Copi", "did you mean rl-ntm/Copy?"),
+        ("train --env Tape-Copy-v0 --out file.zip", "--out file.zip exists"),
+        ("evaluate orakle --env Tape-Copy-v0", "there is no model orakle; did you mean oracle?"),
+        ("evaluate oracle", "say where oracle shall play: --env ID"),
+        ("evaluate oracle --env CartPole-v1", "there is no oracle for"),
+        ("evaluate random --env Tape-Copi-v0", "did you mean Tape-Copy-v0?"),
+        ("evaluate random --env Tape-Copy-v0 --episodes 0", "--episodes must be at least 1, got 0"),
+        ("evaluate random --env Tape-Copy-v0 --seed -3", "--seed must not be negative, got -3"),
+        ("evaluate file.zip --env Tape-Copy-v0", "file.zip is not a valid model file"),
+        ("evaluate file.zip", "file.zip does not say where it was trained: --env ID"),
+        ("evaluate . --env Tape-Copy-v0", "holds no model.zip"),
+        ("evaluate file.zip --deterministic --stochastic", "exclude each other"),
+        ("trace oracle --env CartPole-v1", "there is no oracle for"),
+        ("trace random --env Tape-Copy-v0 --out file.zip", "--out file.zip is not a folder"),
+        ("evaluate", "say who shall play: MODEL, or --pretrained NAME"),
+        ("trace random --pretrained rl-ntm/Copy", "are two models: give one"),
+        ("evaluate --pretrained rl-ntm/Cpy", "rl-ntm/Cpy; did you mean rl-ntm/Copy? known:"),
+        ("evaluate rl-ntm/Copy", "did you mean --pretrained rl-ntm/Copy?"),
+        ("evaluate --pretrained rl-ntm/Copy --env Tape-Copy-v0", "observation_space is"),
+        ("train --env CartPole-v1 --algo rl_ntm", "rl_ntm has presets for the family tape"),
+        (f"{RL_NTM} --set env_kwargs.forced_emission=false", "forced_emission is False; RL-NTM"),
+        (f"{RL_NTM} --set policy.memory_radius=20", "memory_size is 30 and memory_radius 20"),
+        (f"{RL_NTM} --set policy.memory_size=x", "memory_size is 'x'"),
+        ("play Tape-Cpy-v0", "did you mean Tape-Copy-v0?"),
+        ("play Pendulum-v1", "cannot be typed"),
+    ],
+)
+def test_what_cannot_be_is_said_in_one_line(
+    command: str, message: str, capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("file.zip").write_text("this is no model")
+    assert main(command.split()) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("memory-envs: ")
+    assert message in lines[0]
+    assert sorted(os.listdir()) == ["file.zip"], "nothing is written"
+
+
+def test_a_missing_package_is_named(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    find: Callable[..., object] = importlib.util.find_spec
+
+    def without_wandb(name: str, package: str | None = None) -> object:
+        return None if name == "wandb" else find(name, package)
+
+    monkeypatch.setattr(importlib.util, "find_spec", without_wandb)
+    assert main(["train", "--env", "Tape-Copy-v0", "--wandb"]) == 2
+    assert 'pip install "memory-envs[wandb]"' in capsys.readouterr().err
+    monkeypatch.setitem(sys.modules, "agents.cli.parser", None)
+    monkeypatch.setitem(sys.modules, "tyro", None)
+    assert main(["list"]) == 2
+    assert 'pip install "memory-envs[agents]"' in capsys.readouterr().err
+
+
+def test_an_evaluation_is_one_json_object(capsys: Capture) -> None:
+    command = "evaluate oracle --env Tape-Reverse-Easy-v0 --episodes 30 --seed 3 --json"
+    assert main(command.split()) == 0
+    found = json.loads(capsys.readouterr().out)
+    expected = {"env": "Tape-Reverse-Easy-v0", "episodes": 30, "seed": 3, "model": "oracle"}
+    assert expected.items() <= found.items()
+    assert (found["success"], found["score"]) == (1.0, 1.0)
+    assert {"return_mean", "return_std", "length_mean", "deterministic"} <= found.keys()
+    assert main(command.replace("--json", "").split()) == 0
+    text = capsys.readouterr().out
+    assert "30 episodes, seeds 3 to 32" in text
+    assert "success  1.000" in text
+    assert "score    1.000" in text
+
+
+def test_a_trace_is_shown_and_written(capsys: Capture, tmp_path: Path) -> None:
+    out = tmp_path / "deep" / "folder"
+    command = f"trace oracle --env Tape-Reverse-Easy-v0 --seed 3 --png --out {out}"
+    assert main(command.split()) == 0
+    assert (out / "trace.txt").read_text() == capsys.readouterr().out
+    assert (out / "trace.png").read_bytes().startswith(b"\x89PNG")
+    assert sorted(os.listdir(out)) == ["trace.png", "trace.txt"]
+
+
+def test_without_a_seed_a_long_episode_is_traced(capsys: Capture) -> None:
+    assert main(["trace", "oracle", "--env", "Tape-Copy-v0"]) == 0
+    assert "return 11 of 11" in capsys.readouterr().out
+
+
+def typed(env_id: str, *lines: str, seed: int = 3) -> str:
+    target = io.StringIO()
+    play(env_id, seed, io.StringIO("\n".join(lines)), target)
+    return target.getvalue()
+
+
+def test_a_person_plays_a_tape() -> None:
+    # The string of this seed is 3 2 1.
+    shown = typed("Tape-Copy-Easy-v0", "h", "x", ".", "r 3", "2 r", "r 1", "end", "q", seed=31)
+    assert shown.count("emit          0 … 4 end") == 2
+    assert "'x' means nothing here; h shows what does" in shown
+    assert "the episode is over: success, return 4; a new one begins" in shown
+    assert shown.endswith("bye\n\n")
+    assert "\x1b" not in shown
+
+
+def test_a_mistake_ends_the_episode_and_a_new_one_begins() -> None:
+    shown = typed("Tape-Copy-Easy-v0", "0", "n")
+    assert "the episode is over, return 0; a new one begins" in shown
+    assert shown.count("step 0") == 3
+
+
+def test_memory_is_moved_and_written_by_name() -> None:
+    import gymnasium as gym
+
+    controls = Controls(gym.make("Tape-ForwardReverse-Easy-v0"))
+    assert [a.tolist() for a in controls.actions("r w3 mr")] == [[1, 2, 3, 0, 0]]
+    assert [a.tolist() for a in controls.actions("mleft wend 2")] == [[0, 0, 5, 1, 2]]
+    assert [a.tolist() for a in controls.actions("")] == [[0, 1, 6, 0, 0]]
+    with pytest.raises(InputError, match="says input_move twice"):
+        controls.actions("r s")
+    controls = Controls(gym.make("Algorithmic/ReversedAddition-v0"))
+    assert [a.tolist() for a in controls.actions("d 2")] == [[3, 1, 2]]
+    with pytest.raises(InputError, match="say move too"):
+        controls.actions("2")
+    controls = Controls(gym.make("CartPole-v1"))
+    assert controls.actions("0 1 10") == [0, 1, 1, 0]
+
+
+def test_a_person_walks_through_the_maze() -> None:
+    import gymnasium as gym
+
+    controls = Controls(gym.make("Maze-InvisibleGoal-9x9-v0"))
+    assert controls.actions("wd s") == [0, 1, 2]
+    assert controls.actions("\x1b[A\x1b[D") == controls.actions("up left") == [0, 3]
+    shown = typed("Maze-InvisibleGoal-9x9-v0", "w", "aa")
+    assert "step 3 of 250" in shown
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
+def test_at_a_terminal_each_key_is_a_step() -> None:
+    import pty
+
+    master, slave = pty.openpty()
+    target = io.StringIO()
+    os.write(master, b"\x1b[A")
+    with os.fdopen(slave, "r") as source:
+
+        def answer(text: str) -> int:
+            if "step 1 of 250" in text:
+                os.write(master, b"q")
+            return len(text)
+
+        target.write = answer  # type: ignore[method-assign]
+        play("Maze-InvisibleGoal-9x9-v0", 3, source, target)
+    os.close(master)
+
+
+def test_play_reads_standard_input(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("1\n0\n"))
+    assert main(["play", "CartPole-v1", "--seed", "1"]) == 0
+    shown = capsys.readouterr().out
+    assert "reward 1   return 2" in shown
+    assert shown.endswith("bye\n\n")
+
+
+def test_our_own_module_before_an_id_changes_nothing() -> None:
+    assert check_env("memory_envs:Tape-Copy-v0") == "Tape-Copy-v0"
+    assert check_env("gymnasium:CartPole-v1") == "gymnasium:CartPole-v1"

@@ -1,0 +1,318 @@
+"""`memory-envs train`: what a run leaves behind, whether it ends by itself or is ended."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import pytest
+import torch
+
+import agents
+from agents.cli.main import main
+from agents.saving.atomic import whole_file
+from agents.training.presets import load_preset
+from agents.training.recipes import change, read_recipe
+from agents.training.run_directory import RunDirectory, training_seed
+from agents.training.training import Plan, Training
+
+ROOT = Path(__file__).parents[3]
+ENV = "Tape-Copy-Easy-v0"
+TINY = (
+    f"--env {ENV} --algo ppo --memory gru --n-envs 8 --seed 5 --set algorithm.n_steps=16 "
+    "algorithm.batch_size=64 policy.memory_kwargs.hidden_size=8 env_kwargs.symbols=3"
+)
+FILES = [
+    *("checkpoints", "curriculum.json", "evaluation.json", "learning_curve.png", "model.zip"),
+    *("progress.csv", "settings.json", "tensorboard", "trace.png", "trace.txt"),
+]
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of 1,024 steps."""
+    out = tmp_path_factory.mktemp("runs") / "first"
+    assert main([*f"train --timesteps 1024 --out {out}".split(), *TINY.split()]) == 0
+    return out
+
+
+def test_everything_about_the_run_is_kept(finished: Path) -> None:
+    assert sorted(os.listdir(finished)) == FILES
+    assert len(list((finished / "checkpoints").glob("model-*.zip"))) >= 5
+    assert any("tfevents" in name for name in os.listdir(finished / "tensorboard"))
+    for name in ("learning_curve.png", "trace.png"):
+        assert (finished / name).read_bytes().startswith(b"\x89PNG")
+    assert (finished / "trace.txt").read_text().startswith(ENV)
+    progress = RunDirectory(finished).read_progress()
+    assert progress["rollout/ep_rew_mean"][-1][0] == 1024
+    assert {"evaluation/success", "evaluation/return", "curriculum/level"} <= progress.keys()
+    assert progress["evaluation/success"][0][0] == 0
+
+
+def test_the_settings_say_how_to_do_it_again(finished: Path) -> None:
+    settings = RunDirectory(finished).read_settings()
+    command = settings["command"].split()
+    assert command[:2] == ["memory-envs", "train"]
+    for word in (*TINY.split(), "--timesteps", "1024"):
+        assert word in command
+    assert (settings["env"], settings["algorithm"], settings["memory"]) == (ENV, "ppo", "gru")
+    assert (settings["seed"], settings["device"]) == (5, "cpu")
+    assert settings["recipe"]["n_envs"] == 8
+    assert settings["recipe"]["env_kwargs"] == {"symbols": 3}
+    assert settings["recipe"]["policy"]["memory_kwargs"]["hidden_size"] == 8
+    assert settings["versions"]["torch"] == torch.__version__
+    assert {"time", "commit", "machine", "preset", "stop_at_success"} <= settings.keys()
+
+
+def test_the_same_command_makes_the_same_model(finished: Path, tmp_path: Path) -> None:
+    out = tmp_path / "again"
+    assert main([*f"train --timesteps 1024 --out {out}".split(), *TINY.split()]) == 0
+    first, again = agents.load(finished / "model.zip"), agents.load(out / "model.zip")
+    pairs = zip(first.policy.parameters(), again.policy.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+    evaluations = [json.loads((run / "evaluation.json").read_text()) for run in (finished, out)]
+    assert evaluations[0].pop("model") != evaluations[1].pop("model")
+    assert evaluations[0] == evaluations[1]
+
+
+def test_training_meets_its_own_episodes_only(tmp_path: Path) -> None:
+    recipe = change(load_preset(ENV, "ppo", "none").recipe, ["n_envs=8", "curriculum=null"], "ppo")
+    plan = Plan(ENV, "ppo", "none", recipe, "here", seed=5)
+    for part in (0, 1):
+        training = Training(replace(plan, part=part), RunDirectory(tmp_path), "command")
+        training.env.reset()
+        scalar = gym.make(ENV)
+        for row, info in enumerate(training.env.reset_infos):
+            _, expected = scalar.reset(seed=training_seed(5, part) + row)
+            assert info["target"].tolist() == expected["target"].tolist()
+    assert os.listdir(tmp_path) == []
+
+
+def test_evaluating_the_run_finds_the_same_again(finished: Path, capsys: Capture) -> None:
+    assert main(["evaluate", str(finished), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found == json.loads((finished / "evaluation.json").read_text())
+    assert (found["episodes"], found["seed"], found["deterministic"]) == (1000, 7, True)
+    model = str(finished / "model.zip")
+    assert main(["evaluate", model, "--json", "--stochastic", "--episodes", "20"]) == 0
+    sampled = json.loads(capsys.readouterr().out)
+    assert (sampled["model"], sampled["deterministic"]) == (model, False)
+    checkpoint = next((finished / "checkpoints").iterdir())
+    assert main(["evaluate", str(checkpoint), "--episodes", "20"]) == 0
+    assert "20 episodes" in capsys.readouterr().out
+
+
+def test_the_run_is_traced(finished: Path, capsys: Capture) -> None:
+    assert main(["trace", str(finished), "--seed", "9"]) == 0
+    assert "value" in capsys.readouterr().out
+    assert main(["trace", str(finished), "--env", "Tape-Copy-v0"]) == 2
+    assert "the model's observation_space is" in capsys.readouterr().err
+
+
+def test_a_run_is_continued(finished: Path, tmp_path: Path, capsys: Capture) -> None:
+    out = tmp_path / "second"
+    command = f"train --continue-from {finished} --timesteps 1280 --out {out}"
+    assert main(command.split()) == 0
+    assert f"settings: those of {finished}" in capsys.readouterr().out
+    assert sorted(os.listdir(out)) == FILES
+    settings = RunDirectory(out).read_settings()
+    assert (settings["part"], settings["recipe"]["timesteps"]) == (1, 1280)
+    assert settings["recipe"]["env_kwargs"] == {"symbols": 3}
+    steps = [step for step, _ in RunDirectory(out).read_progress()["rollout/ep_rew_mean"]]
+    assert (steps[0], steps[-1]) == (1024 + 128, 1280)
+    assert agents.load(out / "model.zip").num_timesteps == 1280
+
+
+def test_a_run_starts_from_another_model(finished: Path, tmp_path: Path) -> None:
+    """Of another task, here; everything but the parameters starts anew."""
+    start, out = finished / "model.zip", tmp_path / "second"
+    command = f"train {TINY.replace('Copy', 'Reverse')} algorithm.learning_rate=0.0"
+    command += f" --start-from {start} --timesteps 256 --out {out}"
+    assert main(command.split()) == 0
+    model, settings = agents.load(out / "model.zip"), RunDirectory(out).read_settings()
+    assert (model.num_timesteps, settings["part"]) == (256, 0)
+    assert f"--start-from {start}" in settings["command"]
+    pairs = zip(agents.load(start).policy.parameters(), model.policy.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_a_model_that_does_not_fit_is_no_start(finished: Path, capsys: Capture) -> None:
+    command = f"train {TINY} policy.memory_kwargs.hidden_size=9 --start-from {finished}"
+    assert main([*command.split(), "--out", str(finished.parent / "none")]) == 2
+    error = capsys.readouterr().err
+    assert "weight_ih is of shape (24, 32), here it is of shape (27, 32); allowed" in error
+    assert not (finished.parent / "none").exists()
+
+
+def test_what_is_shown_has_no_control_codes(tmp_path: Path, capsys: Capture) -> None:
+    out = tmp_path / "run"
+    assert main([*f"train --timesteps 128 --out {out}".split(), *TINY.split()]) == 0
+    shown = capsys.readouterr().out
+    assert "\x1b" not in shown
+    assert "\r" not in shown
+    for words in ("settings: untuned preset tape.json", "steps 128 of 128", "success  0."):
+        assert words in shown
+    assert f"results: {out}" in shown
+    assert "step  input tape" in shown
+
+
+def test_training_stops_at_the_wished_success(tmp_path: Path, capsys: Capture) -> None:
+    command = f"train --timesteps 100000 --stop-at-success 0.001 --out {tmp_path / 'run'}"
+    easy = "env_kwargs.max_length=1 env_kwargs.symbols=1 curriculum=null"
+    assert main([*command.split(), *TINY.split(), *easy.split()]) == 0
+    assert agents.load(tmp_path / "run" / "model.zip").num_timesteps < 100_000
+    assert RunDirectory(tmp_path / "run").read_settings()["stop_at_success"] == 0.001
+    command = f"train --timesteps 128 --stop-at-success 1.0 --out {tmp_path / 'failed'}"
+    assert main([*command.split(), *TINY.split()]) == 1
+    assert "success 1 was not reached in 128 steps" in capsys.readouterr().err
+    assert (tmp_path / "failed" / "evaluation.json").exists()
+    again = (
+        f"train --continue-from {tmp_path / 'failed'} --timesteps 256 --out {tmp_path / 'again'}"
+    )
+    assert main(again.split()) == 1
+    assert "success 1 was not reached in 256 steps" in capsys.readouterr().err
+
+
+def test_any_environment_and_algorithm_can_be_trained(tmp_path: Path, capsys: Capture) -> None:
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    for env_id, algorithm in (("CartPole-v1", "a2c"), ("Algorithmic/Copy-v0", "reinforce")):
+        out = tmp_path / algorithm
+        command = f"train --env {env_id} --algo {algorithm} --memory lstm --timesteps 64"
+        assert main([*command.split(), "--n-envs", "2", "--out", str(out)]) == 0
+        success = json.loads((out / "evaluation.json").read_text())["success"]
+        assert (success is None) == (env_id == "CartPole-v1")
+        assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
+    assert "untuned preset any.json" in capsys.readouterr().out
+
+
+def wait_for(condition: Any, seconds: float = 300.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it took too long"
+        time.sleep(0.05)
+
+
+def check_interrupted(out: Path, shown: str) -> None:
+    assert sorted(os.listdir(out)) == sorted(
+        {"curriculum.json", "model.zip", "progress.csv", "settings.json", "tensorboard"}
+        | {name for name in os.listdir(out) if name == "checkpoints"}
+    ), "nothing was evaluated, and no temporary file stays"
+    for words in (
+        f"interrupted; the model is kept: {out / 'model.zip'}",
+        f"memory-envs evaluate {out}",
+        f"memory-envs train --continue-from {out}",
+    ):
+        assert words in shown
+    assert agents.load(out / "model.zip").num_timesteps > 0
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_being_terminated_keep_the_model(
+    tmp_path: Path, capsys: Capture, sent: signal.Signals
+) -> None:
+    out = tmp_path / "run"
+    command = [sys.executable, "-m", "agents.cli.main", "train", *TINY.split(), "--out", str(out)]
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=ROOT, **pipes) as run:
+        try:
+            progress = out / "progress.csv"
+            wait_for(lambda: progress.exists() and len(progress.read_text().splitlines()) > 3)
+            run.send_signal(sent)
+            shown, errors = run.communicate(timeout=300)
+        finally:
+            run.kill()
+    assert run.returncode == 130, errors
+    assert errors == ""
+    check_interrupted(out, shown)
+    more = agents.load(out / "model.zip").num_timesteps + 128
+    command = f"train --continue-from {out} --timesteps {more} --out {tmp_path / 'next'}".split()
+    assert main(command) == 0
+    assert "return" in capsys.readouterr().out
+
+
+RL_NTM = (
+    "--env Tape-Copy-Hard-v0 --algo rl_ntm-paper --memory direct_access --n-envs 16 --seed 5 "
+    "--set env_kwargs.max_length=9 env_kwargs.symbols=3 curriculum.level=3 "
+    "evaluation_kwargs.min_length=9"
+)
+
+
+def test_a_killed_run_of_rl_ntm_is_continued(tmp_path: Path, capsys: Capture) -> None:
+    out, further = tmp_path / "run", tmp_path / "next"
+    command = f"{sys.executable} -m agents.cli.main train {RL_NTM} --timesteps 20000 --out {out}"
+    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command.split(), cwd=ROOT, **quiet) as run:
+        try:
+            checkpoints = out / "checkpoints"
+            wait_for(lambda: run.poll() is not None or len(list(checkpoints.glob("*.zip"))) > 2)
+            assert run.poll() is None, "it ended by itself"
+        finally:
+            run.kill()
+    assert not (out / "model.zip").exists()
+    checkpoint = RunDirectory(out).newest_model()
+    before, state = agents.load(checkpoint), RunDirectory(out).read_curriculum()
+    momentum = before.policy.optimizer.state_dict()["state"][0]["momentum_buffer"]
+    assert momentum.abs().max() > 0
+    command = f"--continue-from {out} --timesteps {before.num_timesteps + 200} --out {further}"
+    assert main(["train", *command.split()]) == 0
+    after, now = agents.load(further / "model.zip"), RunDirectory(further).read_curriculum()
+    assert after._n_updates > before._n_updates
+    assert now["level"] >= state["level"] == 3
+    passed = after._n_updates - before._n_updates
+    assert now["updates_since_advance"] == state["updates_since_advance"] + passed
+    assert after.policy.get_buffer("time_baseline.updates")[0] == after._n_updates
+    capsys.readouterr()
+    (out / "curriculum.json").unlink()
+    assert main(["train", *command.replace("next", "third").split()]) == 2
+    assert f"{out} holds no curriculum.json" in capsys.readouterr().err
+
+
+def test_a_part_draws_other_noise_than_the_run_it_continues(finished: Path) -> None:
+    settings = RunDirectory(finished).read_settings()
+    recipe = read_recipe(settings["recipe"], "ppo", "here")
+    plan = Plan(ENV, "ppo", "gru", recipe, "here", seed=5, part=1)
+    parts = [
+        Training(replace(plan, part=part), RunDirectory(finished), "", RunDirectory(finished))
+        for part in (1, 1, 2)
+    ]
+    first, again, other = (torch.rand(9, generator=part.model.generator) for part in parts)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_a_number_that_is_not_finite_ends_the_run_with_a_message(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    out = tmp_path / "run"
+    steep = "algorithm.learning_rate=1e30 algorithm.max_grad_norm=1e30 timesteps=100000"
+    assert main(["train", *TINY.split(), *steep.split(), "--out", str(out)]) == 1
+    message = capsys.readouterr().err
+    assert message.startswith("memory-envs: update ")
+    assert len(message.splitlines()) == 1
+    assert (out / "settings.json").exists()
+    assert not (out / "evaluation.json").exists()
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "file.txt"
+    with whole_file(path) as temporary:
+        temporary.write_text("first")
+        assert not path.exists()
+    assert path.read_text() == "first"
+
+    def fail() -> None:
+        with whole_file(path) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError, match="power cut"):
+        fail()
+    assert path.read_text() == "first"
+    assert os.listdir(path.parent) == ["file.txt"]

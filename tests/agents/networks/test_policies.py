@@ -1,0 +1,282 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+from torch import Tensor, nn
+
+from agents.cells import CELLS
+from agents.cells.state import map_state
+from agents.networks.encoder import ImageEncoder, SymbolEncoder, VectorEncoder, make_encoder
+from agents.networks.policy import MemoryPolicy
+
+BOX = spaces.Box(-1.0, 1.0, (3,), np.float32)
+SPACES: dict[str, spaces.Space[Any]] = {
+    "number": spaces.Box(-1.0, 1.0, (), np.float32),
+    "unsigned": spaces.MultiDiscrete([3, 4], dtype=np.uint16),
+    "discrete": spaces.Discrete(5, start=2),
+    "multi_discrete": spaces.MultiDiscrete([3, 4], start=[0, -1]),
+    "multi_binary": spaces.MultiBinary((2, 2)),
+    "box": BOX,
+    "double": spaces.Box(-1.0, 1.0, (2, 2), np.float64),
+    "grid": spaces.Box(0, 255, (3, 7, 7), np.uint8),
+    "image": spaces.Box(0, 255, (3, 36, 36), np.uint8),
+    "dict": spaces.Dict({"a.b": spaces.Discrete(3), "z": BOX, "c": spaces.MultiDiscrete([2, 2])}),
+}
+
+
+def _policy(
+    observation_space: spaces.Space[Any] = BOX,
+    action_space: spaces.Space[Any] | None = None,
+    memory: str = "lstm",
+    **kwargs: Any,
+) -> MemoryPolicy:
+    torch.manual_seed(0)
+    sizes = {"none": {}, "ntm": {}}.get(memory, {"hidden_size": 8})
+    action_space = action_space or spaces.MultiDiscrete([3, 2])
+    return MemoryPolicy(
+        observation_space,
+        action_space,
+        lambda _: 1e-3,
+        memory=memory,
+        memory_kwargs=sizes,
+        encoder_size=16,
+        **kwargs,
+    )
+
+
+def _sample(space: spaces.Space[Any], *lead: int) -> Any:
+    space.seed(0)
+    if isinstance(space, spaces.Dict):
+        return {key: _sample(value, *lead) for key, value in space.items()}
+    samples = np.stack([space.sample() for _ in range(int(np.prod(lead)))])
+    return torch.as_tensor(samples.reshape(*lead, *(space.shape or ())))
+
+
+# Encoders
+
+
+@pytest.mark.parametrize("name", ["discrete", "multi_discrete"])
+def test_symbols_are_a_linear_layer_on_one_hots(name: str) -> None:
+    space: Any = SPACES[name]
+    encoder = make_encoder(space, 6, nn.Identity())
+    assert isinstance(encoder, SymbolEncoder)
+    nn.init.normal_(encoder.bias)
+    obs = _sample(space, 20)
+    sizes = np.ravel(space.n if isinstance(space, spaces.Discrete) else space.nvec)
+    columns = (obs.reshape(20, -1) - torch.as_tensor(np.ravel(space.start))).unbind(1)
+    one_hots = [nn.functional.one_hot(c, int(n)) for c, n in zip(columns, sizes, strict=True)]
+    expected = torch.cat(one_hots, 1).float() @ encoder.embedding.weight + encoder.bias
+    torch.testing.assert_close(encoder(obs), expected)
+
+
+def test_a_symbol_out_of_range_is_an_error() -> None:
+    encoder = make_encoder(spaces.Discrete(3), 4, nn.Identity())
+    with pytest.raises(RuntimeError, match="valid range"):
+        encoder(torch.tensor([3]))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("box", VectorEncoder), ("grid", VectorEncoder), ("image", ImageEncoder)],
+)
+def test_which_encoder_reads_a_box(name: str, kind: type[nn.Module]) -> None:
+    assert isinstance(make_encoder(SPACES[name], 8, nn.Tanh()), kind)
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_every_space_is_encoded_row_by_row(name: str) -> None:
+    encoder = make_encoder(SPACES[name], 8, nn.Tanh())
+    obs = _sample(SPACES[name], 4)
+    encoded = encoder(obs)
+    assert encoded.shape == (4, encoder.output_size)
+    assert encoder.output_size == (24 if name == "dict" else 8)
+    assert encoded.std() > 0
+    last = {k: v[3:] for k, v in obs.items()} if isinstance(obs, dict) else obs[3:]
+    torch.testing.assert_close(encoder(last), encoded[3:])
+
+
+def test_unreadable_spaces_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"Text.*allowed: Discrete, MultiDiscrete, Box"):
+        make_encoder(spaces.Dict({"t": spaces.Text(3)}), 8, nn.Tanh())
+
+
+# Stepping and unrolling
+
+
+@pytest.mark.parametrize("memory", CELLS)
+@pytest.mark.parametrize("name", ["multi_discrete", "dict", "image"])
+def test_unrolling_gives_what_stepping_gave(name: str, memory: str) -> None:
+    policy = _policy(SPACES[name], memory=memory)
+    steps, rows = 7, 4
+    obs = _sample(SPACES[name], steps, rows)
+    generator = torch.Generator().manual_seed(0)
+    starts = torch.rand(steps, rows, generator=generator) < 0.3
+    masks = torch.rand(steps, rows, 5, generator=generator) < 0.6
+    masks[..., [0, 3]] = True
+    with torch.no_grad():  # a state from the middle of episodes
+        state = map_state(torch.randn_like, policy.initial_state(rows))
+    carried, outputs = state, []
+    for t in range(steps):
+        now = {k: v[t] for k, v in obs.items()} if isinstance(obs, dict) else obs[t]
+        actions, values, log_probs, carried = policy.step(
+            now, carried, starts[t], generator, masks[t]
+        )
+        outputs.append((actions, values, log_probs))
+    actions, values, log_probs = (torch.stack(parts) for parts in zip(*outputs, strict=True))
+    result = policy.evaluate(obs, actions, state, starts, masks)
+    torch.testing.assert_close(result.values, values, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(result.log_probs, log_probs, atol=1e-5, rtol=1e-5)
+    assert result.entropy.shape == (steps, rows)
+    assert result.log_probs.requires_grad
+    assert not values.requires_grad
+
+
+@pytest.mark.parametrize("memory", CELLS)
+def test_a_start_resets_its_row_alone(memory: str) -> None:
+    policy = _policy(memory=memory)
+    obs = _sample(BOX, 3)
+    with torch.no_grad():
+        state = map_state(torch.randn_like, policy.initial_state(3))
+    carried, fresh = state, policy.initial_state(3)
+
+    def values(state: Any, starts: list[bool]) -> Tensor:
+        return policy.predict_values(obs, state, torch.tensor(starts))
+
+    none, second = values(carried, [False] * 3), values(carried, [False, True, False])
+    torch.testing.assert_close(second[[0, 2]], none[[0, 2]])
+    torch.testing.assert_close(second[1], values(fresh, [False] * 3)[1])
+    if memory != "none":
+        assert (second[1] - none[1]).abs() > 1e-6
+
+
+def test_the_heads_see_the_observation_beside_the_memory() -> None:
+    policy = _policy(memory="lstm")
+    with torch.no_grad():
+        for parameter in policy.memory.parameters():
+            parameter.zero_()  # a memory that tells nothing
+    obs = _sample(BOX, 2)
+    values = policy.predict_values(obs, policy.initial_state(2), torch.tensor([True, True]))
+    assert (values[0] - values[1]).abs() > 1e-4
+
+
+# Predicting
+
+
+def test_predict_carries_the_state_and_obeys_episode_starts() -> None:
+    policy = _policy()
+    obs = _sample(BOX, 5, 3).numpy()
+    starts = np.array([[1, 1, 1], [0, 0, 0], [0, 1, 0], [0, 0, 0], [0, 0, 0]], bool)
+    state, chosen = None, []
+    for t in range(5):
+        actions, state = policy.predict(obs[t], state, starts[t], deterministic=True)
+        chosen.append(actions)
+    with torch.no_grad():
+        xs = torch.as_tensor(obs)
+        expected = policy.evaluate(
+            xs, torch.as_tensor(np.stack(chosen)), policy.initial_state(3), torch.as_tensor(starts)
+        )
+        for other in (1, 2):  # no other choice of the first sub-action is more probable
+            others = torch.as_tensor(np.stack(chosen))
+            others[..., 0] = (others[..., 0] + other) % 3
+            worse = policy.evaluate(xs, others, policy.initial_state(3), torch.as_tensor(starts))
+            assert (worse.log_probs <= expected.log_probs).all()
+
+
+def test_one_observation_is_a_batch_of_one() -> None:
+    policy = _policy()
+    obs = _sample(BOX, 2).numpy()
+    first, state = policy.predict(obs[0], deterministic=True)
+    second, _ = policy.predict(obs[1], state, deterministic=True)
+    assert first.shape == second.shape == (2,)
+    batch, states = policy.predict(obs[:1], None, np.array([True]), deterministic=True)
+    np.testing.assert_array_equal(batch[0], first)
+    torch.testing.assert_close(tuple(states), tuple(state))
+
+
+@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize(
+    "action_space",
+    [spaces.Discrete(3, start=1), spaces.MultiDiscrete([2, 3]), spaces.Box(-1, 1, (2,))],
+    ids=["discrete", "multi_discrete", "box"],
+)
+def test_predicted_actions_belong_to_the_space(name: str, action_space: Any) -> None:
+    policy = _policy(SPACES[name], action_space)
+    obs = _sample(SPACES[name], 6)
+    obs = {k: v.numpy() for k, v in obs.items()} if isinstance(obs, dict) else obs.numpy()
+    for deterministic in (True, False):
+        actions, _ = policy.predict(obs, deterministic=deterministic)
+        assert len(actions) == 6
+        assert all(action_space.contains(action) for action in actions)
+
+
+def test_predict_ignores_keys_that_are_not_in_the_space() -> None:
+    space = spaces.Dict({"a": BOX})
+    obs = {"a": np.zeros(3, np.float32), "mission": "go"}
+    action, _ = _policy(space).predict(obs, deterministic=True)  # type: ignore[arg-type]
+    assert action.shape == (2,)
+
+
+def test_predict_obeys_masks() -> None:
+    policy = _policy()
+    obs = _sample(BOX, 400).numpy()
+    mask = np.array([False, True, True, False, True])
+    for deterministic in (True, False):
+        actions, _ = policy.predict(
+            obs, deterministic=deterministic, action_masks=np.tile(mask, (400, 1))
+        )
+        assert set(actions[:, 0].tolist()) <= {1, 2}
+        assert (actions[:, 1] == 1).all()
+    single, _ = policy.predict(obs[0], action_masks=mask)
+    assert single[1] == 1
+
+
+def test_predict_samples_from_the_generator_it_is_given() -> None:
+    policy = _policy()
+    obs = _sample(BOX, 50).numpy()
+
+    def draw(seed: int) -> Any:
+        return policy.predict(obs, generator=torch.Generator().manual_seed(seed))[0].tolist()
+
+    assert draw(0) == draw(0) != draw(1)
+
+
+# Bad input
+
+
+def test_bad_arguments_are_named() -> None:
+    obs = np.zeros((2, 3), np.float32)
+    with pytest.raises(ValueError, match=r"episode_start has shape \(3,\); allowed: \(2,\)"):
+        _policy().predict(obs, None, np.zeros(3, bool))
+    with pytest.raises(ValueError, match="sub-action 0 in row 0"):
+        _policy().predict(obs, action_masks=np.tile([False, False, False, True, True], (2, 1)))
+    with pytest.raises(ValueError, match=r"memory is 'lsmt'.*lstm"):
+        _policy(memory="lsmt")
+    with pytest.raises(ValueError, match=r"activation is 'tan'; allowed: .*tanh"):
+        _policy(activation="tan")
+    with pytest.raises(ValueError, match=r"net_arch is \[8, 0\]"):
+        _policy(net_arch=[8, 0])
+
+
+def test_pickling_of_policies_is_not_offered() -> None:
+    with pytest.raises(NotImplementedError, match="with its algorithm"):
+        _policy().save("policy.pth")
+    with pytest.raises(NotImplementedError, match="with its algorithm"):
+        MemoryPolicy.load("policy.pth")
+
+
+@pytest.mark.parametrize("detach_critic", [False, True])
+def test_a_detached_critic_trains_nothing_but_itself(detach_critic: bool) -> None:
+    policy = _policy(detach_critic=detach_critic)
+    obs, starts = torch.ones(3, 2, *BOX.shape), torch.zeros(3, 2, dtype=torch.bool)
+    actions = torch.zeros(3, 2, 2, dtype=torch.int64)
+    policy.evaluate(obs, actions, policy.initial_state(2), starts).values.sum().backward()  # type: ignore[no-untyped-call]
+    trained = {
+        name.split(".")[0]
+        for name, parameter in policy.named_parameters()
+        if parameter.grad is not None and parameter.grad.any()
+    }
+    assert trained == ({"critic"} if detach_critic else {"critic", "encoder", "memory"})

@@ -1,0 +1,264 @@
+"""The callbacks of a training run, and what it shows."""
+
+import io
+import threading
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Logger
+
+from agents import MemoryPPO, make_vec_env
+from agents.algorithms.curriculum import CurriculumCallback
+from agents.evaluation.evaluate import Episodes, evaluation_env
+from agents.training.callbacks import (
+    CheckpointCallback,
+    EvaluationCallback,
+    ProgressCallback,
+    StopCallback,
+)
+from agents.training.progress import LineDisplay, LiveDisplay, Status, make_display
+from agents.training.run_directory import HELD_OUT_SEEDS, TRAINING_SEEDS, training_seed
+from memory_envs import Curriculum
+
+ENV = "Tape-Copy-Easy-v0"
+
+
+def model_on(env: Any, seed: int = 0) -> MemoryPPO:
+    return MemoryPPO(
+        "MemoryPolicy",
+        env,
+        n_steps=16,
+        batch_size=64,
+        n_epochs=1,
+        policy_kwargs={"memory": "none", "net_arch": [8]},
+        seed=seed,
+    )
+
+
+def attach(callback: BaseCallback, steps: int = 0) -> dict[str, Any]:
+    """Give a callback a stand-in for a model; returns what it logs."""
+    logger = Logger(None, [])
+    callback.model = SimpleNamespace(logger=logger, num_timesteps=steps)  # type: ignore[assignment]
+    callback.num_timesteps = steps
+    return logger.name_to_value
+
+
+def test_the_curriculum_counts_a_rollout_as_one_update() -> None:
+    curriculum = Curriculum(5, level=1, threshold=0.5, refractory=2, decay=0.5)
+    callback = CurriculumCallback(curriculum)
+    logged = attach(callback)
+    callback.locals = {
+        "dones": np.array([True, False, True]),
+        "infos": [{"success": np.True_}, {}, {"success": np.False_}],
+    }
+    callback.on_step()  # errors 0 and 1
+    callback.locals = {"dones": np.array([True]), "infos": [{"success": np.True_}]}
+    callback.on_step()
+    callback.on_step()
+    callback.on_rollout_end()  # their mean is 1/4
+    assert curriculum.running_error == pytest.approx(0.5 * 1.0 + 0.5 * 0.25)
+    assert (curriculum.level, logged["curriculum/level"]) == (1, 1)
+    assert curriculum.updates_since_advance == 1
+    callback.on_step()
+    callback.on_rollout_end()  # 0.3125 < 0.5, and the second update
+    assert logged["curriculum/level"] == curriculum.level == 2
+    assert logged["curriculum/error"] == 1.0
+
+
+def test_the_curriculum_can_count_missed_symbols() -> None:
+    curriculum = Curriculum(5, decay=0.5)
+    callback = CurriculumCallback(curriculum, "symbols")
+    attach(callback)
+    infos = [{"symbols_correct": 3, "target_size": 4}, {"symbols_correct": 1, "target_size": 2}]
+    callback.locals = {"dones": np.array([True, True]), "infos": infos}
+    callback.on_step()  # errors 1/4 and 1/2
+    callback.on_rollout_end()
+    assert curriculum.running_error == pytest.approx(0.5 * 1.0 + 0.5 * 0.375)
+    with pytest.raises(ValueError, match="error is 'symbol'; allowed: episodes, symbols"):
+        CurriculumCallback(curriculum, "symbol")
+
+
+def test_the_curriculum_moves_a_training_on() -> None:
+    curriculum = Curriculum(5, level=0, threshold=1.0, refractory=0, p_any=0.0, p_below=0.0)
+    env = make_vec_env(ENV, 8, curriculum=curriculum)
+    model_on(env).learn(20 * 128, callback=CurriculumCallback(curriculum))
+    assert curriculum.level > 0
+    while not curriculum.finished:
+        curriculum.record([0.0])
+        curriculum.update()
+    env.reset()
+    assert [info["complexity"] for info in env.reset_infos] == [5] * 8
+
+
+class Successes(EvaluationCallback):
+    """Finds what it is told to find."""
+
+    def __init__(self, found: list[float], **kwargs: Any) -> None:
+        super().__init__(None, every=10, episodes=100, **kwargs)  # type: ignore[arg-type]
+        self.found = found
+        self.asked: list[int] = []
+
+    def evaluate(self, episodes: int) -> Episodes:
+        self.asked.append(episodes)
+        ones = round(self.found.pop(0) * episodes)
+        successes = np.arange(episodes) < ones
+        return Episodes(successes.astype(float), np.ones(episodes, np.int64), successes)
+
+
+def test_training_stops_only_when_a_larger_evaluation_confirms() -> None:
+    callback = Successes([0.5, 0.96, 0.94, 0.95, 0.95], stop_at=0.95, confirming_episodes=1000)
+    logged = attach(callback)
+    callback.on_training_start({}, {})
+    stopped = []
+    for steps in (0, 5, 10, 20):
+        callback.model.num_timesteps = callback.num_timesteps = steps
+        callback.on_rollout_start()
+        stopped.append(not callback.on_step())
+    assert callback.asked == [100, 100, 1000, 100, 1000]  # none at step 5: not due
+    assert stopped == [False, False, False, True]
+    assert callback.stopped
+    assert logged == {}, "an evaluation is written down at once"
+
+
+def test_without_a_goal_nothing_stops() -> None:
+    callback = Successes([1.0, 1.0])
+    attach(callback)
+    callback.on_training_start({}, {})
+    callback.on_rollout_start()
+    assert callback.on_step()
+    assert callback.asked == [100]
+
+
+def test_evaluations_meet_new_episodes_that_were_never_trained_on() -> None:
+    env = evaluation_env(ENV, 8)
+    seeds: list[int] = []
+    original = env.seed
+
+    def note(seed: int | None = None) -> Any:
+        assert seed is not None
+        seeds.extend(range(seed, seed + 8))
+        return original(seed)
+
+    env.seed = note  # type: ignore[method-assign]
+    callback = EvaluationCallback(env, every=1, episodes=8)
+    callback.init_callback(model_on(make_vec_env(ENV, 8)))
+    for _ in range(3):
+        callback.evaluate(8)
+    assert len(set(seeds)) == 24
+    assert min(seeds) >= HELD_OUT_SEEDS > 2**32
+    assert max(seeds) < TRAINING_SEEDS <= training_seed(0)
+
+
+def test_runs_and_their_continuations_train_on_different_episodes() -> None:
+    first_rows = [training_seed(seed, part) for seed in (0, 1, 2**32 - 1) for part in (0, 1)]
+    assert len(set(first_rows)) == 6
+    assert min(np.diff(sorted(first_rows))) >= 2**20, "rows of two runs would overlap"
+    assert max(first_rows) < 2**63
+
+
+def test_evaluating_changes_nothing_in_the_training() -> None:
+    def weights(*callbacks: BaseCallback) -> list[torch.Tensor]:
+        model = model_on(make_vec_env(ENV, 8), seed=4)
+        model.learn(4 * 128, callback=list(callbacks))
+        return list(model.policy.parameters())
+
+    evaluation = EvaluationCallback(evaluation_env(ENV, 8), every=1, episodes=8)
+    with_it, without = weights(evaluation), weights()
+    assert evaluation.last is not None
+    assert all(torch.equal(a, b) for a, b in zip(with_it, without, strict=True))
+
+
+def test_what_is_evaluated_last_is_what_is_kept() -> None:
+    env = evaluation_env(ENV, 8)
+    kept: list[torch.Tensor] = []
+
+    class Stop(EvaluationCallback):
+        def evaluate(self, episodes: int) -> Episodes:
+            if self.num_timesteps >= 256:
+                kept[:] = [p.clone() for p in self.model.policy.parameters()]
+                return Episodes(np.ones(1), np.ones(1, np.int64), np.ones(1, np.bool_))
+            return super().evaluate(episodes)
+
+    model = model_on(make_vec_env(ENV, 8))
+    model.learn(10_000, callback=Stop(env, every=1, episodes=8, stop_at=1.0))
+    assert model.num_timesteps == 256 + 8
+    same = zip(kept, model.policy.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in same)
+
+
+def test_an_event_ends_the_training() -> None:
+    event = threading.Event()
+    event.set()
+    model = model_on(make_vec_env(ENV, 8))
+    model.learn(10_000, callback=StopCallback(event))
+    assert model.num_timesteps == 8
+    event.clear()
+    model.learn(128, callback=StopCallback(event))
+    assert model.num_timesteps == 128
+
+
+def test_checkpoints_come_every_so_often() -> None:
+    saved: list[str] = []
+    model = model_on(make_vec_env(ENV, 8))
+    model.learn(7 * 128, callback=CheckpointCallback(200, saved.append))
+    assert saved == ["model-256", "model-512", "model-768"]
+    saved.clear()
+    model_on(make_vec_env(ENV, 8)).learn(3 * 128, callback=CheckpointCallback(200, saved.append, 0))
+    assert saved == ["model-latest", "model-latest", "model-256"]
+
+
+def test_the_display_gets_the_numbers() -> None:
+    console = Console(file=io.StringIO())
+    display = LineDisplay(console)
+    curriculum = Curriculum(5, level=2, refractory=10_000)
+    evaluation = EvaluationCallback(evaluation_env(ENV, 8), every=10_000, episodes=8)
+    status = Status(total=256)
+    model = model_on(make_vec_env(ENV, 8, curriculum=curriculum))
+    progress = ProgressCallback(display, status, curriculum, evaluation)
+    model.learn(256, callback=[evaluation, progress])
+    assert (status.steps, status.level, status.max_level) == (256, 2, 5)
+    assert evaluation.last is not None
+    assert status.evaluation == evaluation.last.success
+    assert status.episode_return is not None
+    assert status.success is not None
+
+
+def test_without_a_terminal_there_is_a_line_every_ten_seconds() -> None:
+    target, now = io.StringIO(), [0.0]
+    console = Console(file=target, width=40)
+    display = LineDisplay(console, clock=lambda: now[0])
+    status = Status(total=10_000, steps=1_000, success=0.25, episode_return=1.5)
+    with display:
+        display.say("hello")
+        for second in range(25):
+            now[0] = float(second)
+            status.steps = 1_000 * second
+            display.update(status)
+    lines = target.getvalue().splitlines()
+    assert lines[0] == "hello"
+    assert [line.split("  ")[0] for line in lines[1:]] == [
+        "steps 10,000 of 10,000",
+        "steps 20,000 of 10,000",
+        "steps 24,000 of 10,000",
+    ]
+    assert "steps/s 1,000  return 1.500  success 0.250  last evaluation -" in lines[1]
+    assert lines[1].endswith("elapsed 0:10")
+    assert "\x1b" not in target.getvalue()
+    assert isinstance(make_display(console, ""), LineDisplay)
+
+
+def test_at_a_terminal_the_display_is_redrawn() -> None:
+    target = io.StringIO()
+    console = Console(file=target, force_terminal=True, width=120)
+    display = make_display(console, "a title")
+    assert isinstance(display, LiveDisplay)
+    with display:
+        display.update(Status(total=100, steps=50, level=3, max_level=7, evaluation=0.125))
+    shown = target.getvalue()
+    for words in ("a title", "50 of 100", "3 of 7", "0.125", "50%", "\x1b["):
+        assert words in shown

@@ -1,0 +1,255 @@
+"""The wrappers, by themselves and on one another."""
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium import spaces
+from gymnasium.error import InvalidAction
+from gymnasium.utils.env_checker import check_env
+
+from memory_envs import ENVIRONMENTS
+from memory_envs.core.vector import MemoryVectorEnv
+from memory_envs.oracles import oracle
+from memory_envs.wrappers import (
+    FlatActions,
+    FullObservability,
+    PreviousActionAndReward,
+    VectorFlatActions,
+)
+from tests.memory_envs.conftest import fingerprint, make, some_action
+
+WITH_SUB_ACTIONS = [name for name, spec in ENVIRONMENTS.items() if spec.family != "maze"]
+IDS = ("Tape-Reverse-Easy-v0", "Tape-Sort-Easy-v0", "Algorithmic/Copy-v0")
+MAZE = "Maze-InvisibleGoal-9x9-v0"
+
+
+@pytest.mark.parametrize("wrapper", [PreviousActionAndReward, FullObservability, FlatActions])
+@pytest.mark.parametrize("one_id", [*IDS, MAZE])
+def test_both_checkers_find_no_fault(one_id: str, wrapper: Any) -> None:
+    from stable_baselines3.common.env_checker import check_env as check_env_of_sb3
+
+    if wrapper is FlatActions and one_id == MAZE:
+        return
+    wrapped = wrapper(gym.make(one_id, disable_env_checker=True).unwrapped)
+    wrapped.unwrapped.spec = None  # Gymnasium would complain that this is not what the id makes
+    check_env_of_sb3(wrapped)
+    with pytest.warns(UserWarning, match="different from the unwrapped version"):
+        check_env(wrapped, skip_render_check=True)
+
+
+@pytest.mark.parametrize("wrapper", [PreviousActionAndReward, FullObservability, FlatActions])
+def test_the_spec_makes_the_wrapped_environment_again(wrapper: Any) -> None:
+    env = wrapper(gym.make("Tape-Sort-Easy-v0", max_length=3))
+    assert env.spec is not None
+    again = gym.make(env.spec)
+    assert isinstance(again, wrapper)
+    assert again.action_space == env.action_space
+    assert again.observation_space == env.observation_space
+    assert fingerprint(again.reset(seed=1)) == fingerprint(env.reset(seed=1))
+
+
+@pytest.mark.parametrize("wrapper", [PreviousActionAndReward, FullObservability, FlatActions])
+def test_wrappers_go_into_the_sync_vectorization(wrapper: Any) -> None:
+    vector = gym.make_vec(
+        "Tape-Sort-Easy-v0", num_envs=2, vectorization_mode="sync", wrappers=[wrapper]
+    )
+    observations, _ = vector.reset(seed=0)
+    assert vector.observation_space.contains(observations)
+    vector.step(vector.action_space.sample())
+
+
+def test_the_previous_action_and_reward_are_shown() -> None:
+    env = PreviousActionAndReward(make("Tape-Copy-Easy-v0"))
+    observation, _ = env.reset(seed=0)
+    assert list(observation) == ["observation", "previous_action", "previous_reward"]
+    assert observation["previous_action"].tolist() == [0.0] * (3 + 2 + 6)
+    assert observation["previous_reward"].tolist() == [0.0]
+    first = int(observation["observation"][0])
+    observation, *_ = env.step(np.array([2, 1, first]))
+    assert np.flatnonzero(observation["previous_action"]).tolist() == [2, 3 + 1, 3 + 2 + first]
+    assert observation["previous_reward"].tolist() == [1.0]
+    observation, *_ = env.step(np.array([0, 0, 0]))
+    assert np.flatnonzero(observation["previous_action"]).tolist() == [0, 3, 5]
+    assert observation["previous_reward"].tolist() == [0.0]
+    observation, _ = env.reset()
+    assert not observation["previous_action"].any()
+    assert env.observation_space.contains(observation)
+
+
+def test_the_previous_action_of_a_discrete_space() -> None:
+    env = PreviousActionAndReward(make(MAZE))
+    env.reset(seed=0)
+    assert env.step(2)[0]["previous_action"].tolist() == [0.0, 0.0, 1.0, 0.0]
+    assert env.step(np.int64(3))[0]["previous_action"].tolist() == [0.0, 0.0, 0.0, 1.0]
+
+
+def test_what_was_shown_before_stays() -> None:
+    env = PreviousActionAndReward(make("Tape-Copy-Easy-v0"))
+    first, _ = env.reset(seed=0)
+    kept = fingerprint(first)
+    env.step(np.array([2, 0, 0]))
+    assert fingerprint(first) == kept
+
+
+def test_the_full_state_is_shown() -> None:
+    env = FullObservability(make("Tape-Sort-Easy-v0", max_steps=30))
+    observation, _ = env.reset(seed=0)
+    state = env.unwrapped.get_state()  # type: ignore[attr-defined]
+    shown = dict(zip(env.names, observation.tolist(), strict=True))
+    for name in ("limit", "source_size", "target_size", "input_head", "memory_head", "emitted"):
+        assert shown[name] == state.rows[name][0]
+    for name in ("source", "target", "output", "memory"):
+        tape = getattr(state, name)[0].tolist()
+        assert [shown[f"{name}[{i}]"] for i in range(len(tape))] == tape
+    assert not {"rng_key", "rng_counter", "running"} & set(env.names)
+    assert len(env.names) == len(set(env.names)) == env.observation_space.shape[0]  # type: ignore[index]
+    observation, *_ = env.step(np.array([2, 2, 3, 0, 0]))
+    shown = dict(zip(env.names, observation.tolist(), strict=True))
+    assert (shown["steps"], shown["input_head"], shown["memory_head"]) == (1.0, 1.0, 1.0)
+    assert shown["memory[0]"] == 3.0
+
+
+def test_what_is_left_out_does_not_decide_what_comes_next(env_id: str) -> None:
+    env = FullObservability(make(env_id))
+    rng = np.random.default_rng(0)
+    env.reset(seed=0)
+    inner: Any = env.unwrapped
+    for _ in range(5):
+        *_, terminated, truncated, _ = inner.step(some_action(inner, rng, 1.0))
+        if terminated or truncated:
+            inner.reset()
+    state, other = inner.get_state(), inner.get_state()
+    action = np.asarray(oracle(env))
+    other.rows["rng_counter"] += np.uint64(1000)
+    results = []
+    for each in (state, other):
+        inner.set_state(each)
+        observation, reward, *flags, _ = env.step(action)
+        results.append((reward, *flags))
+    assert results[0] == results[1]
+    assert env.observation_space.contains(observation)
+
+
+@pytest.mark.parametrize("one_id", IDS)
+def test_flat_actions_are_all_the_combinations(one_id: str) -> None:
+    env = FlatActions(make(one_id))
+    sizes = make(one_id).action_space.nvec
+    assert env.action_space == spaces.Discrete(int(np.prod(sizes)))
+    digits = np.array([env.action(number) for number in range(int(env.action_space.n))])  # type: ignore[attr-defined]
+    assert len(np.unique(digits, axis=0)) == len(digits)
+    assert (digits >= 0).all()
+    assert (digits < sizes).all()
+    assert [env.flatten(each) for each in digits] == list(range(len(digits)))
+    assert digits[0].tolist() == [0] * len(sizes)
+    assert digits[1].tolist() == [0] * (len(sizes) - 1) + [1]  # the last digit turns fastest
+
+
+def test_flat_actions_do_what_their_sub_actions_do() -> None:
+    plain, flat = make("Tape-Sort-Easy-v0"), FlatActions(make("Tape-Sort-Easy-v0"))
+    rng = np.random.default_rng(0)
+    plain.reset(seed=3)
+    flat.reset(seed=3)
+    for _ in range(60):
+        action = some_action(plain, rng)
+        mine, theirs = plain.step(action), flat.step(flat.flatten(action))
+        assert fingerprint(mine) == fingerprint(theirs)
+        if mine[2] or mine[3]:
+            plain.reset()
+            flat.reset()
+
+
+@pytest.mark.parametrize("bad", [-1, 36, 1.0, None, "0", [0], True, float("nan")])
+def test_a_flat_action_outside_the_space_is_refused(bad: Any) -> None:
+    env = FlatActions(make("Tape-Copy-Easy-v0"))
+    env.reset(seed=0)
+    with pytest.raises(InvalidAction, match="action"):
+        env.step(bad)
+    vector = VectorFlatActions(gym.make_vec("Tape-Copy-Easy-v0", num_envs=1))
+    vector.reset(seed=0)
+    with pytest.raises(InvalidAction, match="action"):
+        vector.step([bad])
+
+
+def test_a_flat_mask_is_the_conjunction_of_the_sub_masks() -> None:
+    inner = make("Tape-Reverse-Easy-v0", forced_emission=True, max_steps=1)
+    env = FlatActions(inner)
+    env.reset(seed=0)
+    masks, sub = env.action_masks(), inner.action_masks()
+    assert masks.shape == (36,)
+    assert not sub.all()
+    for number in range(36):
+        move, emit, symbol = env.action(number)
+        assert masks[number] == (sub[move] and sub[3 + emit] and sub[5 + symbol])
+    assert masks.sum() == 18
+
+
+@pytest.mark.parametrize("one_id", IDS)
+def test_the_vector_wrapper_is_the_scalar_one_row_by_row(one_id: str) -> None:
+    vector = VectorFlatActions(gym.make_vec(one_id, num_envs=3))
+    scalars = [FlatActions(make(one_id)) for _ in range(3)]
+    assert vector.single_action_space == scalars[0].action_space
+    vector.reset(seed=0)
+    for i, env in enumerate(scalars):
+        env.reset(seed=i)
+    masks = vector.action_masks()
+    for row, env in zip(masks, scalars, strict=True):
+        np.testing.assert_array_equal(row, env.action_masks())
+    numbers = vector.flatten(oracle(vector))
+    assert vector.action_space.contains(numbers)
+    _, rewards, terminated, *_ = vector.step(numbers)
+    for i, env in enumerate(scalars):
+        assert env.step(int(numbers[i]))[1:3] == (rewards[i], terminated[i])
+    assert isinstance(vector.unwrapped, MemoryVectorEnv)
+
+
+@pytest.mark.parametrize("one_id", WITH_SUB_ACTIONS)
+def test_flat_actions_fit_every_id(one_id: str) -> None:
+    env = FlatActions(gym.make(one_id))
+    env.reset(seed=0)
+    assert env.action_masks().shape == (env.action_space.n,)  # type: ignore[attr-defined]
+    assert float(env.step(env.flatten(oracle(env)))[1]) >= 0.0
+
+
+def test_wrappers_lie_on_one_another() -> None:
+    env = FlatActions(PreviousActionAndReward(FullObservability(make("Tape-Copy-Easy-v0"))))
+    env.reset(seed=0)
+    observation, reward, *_ = env.step(env.flatten(oracle(env)))
+    assert env.observation_space.contains(observation)
+    assert float(reward) == 1.0
+    assert observation["previous_action"].sum() == 3.0
+
+
+class _Continuous(gym.Env[Any, Any]):
+    observation_space = spaces.Discrete(2)
+    action_space = spaces.Box(-1.0, 1.0, (2,))
+
+
+class _TooMany(gym.Env[Any, Any]):
+    observation_space = spaces.Discrete(2)
+    action_space = spaces.MultiDiscrete([1000] * 4)
+
+
+def test_other_environments_are_refused_by_name() -> None:
+    for wrapper in (PreviousActionAndReward, FlatActions):
+        with pytest.raises(TypeError, match="MultiDiscrete actions, got Box"):
+            wrapper(_Continuous())
+    with pytest.raises(TypeError, match="flat MultiDiscrete actions, got Discrete"):
+        FlatActions(make(MAZE))
+    with pytest.raises(TypeError, match="flat MultiDiscrete actions, got Discrete"):
+        VectorFlatActions(gym.make_vec(MAZE, num_envs=2))
+    with pytest.raises(TypeError, match="environment of memory_envs"):
+        FullObservability(gym.make("CartPole-v1"))
+    with pytest.raises(ValueError, match="at most 2147483647 actions, got 1000000000000"):
+        FlatActions(_TooMany())
+
+
+def test_actions_that_do_not_start_at_zero() -> None:
+    class Shifted(_Continuous):
+        action_space = spaces.MultiDiscrete([2, 3], start=[5, -1])  # type: ignore[assignment]
+
+    env = FlatActions(Shifted())
+    assert env.action(0).tolist() == [5, -1]
+    assert env.action(5).tolist() == [6, 1]
+    assert env.flatten([6, 1]) == 5
