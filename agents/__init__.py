@@ -20,15 +20,20 @@ if TYPE_CHECKING:
     from agents.algorithms.pretrained import load_pretrained
     from agents.algorithms.reinforce import Reinforce
     from agents.algorithms.rl_ntm import RLNTM, RLNTMPolicy
+    from agents.cells import MemoryCell
     from agents.environments.make_env import make_vec_env
     from agents.environments.vec_env import GymnasiumVecEnv
+    from agents.networks.memory_network import MemoryNetwork
     from agents.networks.policy import MemoryPolicy
     from agents.saving.archive import ModelFileError
+    from agents.saving.registry import register
 
 __all__ = [
     "RLNTM",
     "GymnasiumVecEnv",
     "MemoryA2C",
+    "MemoryCell",
+    "MemoryNetwork",
     "MemoryPPO",
     "MemoryPolicy",
     "ModelFileError",
@@ -38,6 +43,7 @@ __all__ = [
     "load",
     "load_pretrained",
     "make_vec_env",
+    "register",
 ]
 
 # The classes that a model file may name, and all other public names, by their modules.
@@ -50,12 +56,15 @@ _ALGORITHMS = {
 _MODULES = {
     **_ALGORITHMS,
     "GymnasiumVecEnv": "environments.vec_env",
+    "MemoryCell": "cells",
+    "MemoryNetwork": "networks.memory_network",
     "MemoryPolicy": "networks.policy",
     "RLNTMPolicy": "algorithms.rl_ntm",
     "ModelFileError": "saving.archive",
     "NonFiniteError": "algorithms.on_policy",
     "load_pretrained": "algorithms.pretrained",
     "make_vec_env": "environments.make_env",
+    "register": "saving.registry",
 }
 
 

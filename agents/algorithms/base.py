@@ -18,7 +18,13 @@ from torch import Tensor
 from agents.algorithms.buffer import MemoryRolloutBuffer
 from agents.cells.state import State
 from agents.networks.policy import MemoryPolicy
-from agents.saving.model_file import load_model, model_path, restore_from_file, save_model
+from agents.saving.model_file import (
+    check_saveable,
+    load_model,
+    model_path,
+    restore_from_file,
+    save_model,
+)
 
 Self = TypeVar("Self", bound="MemoryAlgorithm")
 
@@ -107,6 +113,7 @@ class MemoryAlgorithm(OnPolicyAlgorithm):
         self.ent_coef = FloatSchedule(self.ent_coef)
         self.set_random_seed(self.seed)
         self.policy = self._make_policy(self.lr_schedule).to(self.device)
+        check_saveable(self)
         self.rollout_buffer = MemoryRolloutBuffer(
             self.n_steps, self.bptt, self.gamma, self.gae_lambda
         )

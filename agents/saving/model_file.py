@@ -25,6 +25,7 @@ from agents.saving.model_tensors import (
     named_tensors,
     restore_tensors,
 )
+from agents.saving.registry import find_class, register
 from agents.saving.spaces_json import decode, decode_space, encode, encode_schedule, encode_space
 
 Algorithm = TypeVar("Algorithm", bound=BaseAlgorithm)
@@ -66,12 +67,6 @@ def save_model(model: BaseAlgorithm, path: str | Path, optimizer: bool = True) -
     """
     path = model_path(path)
     policy_class: Any = model.policy_class
-    names = [name for name, cls in model.policy_aliases.items() if cls is policy_class]
-    if not names:
-        raise TypeError(
-            f"policy {policy_class} has no name in {type(model).__name__}.policy_aliases, "
-            "without which it could not be loaded"
-        )
     settings = {}
     for name in _setting_names(type(model)):
         value = getattr(model, name)
@@ -82,7 +77,8 @@ def save_model(model: BaseAlgorithm, path: str | Path, optimizer: bool = True) -
     metadata = {
         "format": _FORMAT,
         "class": type(model).__name__,
-        "policy": names[0],
+        "policy": _policy_name(model),
+        "policy_module": policy_class.__module__,
         "revision": policy_class.revision,
         "settings": settings,
         "observation_space": encode_space(model.observation_space),
@@ -92,6 +88,36 @@ def save_model(model: BaseAlgorithm, path: str | Path, optimizer: bool = True) -
     }
     write_archive(path, metadata, named_tensors(model.policy, optimizer))
     return path
+
+
+def check_saveable(model: BaseAlgorithm) -> None:
+    """Refuses a new model that could not be saved; a policy class of the user's own is registered.
+
+    Raises:
+        TypeError: If an argument of the policy cannot be stored.
+        ValueError: If another class has the name of the policy's.
+    """
+    if model.policy_class not in model.policy_aliases.values():
+        register(model.policy_class)
+    encode(model.policy_kwargs, "policy_kwargs")
+
+
+def _policy_name(model: BaseAlgorithm) -> str:
+    names = [name for name, cls in model.policy_aliases.items() if cls is model.policy_class]
+    return names[0] if names else model.policy_class.__name__
+
+
+def _policy_class(cls: type[BaseAlgorithm], metadata: Mapping[str, Any]) -> type[Any]:
+    """The policy class that a file names.
+
+    Raises:
+        UnknownClassError: If it is a user's own that is not registered.
+    """
+    name = metadata["policy"]
+    if name in cls.policy_aliases:
+        return cls.policy_aliases[name]
+    base = next(iter(cls.policy_aliases.values()))
+    return find_class(name, base, metadata["policy_module"])
 
 
 def read_model(path: str | Path) -> tuple[Path, dict[str, Any], dict[str, Tensor]]:
@@ -109,6 +135,8 @@ def read_model(path: str | Path) -> tuple[Path, dict[str, Any], dict[str, Tensor
     expected: dict[str, type] = {
         "class": str,
         "policy": str,
+        "policy_module": str,
+        "revision": int,
         "settings": dict,
         "observation_space": dict,
         "action_space": dict,
@@ -172,7 +200,7 @@ def load_model(
             raise ValueError(f"{odd[0][:100]} is no setting of it")
         settings = {name: decode(value) for name, value in metadata["settings"].items()}
         model = cls(
-            metadata["policy"],
+            _policy_class(cls, metadata),
             env,
             device=device,
             **{**settings, **overrides, "_init_setup_model": False},
@@ -205,9 +233,12 @@ def _check_revision(cls: type[BaseAlgorithm], path: Path, metadata: Mapping[str,
     Raises:
         ModelFileError: If the policy computed differently when the file was written.
     """
-    policy: Any = cls.policy_aliases.get(metadata["policy"])
-    found = metadata.get("revision", 1)  # the first files did not say it
-    if policy is not None and found != policy.revision:
+    try:
+        policy = _policy_class(cls, metadata)
+    except ValueError as error:
+        raise ModelFileError(path, str(error)) from error
+    found = metadata["revision"]
+    if found != policy.revision:
         raise ModelFileError(
             path,
             f"its {metadata['policy']} is of revision {str(found)[:20]}, this version of "

@@ -171,7 +171,7 @@ def test_extreme_parameters_stay_finite(scale: float, dtype: torch.dtype) -> Non
     xs = torch.randn(8, 3, INPUT_SIZE, dtype=dtype)
     starts = torch.zeros(8, 3, dtype=torch.bool)
     starts[4, 1] = True
-    outs, state = unroll(cell, xs, cell.initial_state(3), starts)
+    outs, state, _ = unroll(cell, xs, cell.initial_state(3), starts)
     gradients = torch.autograd.grad(outs.sum(), list(cell.parameters()))
     tensors: list[Tensor] = [outs, *state[:4], *gradients]
     assert all(x.isfinite().all() for x in tensors)

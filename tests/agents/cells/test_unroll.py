@@ -56,7 +56,7 @@ def starts_of(pattern: str) -> Tensor:
 def test_every_step_is_taken_in_order_and_rows_restart() -> None:
     xs = torch.tensor([[1.0, 2.0], [10.0, 20.0], [5.0, 6.0]]).unsqueeze(-1)
     starts = torch.tensor([[False, True], [True, False], [False, False]])
-    outs, last = unroll(Counter(), xs, CountState(torch.zeros(2, 1)), starts)
+    outs, last, _ = unroll(Counter(), xs, CountState(torch.zeros(2, 1)), starts)
     assert outs.squeeze(-1).tolist() == [[1, 102], [110, 122], [115, 128]]
     assert last.total.flatten().tolist() == [115, 128]
 
@@ -65,9 +65,9 @@ def test_unrolling_in_chunks_is_unrolling_at_once() -> None:
     xs, starts = torch.randn(STEPS, ROWS, INPUT_SIZE), starts_of("scattered")
     for name in ("lstm", "gru", "ntm"):
         cell = make_cell(name, INPUT_SIZE, hidden_size=HIDDEN_SIZE)
-        outs, last = unroll(cell, xs, cell.initial_state(ROWS), starts)
-        first, middle = unroll(cell, xs[:2], cell.initial_state(ROWS), starts[:2])
-        second, end = unroll(cell, xs[2:], middle, starts[2:])
+        outs, last, _ = unroll(cell, xs, cell.initial_state(ROWS), starts)
+        first, middle, _ = unroll(cell, xs[:2], cell.initial_state(ROWS), starts[:2])
+        second, end, _ = unroll(cell, xs[2:], middle, starts[2:])
         torch.testing.assert_close(outs, torch.cat((first, second)))
         torch.testing.assert_close(last, end)
 
@@ -100,17 +100,17 @@ def test_the_fused_path_equals_the_time_loop(
     weights += [torch.randn_like(x) for x in state]
     starts = starts_of(pattern)
     fused = results(cell.sequence(xs, state, starts), inputs, weights)
-    stepped = results(unroll_steps(cell, xs, state, starts), inputs, weights)
+    stepped = results(unroll_steps(cell, xs, state, starts)[:2], inputs, weights)
     for x, y in zip(fused, stepped, strict=True):
         scale = y.abs().max().clamp(min=1).item()
         torch.testing.assert_close(x, y, rtol=0, atol=atol * scale)
 
 
 def test_unroll_takes_the_fused_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    cell, fused = LSTM(INPUT_SIZE, HIDDEN_SIZE), object()
+    cell, fused = LSTM(INPUT_SIZE, HIDDEN_SIZE), (object(), object())
     monkeypatch.setattr(cell, "sequence", lambda *_: fused)
     xs = torch.zeros(STEPS, ROWS, INPUT_SIZE)
-    assert unroll(cell, xs, cell.initial_state(ROWS), starts_of("none")) is fused
+    assert unroll(cell, xs, cell.initial_state(ROWS), starts_of("none")) == (*fused, {})
 
 
 @pytest.mark.parametrize(("cell_class", "torch_class"), [(LSTM, nn.LSTM), (GRU, nn.GRU)])
@@ -138,7 +138,7 @@ def test_no_gradient_crosses_an_episode_start(name: str) -> None:
     xs = torch.randn(STEPS, ROWS, INPUT_SIZE, requires_grad=True)
     starts = torch.zeros(STEPS, ROWS, dtype=torch.bool)
     starts[3, 1] = True
-    outs, _ = unroll(cell, xs, cell.initial_state(ROWS), starts)
+    outs, _, _ = unroll(cell, xs, cell.initial_state(ROWS), starts)
     (gradient,) = torch.autograd.grad(outs[-1].sum(), xs)
     reached = gradient.abs().sum(-1) > 0
     assert not reached[:3, 1].any()
@@ -151,7 +151,7 @@ def test_a_learned_initial_state_learns_from_a_start_in_the_middle(starts: bool)
     cell = NTM(INPUT_SIZE, hidden_size=HIDDEN_SIZE, learned_initial_memory=True)
     xs = torch.randn(2, 1, INPUT_SIZE)
     foreign = detach_state(cell.initial_state(1))
-    outs, _ = unroll(cell, xs, foreign, torch.tensor([[False], [starts]]))
+    outs, _, _ = unroll(cell, xs, foreign, torch.tensor([[False], [starts]]))
     (gradient,) = torch.autograd.grad(outs.sum(), cell.initial_memory, materialize_grads=True)
     assert bool(gradient.any()) == starts
 

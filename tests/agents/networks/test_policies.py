@@ -156,7 +156,7 @@ def test_a_start_resets_its_row_alone(memory: str) -> None:
 def test_the_heads_see_the_observation_beside_the_memory() -> None:
     policy = _policy(memory="lstm")
     with torch.no_grad():
-        for parameter in policy.memory.parameters():
+        for parameter in policy.network.memory.parameters():
             parameter.zero_()  # a memory that tells nothing
     obs = _sample(BOX, 2)
     values = policy.predict_values(obs, policy.initial_state(2), torch.tensor([True, True]))
@@ -275,7 +275,7 @@ def test_a_detached_critic_trains_nothing_but_itself(detach_critic: bool) -> Non
     actions = torch.zeros(3, 2, 2, dtype=torch.int64)
     policy.evaluate(obs, actions, policy.initial_state(2), starts).values.sum().backward()  # type: ignore[no-untyped-call]
     trained = {
-        name.split(".")[0]
+        name.removeprefix("network.").split(".")[0]
         for name, parameter in policy.named_parameters()
         if parameter.grad is not None and parameter.grad.any()
     }
