@@ -33,8 +33,8 @@ def unroll(cell: MemoryCell[S], xs: Tensor, state: S, starts: Tensor) -> tuple[T
     if starts.shape != xs.shape[:2] or starts.dtype != torch.bool:
         allowed = f"{tuple(xs.shape[:2])} as of xs, of torch.bool"
         raise ValueError(f"starts is {tuple(starts.shape)} of {starts.dtype}; allowed: {allowed}")
-    if isinstance(cell, FusedCell):
-        return cell.sequence(xs, state, starts)
+    if isinstance(cell, FusedCell) and xs.dtype == torch.float32 and xs.device.type == "cpu":
+        return cell.sequence(xs, state, starts.contiguous())
     return unroll_steps(cell, xs, state, starts)
 
 
