@@ -126,7 +126,7 @@ def page(models: Mapping[str, Pretrained]) -> str:
     lines = [
         "# Pretrained models",
         "",
-        "Written by `python -m benchmarks.pretrained` from the package's `pretrained/index.json`. Success",
+        "Written by `python -m benchmarks.pretrained` from `pretrained/index.json`. Success",
         "is the share of 1,000 episodes of one length, with fresh seeds, that are solved whole,",
         "with the most probable moves. The preset was chosen on these tasks, seed 0 among others",
         "([how far to trust it](rl-ntm.md)). Training stopped at the first evaluation with enough",

@@ -81,7 +81,10 @@ class MemoryCell(nn.Module, ABC, Generic[S]):
 
 
 class FusedCell(MemoryCell[S]):
-    """A cell that runs a whole sequence faster than step by step."""
+    """A cell that runs a whole sequence faster than step by step, in float32 on the CPU.
+
+    Sequences of other types and on other devices go step by step.
+    """
 
     @abstractmethod
     def sequence(self, xs: Tensor, state: S, starts: Tensor) -> tuple[Tensor, S]:
