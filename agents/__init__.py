@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from stable_baselines3.common.type_aliases import GymEnv
 
     from agents.algorithms.a2c import MemoryA2C
-    from agents.algorithms.base import MemoryAlgorithm
-    from agents.algorithms.on_policy import NonFiniteError
+    from agents.algorithms.base import MemoryAlgorithm, NonFiniteError
     from agents.algorithms.ppo import MemoryPPO
     from agents.algorithms.pretrained import load_pretrained
     from agents.algorithms.reinforce import Reinforce
@@ -61,7 +60,7 @@ _MODULES = {
     "MemoryPolicy": "networks.policy",
     "RLNTMPolicy": "algorithms.rl_ntm",
     "ModelFileError": "saving.archive",
-    "NonFiniteError": "algorithms.on_policy",
+    "NonFiniteError": "algorithms.base",
     "load_pretrained": "algorithms.pretrained",
     "make_vec_env": "environments.make_env",
     "register": "saving.registry",

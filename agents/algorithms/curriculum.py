@@ -32,7 +32,9 @@ class CurriculumCallback(BaseCallback):
 
     def _on_step(self) -> bool:
         infos = self.locals["infos"]
-        finished = [infos[row] for row in np.flatnonzero(self.locals["dones"])]
+        # Our algorithms say whose episodes they learn from; with those of SB3 all count.
+        counted = self.locals.get("counted", self.locals["dones"])
+        finished = [infos[row] for row in np.flatnonzero(counted)]
         if self.error == "symbols":
             right = (info["symbols_correct"] / info["target_size"] for info in finished)
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
-from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
+from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor, nn
 
 from agents.cells import MemoryCell
@@ -46,7 +46,6 @@ class MemoryPolicy(BasePolicy):
     Args:
         observation_space: `Discrete`, `MultiDiscrete`, `Box`, `MultiBinary` or a `Dict` of these.
         action_space: `Discrete`, `MultiDiscrete` or `Box`.
-        lr_schedule: Learning rate as a function of the remaining progress; its value at 1 is used.
         memory: The memory cell, see `MemoryNetwork`.
         memory_kwargs: Arguments of the cell.
         encoder: An encoder of your own, see `MemoryNetwork`.
@@ -58,8 +57,6 @@ class MemoryPolicy(BasePolicy):
             so that the value loss does not train them (as in sb3-contrib's shared LSTM).
         features_extractor_class: In place of `encoder`, a `BaseFeaturesExtractor` as SB3 takes it.
         features_extractor_kwargs: Its arguments.
-        optimizer_class: A class from `torch.optim`.
-        optimizer_kwargs: Its arguments other than the learning rate.
 
     Raises:
         ValueError: If a space, a name or a size is not valid.
@@ -72,7 +69,6 @@ class MemoryPolicy(BasePolicy):
         self,
         observation_space: spaces.Space[Any],
         action_space: spaces.Space[Any],
-        lr_schedule: Schedule,
         memory: str | type[MemoryCell[Any]] = "lstm",
         memory_kwargs: Mapping[str, Any] | None = None,
         encoder: type[nn.Module] | None = None,
@@ -83,19 +79,8 @@ class MemoryPolicy(BasePolicy):
         detach_critic: bool = False,
         features_extractor_class: type[BaseFeaturesExtractor] | None = None,
         features_extractor_kwargs: Mapping[str, Any] | None = None,
-        optimizer_class: type[torch.optim.Optimizer] = torch.optim.Adam,
-        optimizer_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
-        if optimizer_kwargs is None:
-            # As in SB3. Fused is one call instead of one per parameter.
-            adam = optimizer_class is torch.optim.Adam
-            optimizer_kwargs = {"eps": 1e-5, "fused": True} if adam else {}
-        super().__init__(
-            observation_space,
-            action_space,
-            optimizer_class=optimizer_class,
-            optimizer_kwargs=dict(optimizer_kwargs),
-        )
+        super().__init__(observation_space, action_space)
         if features_extractor_class is not None:
             if encoder is not None:
                 raise ValueError(
@@ -122,11 +107,6 @@ class MemoryPolicy(BasePolicy):
         self.actor = make_mlp(features, net_arch, self.action_head.input_size, function, gain=0.01)
         self.critic = make_mlp(features, net_arch, 1, function, gain=1.0)
         self.detach_critic = detach_critic
-        self.optimizer = optimizer_class(
-            self.parameters(),
-            lr=lr_schedule(1.0),  # type: ignore[call-arg]  # Optimizer itself takes no lr
-            **self.optimizer_kwargs,
-        )
 
     def initial_state(self, batch_size: int) -> State:
         """Returns the memory state in which `batch_size` episodes start."""
@@ -138,16 +118,16 @@ class MemoryPolicy(BasePolicy):
         obs: Observation,
         state: State,
         starts: Tensor,
-        generator: torch.Generator | None = None,
+        sampler: Callable[[Distribution], Tensor],
         masks: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor, State]:
-        """Samples actions for one step of B environments.
+        """Chooses actions for one step of B environments.
 
         Args:
             obs: ``(B, ...)``.
             state: Memory state before the step.
             starts: ``(B,)`` bool, True where an episode starts with this observation.
-            generator: Source of randomness.
+            sampler: Takes the distribution of the actions and returns actions ``(B, ...)``.
             masks: ``(B, choices)`` bool, True where a choice is allowed.
 
         Returns:
@@ -156,7 +136,7 @@ class MemoryPolicy(BasePolicy):
         """
         features, state = self.network(obs, state, starts)
         distribution = self.action_head(self.actor(features), masks)
-        actions = distribution.sample(generator)
+        actions = sampler(distribution)
         values = self.critic(features).squeeze(-1)
         return actions, values, distribution.log_prob(actions), state
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
@@ -20,7 +20,7 @@ from torch import Tensor
 
 from agents.saving.archive import ModelFileError, read_archive, write_archive
 from agents.saving.model_tensors import (
-    NoOptimizer,
+    Trainable,
     check_policy_tensors,
     named_tensors,
     restore_tensors,
@@ -86,7 +86,7 @@ def save_model(model: BaseAlgorithm, path: str | Path, optimizer: bool = True) -
         "n_envs": model.n_envs,
         "counters": {name: getattr(model, name) for name in _COUNTERS},
     }
-    write_archive(path, metadata, named_tensors(model.policy, optimizer))
+    write_archive(path, metadata, named_tensors(cast(Trainable, model), optimizer))
     return path
 
 
@@ -169,8 +169,7 @@ def load_model(
         device: PyTorch device, or ``"auto"``.
         overrides: Constructor arguments that replace those of the file.
         policy_state: Makes what the file's tensors are compared with before any memory is taken
-            for them. None if the file is our own: nothing is compared, and the model gets no
-            optimizer. Either would import seconds' worth of PyTorch.
+            for them. None if the file is our own: to compare imports seconds' worth of PyTorch.
 
     Raises:
         ModelFileError: If the file is not a valid model of this class.
@@ -208,18 +207,10 @@ def load_model(
         if env is None:
             model.observation_space, model.action_space = observation_space, action_space
             model.n_envs = metadata["n_envs"]
-        kwargs = model.policy_kwargs
-        if policy_state is None:
-            model.policy_kwargs = {
-                **kwargs,
-                "optimizer_class": NoOptimizer,
-                "optimizer_kwargs": {},
-            }
-        else:
+        if policy_state is not None:
             check_policy_tensors(policy_state(model), tensors)
         model._setup_model()
-        model.policy_kwargs = kwargs  # those that the file would be written with
-        restore_tensors(model.policy, tensors)
+        restore_tensors(cast(Trainable, model), tensors)
     except Exception as error:  # the same: no setting is trusted
         raise ModelFileError(path, f"it does not make a {cls.__name__} ({error})") from error
     for name, value in metadata["counters"].items():
@@ -262,6 +253,6 @@ def restore_from_file(model: BaseAlgorithm, path: str | Path, state: Mapping[str
     _check_revision(type(model), path, metadata)
     try:
         check_policy_tensors(state, tensors)
-        restore_tensors(model.policy, tensors)
+        restore_tensors(cast(Trainable, model), tensors)
     except ValueError as error:
         raise ModelFileError(path, f"it does not fit this model ({error})") from error

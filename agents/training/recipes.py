@@ -46,8 +46,11 @@ ALGORITHMS = {
 _DECIDED = {
     *("policy", "env", "policy_kwargs", "seed", "device"),
     *("verbose", "tensorboard_log", "stats_window_size"),
-    *("observation_space", "action_space", "lr_schedule", "memory", "controller", "n_envs"),
+    *("observation_space", "action_space", "memory", "controller", "n_envs"),
 }
+
+# What `policy_kwargs` holds for the algorithm, as in SB3.
+_OF_OPTIMIZER = {"optimizer_class", "optimizer_kwargs"}
 
 
 class RecipeError(ValueError):
@@ -128,7 +131,7 @@ def read_recipe(data: Any, algorithm: str, source: str) -> Recipe:
     spec = ALGORITHMS[algorithm]
     allowed = _parameters(getattr(agents, spec.name)) - _DECIDED
     _check_names(recipe.algorithm, allowed, source, "algorithm.")
-    allowed = _parameters(getattr(agents, spec.policy)) - _DECIDED
+    allowed = _parameters(getattr(agents, spec.policy)) - _DECIDED | _OF_OPTIMIZER
     _check_names(recipe.policy, allowed, source, "policy.")
     return recipe
 

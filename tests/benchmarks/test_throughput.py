@@ -276,7 +276,7 @@ def test_both_algorithms_get_the_same_settings_and_networks_of_one_size() -> Non
         return {name: v(1.0) if callable(v) else v for name, v in values.items()}
 
     assert settings(ours) == settings(theirs)
-    assert ours.policy.optimizer.defaults["eps"] == theirs.policy.optimizer.defaults["eps"]
+    assert ours.optimizer.defaults["eps"] == theirs.policy.optimizer.defaults["eps"]
     sizes = [sum(p.numel() for p in model.policy.parameters()) for model in (ours, theirs)]
     assert sizes[0] == pytest.approx(sizes[1], rel=0.01)
 

@@ -17,9 +17,6 @@ from gymnasium import spaces
 from agents.environments.vec_env import GymnasiumVecEnv
 from memory_envs import ENVIRONMENTS
 
-# Of the environment's sub-actions; the first two also name the agent's moves.
-INPUT_MOVE, MEMORY_MOVE, EMIT, SYMBOL = "input_move", "memory_move", "emit", "symbol"
-
 # Arguments that the environment must have been made with.
 _RULES = {"forced_emission": True, "on_error": "continue", "memory_radius": 0}
 

@@ -20,8 +20,8 @@ def test_its_attributes_are_the_preset_s() -> None:
     assert model.lr_schedule(1.0) == model.lr_schedule(0.0) == algorithm.pop("learning_rate")
     assert {name: getattr(model, name) for name in algorithm} == algorithm
     assert model.n_envs == PRESET["n_envs"]
-    assert type(model.policy.optimizer).__name__ == policy["optimizer_class"]
-    assert model.policy.optimizer.defaults["momentum"] == policy["optimizer_kwargs"]["momentum"]
+    assert type(model.optimizer).__name__ == policy["optimizer_class"]
+    assert model.optimizer.defaults["momentum"] == policy["optimizer_kwargs"]["momentum"]
     assert model.policy.inverse_temperature == policy["inverse_temperature"]
     assert model.policy.controller.hidden_size == policy["hidden_size"]
     curriculum = model.curriculum

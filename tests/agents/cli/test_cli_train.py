@@ -258,7 +258,7 @@ def test_a_killed_run_of_rl_ntm_is_continued(tmp_path: Path, capsys: Capture) ->
     assert not (out / "model.zip").exists()
     checkpoint = RunDirectory(out).newest_model()
     before, state = agents.load(checkpoint), RunDirectory(out).read_curriculum()
-    momentum = before.policy.optimizer.state_dict()["state"][0]["momentum_buffer"]
+    momentum = before.optimizer.state_dict()["state"][0]["momentum_buffer"]
     assert momentum.abs().max() > 0
     command = f"--continue-from {out} --timesteps {before.num_timesteps + 200} --out {further}"
     assert main(["train", *command.split()]) == 0

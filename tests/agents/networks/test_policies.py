@@ -40,7 +40,6 @@ def _policy(
     return MemoryPolicy(
         observation_space,
         action_space,
-        lambda _: 1e-3,
         memory=memory,
         memory_kwargs=sizes,
         encoder_size=16,
@@ -123,7 +122,7 @@ def test_unrolling_gives_what_stepping_gave(name: str, memory: str) -> None:
     for t in range(steps):
         now = {k: v[t] for k, v in obs.items()} if isinstance(obs, dict) else obs[t]
         actions, values, log_probs, carried = policy.step(
-            now, carried, starts[t], generator, masks[t]
+            now, carried, starts[t], lambda actions: actions.sample(generator), masks[t]
         )
         outputs.append((actions, values, log_probs))
     actions, values, log_probs = (torch.stack(parts) for parts in zip(*outputs, strict=True))

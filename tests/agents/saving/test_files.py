@@ -113,7 +113,7 @@ def test_training_goes_on_with_optimizer_and_counters(algorithm: Any, tmp_path: 
     assert loaded.n_envs == 3
     assert loaded.num_timesteps == model.num_timesteps
     assert loaded._n_updates == model._n_updates
-    ours, theirs = (m.policy.optimizer.state_dict()["state"] for m in (model, loaded))
+    ours, theirs = (m.optimizer.state_dict()["state"] for m in (model, loaded))
     assert set(ours) == set(theirs)
     assert ours
     for index, state in ours.items():
@@ -178,7 +178,7 @@ def test_without_the_optimizer_it_predicts_the_same_and_is_smaller(
     model.save(tmp_path / "small", optimizer=False)
     assert (tmp_path / "small.zip").stat().st_size < 0.6 * saved.stat().st_size
     small: Any = MemoryPPO.load(tmp_path / "small")
-    assert not small.policy.optimizer.state_dict()["state"]
+    assert not small.optimizer.state_dict()["state"]
     for a, b in zip(model.policy.parameters(), small.policy.parameters(), strict=True):
         assert torch.equal(a, b)
 
