@@ -14,7 +14,6 @@ from agents.algorithms.rl_ntm.fast.kernels import Exit
 from agents.algorithms.rl_ntm.fast.kernels_backward import Carried, Gradients
 from agents.algorithms.rl_ntm.fast.record import Record
 from agents.algorithms.rl_ntm.unroll import Ints, laid_out, places_of
-from agents.cells.gated import tanh_derivative
 
 
 class Episodes(torch.autograd.Function):
@@ -119,7 +118,9 @@ def _grad_steps(
                 grad.gates,
             )
         else:
-            tanh_derivative(grad_hidden, record.hidden[start:stop], out=grad_gates)
+            torch.ops.aten.tanh_backward.grad_input(
+                grad_hidden, record.hidden[start:stop], grad_input=grad_gates
+            )
         grad_entered = (grad_gates @ back).numpy()
         kernels.enter_back(these, division, now.cells, grad_entered, carried)
         stop = start
