@@ -1,4 +1,4 @@
-"""Memory cells: one table of names, and a constructor that checks its arguments."""
+"""Memory cells, one a file; their states, and the time loop."""
 
 from __future__ import annotations
 
