@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from stable_baselines3.common.callbacks import BaseCallback
 
 from agents import RLNTM, make_vec_env
@@ -60,20 +59,13 @@ def test_learning_advances_the_level_beside_the_user_s_callback(tmp_path: Path) 
         def _on_step(self) -> bool:
             return True
 
-    model = RLNTM.paper(
-        "Tape-Copy-Easy-v0",
-        n_envs=16,
-        learning_rate=0.01,  # the paper's needs more updates than a test has time for
-        policy_kwargs={
-            "optimizer_class": torch.optim.Adam,
-            "inverse_temperature": 1.0,
-        },
-        seed=0,
-    )
-    count = Count()
-    model.learn(11_000, callback=count)
-    assert model.curriculum is not None
-    assert model.curriculum.level == 2
-    assert count.rollouts == model._n_updates > 100
+    model = RLNTM.paper("Tape-Copy-Easy-v0", n_envs=16, seed=0)
+    curriculum, count = model.curriculum, Count()
+    assert curriculum is not None
+    # The paper's need more updates than a test has time for; here one right symbol is enough.
+    curriculum.threshold, curriculum.refractory = 1.0, 10
+    model.learn(1_500, callback=count)
+    assert count.rollouts == model._n_updates >= 10
+    assert curriculum.level == 1 + model._n_updates // 10
     model.save(tmp_path / "model")
     assert RLNTM.load(tmp_path / "model").curriculum is None

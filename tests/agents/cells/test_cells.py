@@ -16,6 +16,9 @@ from agents.cells.state import State, index_state, map_state
 from agents.cells.unroll import unroll
 
 INPUT_SIZE = 5
+# In a batch of another size a product of matrices adds its terms in another order. A step has some
+# ten products and quotients in a row, with at most 30 terms of order one: a few hundred roundings.
+ROUNDING = 1000 * torch.finfo(torch.float64).eps
 NTM_SIZES = {"hidden_size": 6, "memory_size": 5, "word_size": 3}
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "none": ("none", {}),
@@ -97,7 +100,7 @@ def test_rows_are_independent(cell: MemoryCell[Any]) -> None:
     both = cell(x, state)
     alone = cell(x[1:2], index_state(state, slice(1, 2)))
     for y, z in zip(tensors(both), tensors(alone), strict=True):
-        torch.testing.assert_close(y[1:2], z, rtol=0, atol=1e-14)
+        torch.testing.assert_close(y[1:2], z, rtol=0, atol=ROUNDING)
     inputs = [x, *tensors(state)]
     for gradient in torch.autograd.grad(both[0][1].sum(), inputs, materialize_grads=True):
         assert not gradient[[0, 2]].any()
@@ -110,12 +113,12 @@ def test_an_episode_start_resets_its_row_alone(cell: MemoryCell[Any]) -> None:
     starts[2, 1] = True
     outs, last, _ = unroll(cell, xs, state, starts)
     fresh, fresh_last, _ = unroll(cell, xs[2:], cell.initial_state(3), starts[:2])
-    assert torch.equal(outs[:2], kept[:2])
-    torch.testing.assert_close(outs[2:, 1], fresh[:, 1], rtol=0, atol=1e-14)
-    torch.testing.assert_close(outs[:, [0, 2]], kept[:, [0, 2]], rtol=0, atol=1e-14)
+    torch.testing.assert_close(outs[:2], kept[:2], rtol=0, atol=ROUNDING)
+    torch.testing.assert_close(outs[2:, 1], fresh[:, 1], rtol=0, atol=ROUNDING)
+    torch.testing.assert_close(outs[:, [0, 2]], kept[:, [0, 2]], rtol=0, atol=ROUNDING)
     for x, y, z in zip(tensors(last), tensors(kept_last), tensors(fresh_last), strict=True):
-        torch.testing.assert_close(x[1], z[1], rtol=0, atol=1e-14)
-        torch.testing.assert_close(x[[0, 2]], y[[0, 2]], rtol=0, atol=1e-14)
+        torch.testing.assert_close(x[1], z[1], rtol=0, atol=ROUNDING)
+        torch.testing.assert_close(x[[0, 2]], y[[0, 2]], rtol=0, atol=ROUNDING)
 
 
 def test_a_broken_state_does_not_survive_an_episode_start(cell: MemoryCell[Any]) -> None:

@@ -112,7 +112,7 @@ def test_a_step_reads_what_it_has_just_written() -> None:
             bias[start + WORD_SIZE + 1] = -1000  # the gate keeps the previous weighting
             bias[start + WORD_SIZE + 3] = 1000  # no shift
         bias[head : head + WORD_SIZE] = 1000  # erase all
-        bias[head + WORD_SIZE :] = torch.tensor([0.1, -0.2, 0.3])
+        bias[head + WORD_SIZE :] = torch.tensor([0.1, -0.2, 0.3], dtype=torch.float64)
     out, state = cell(torch.zeros(1, INPUT_SIZE, dtype=torch.float64), cell.initial_state(1))
     written = torch.tensor([[0.1, -0.2, 0.3]], dtype=torch.float64).tanh()
     torch.testing.assert_close(state.memory[:, 0], written)

@@ -74,7 +74,7 @@ def test_rl_ntm_agrees_with_every_reduction_of_variance(controller: str, variant
     assert report.sequences == 20
     groups = _groups(report)
     assert groups["baseline"].norm == 0.0
-    assert min(group.norm for name, group in groups.items() if name != "baseline") > 1e-3
+    assert min(group.norm for name, group in groups.items() if name != "baseline") > 1e-5
 
 
 @pytest.mark.parametrize("controller", CONTROLLERS)
@@ -82,7 +82,7 @@ def test_rl_ntm_agrees_with_a_memory_tape(controller: str) -> None:
     report = _check("rl_ntm", "all", controller)
     assert report.passed(1e-6)
     assert report.sequences == 468
-    assert _groups(report)["weight_read"].norm > 1e-2
+    assert _groups(report)["weight_read"].norm > 1e-4
 
 
 def test_rl_ntm_agrees_without_the_fast_unroll(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,7 +104,7 @@ def test_the_others_agree(algorithm: str, variant: str, memory: str) -> None:
     assert report.sequences == 255
     groups = _groups(report)
     assert groups["critic"].norm == 0.0
-    assert groups["encoder"].norm > 1e-2
+    assert groups["encoder"].norm > 1e-4
 
 
 def test_a_baseline_changes_the_variance_and_not_the_mean() -> None:
