@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from difflib import get_close_matches
 from typing import Any
 
 from agents.cells.base import MemoryCell
@@ -11,6 +10,7 @@ from agents.cells.gru import GRU
 from agents.cells.lstm import LSTM
 from agents.cells.none import NoMemory
 from agents.cells.ntm import NTM
+from memory_envs.arguments import check_choice
 
 __all__ = ["CELLS", "MemoryCell", "make_cell"]
 
@@ -31,19 +31,11 @@ def make_cell(name: str, input_size: int, **memory_kwargs: Any) -> MemoryCell[An
         **memory_kwargs: The cell's own arguments.
 
     Raises:
-        ValueError: If the cell does not exist, or has no such argument or no such value for it.
+        TypeError, ValueError: If the cell does not exist, or has no such argument or no such value
+            for it.
     """
-    if name not in CELLS:
-        raise ValueError(f"memory is {name!r}; {_allowed(name, list(CELLS))}")
-    arguments = [p for p in inspect.signature(CELLS[name]).parameters if p != "input_size"]
-    for argument, value in memory_kwargs.items():
-        if argument not in arguments:
-            given = f"{argument} is {value!r}, but memory {name!r} has no such argument"
-            raise ValueError(f"{given}; {_allowed(argument, arguments)}")
-    return CELLS[name](input_size, **memory_kwargs)
-
-
-def _allowed(name: str, names: list[str]) -> str:
-    nearest = get_close_matches(str(name), names, n=1, cutoff=0.5)
-    hint = f" (did you mean {nearest[0]!r}?)" if nearest else ""
-    return f"allowed: {', '.join(names) or 'nothing'}{hint}"
+    cell = CELLS[check_choice("memory", name, CELLS)]
+    arguments = [p for p in inspect.signature(cell).parameters if p != "input_size"]
+    for argument in memory_kwargs:
+        check_choice(f"argument of memory {name!r}", argument, arguments)
+    return cell(input_size, **memory_kwargs)
