@@ -1,99 +1,143 @@
-"""Arguments are checked here, before anything is built from them."""
+"""Checks arguments before anything is built from them.
+
+Every complaint has one form, which names the argument, its value and what is allowed:
+``symbols is 0; allowed: integers from 1 to 1000``.
+"""
 
 import difflib
 import math
 import operator
-from collections.abc import Collection
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
 
-def check_choice(name: str, value: Any, allowed: Collection[str]) -> str:
-    """Return `value` if it is one of `allowed`.
+def check_choice(name: str, value: Any, names: Iterable[str]) -> str:
+    """Returns `value` if it is one of `names`.
 
     Raises:
-        ValueError: naming the argument, the value, what is allowed and the nearest of them.
+        ValueError: If it is not, with the nearest of them.
     """
-    if isinstance(value, str) and value in allowed:
+    known = list(names)
+    if isinstance(value, str) and value in known:
         return value
-    near = difflib.get_close_matches(shown(value).strip("'"), allowed, n=1, cutoff=0.5)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise ValueError(f"{name} must be one of {sorted(allowed)}, got {shown(value)}.{hint}")
+    raise ValueError(f"{name} is {shown(value)}; {allowed_names(value, known)}")
 
 
-def check_keywords(given: Collection[str], allowed: Collection[str]) -> None:
-    """Check the names of keyword arguments.
+def allowed_names(value: Any, names: Iterable[str], summary: str = "") -> str:
+    """Returns the end of a message about an unknown name: those allowed, and the nearest of them.
+
+    Args:
+        value: What was given in place of a name.
+        names: What is allowed.
+        summary: What is said in place of all names where these are too many.
+    """
+    by_lower = {name.lower(): name for name in names}
+    text = f"allowed: {summary or ', '.join(by_lower.values()) or 'nothing'}"
+    given = shown(value).strip("'").lower()
+    near = difflib.get_close_matches(given, by_lower, n=1, cutoff=0.5)
+    return f"{text} (did you mean {by_lower[near[0]]!r}?)" if near else text
+
+
+def check_integer(name: str, value: Any, low: int, high: int | None = None) -> int:
+    """Returns `value` as an int in ``[low, high]``; without `high` there is no upper end.
 
     Raises:
-        TypeError: naming the first one that is not allowed, and the nearest that is.
+        TypeError: If it is not an integer (booleans are not).
+        ValueError: If it is out of range.
     """
-    for name in given:
-        if name not in allowed:
-            near = difflib.get_close_matches(name, allowed, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}?" if near else f"allowed: {', '.join(allowed)}"
-            raise TypeError(f"there is no argument {name!r}; {hint}")
-
-
-def check_integer(name: str, value: Any, low: int, high: int) -> int:
-    """Return `value` as an int in ``[low, high]``.
-
-    Raises:
-        TypeError: if it is not an integer (booleans are not).
-        ValueError: if it is out of range.
-    """
+    ends = f"from {low} on" if high is None else f"from {low} to {high}"
+    message = f"{name} is {shown(value)}; allowed: integers {ends}"
     if isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} must be an integer, got {shown(value)}")
+        raise TypeError(message)
     try:
         number = operator.index(value)
     except TypeError:
-        raise TypeError(f"{name} must be an integer, got {shown(value)}") from None
-    if not low <= number <= high:
-        raise ValueError(f"{name} must be in [{low}, {high}], got {number}")
+        raise TypeError(message) from None
+    if number < low or (high is not None and number > high):
+        raise ValueError(message)
     return number
 
 
+def check_number(name: str, value: Any, low: float, high: float) -> float:
+    """Returns `value` as a float in ``[low, high]``.
+
+    Raises:
+        TypeError: If it is not a number.
+        ValueError: If it is out of range or NaN.
+    """
+    message = f"{name} is {shown(value)}; allowed: numbers from {low:g} to {high:g}"
+    if not _is_number(value):
+        raise TypeError(message)
+    if not low <= value <= high:
+        raise ValueError(message)
+    return float(value)
+
+
 def check_penalty(name: str, value: Any) -> float:
-    """Return `value` as a finite float that is not positive.
+    """Returns `value` as a finite float that is not positive.
 
     A positive reward for a mistake would change what optimal play is.
 
     Raises:
-        TypeError: if it is not a number.
-        ValueError: if it is positive, infinite or NaN.
+        TypeError: If it is not a number.
+        ValueError: If it is positive, infinite or NaN.
     """
-    if not check_number(name, value, -math.inf, 0.0) > -math.inf:
-        raise ValueError(f"{name} must be finite, got {shown(value)}")
+    message = f"{name} is {shown(value)}; allowed: finite numbers up to 0"
+    if not _is_number(value):
+        raise TypeError(message)
+    if not -math.inf < value <= 0:
+        raise ValueError(message)
     return float(value)
+
+
+def _is_number(value: Any) -> bool:
+    kinds = int | float | np.integer | np.floating
+    return isinstance(value, kinds) and not isinstance(value, bool)
 
 
 def check_flag(name: str, value: Any) -> bool:
-    """Return `value` as a bool.
+    """Returns `value` as a bool.
 
     Raises:
-        TypeError: if it is not one.
+        TypeError: If it is not one.
     """
     if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} must be True or False, got {shown(value)}")
+        raise TypeError(f"{name} is {shown(value)}; allowed: False, True")
     return bool(value)
 
 
-def check_number(name: str, value: Any, low: float, high: float) -> float:
-    """Return `value` as a float in ``[low, high]``.
+def check_instance(name: str, value: Any, kinds: type | tuple[type, ...], allowed: str) -> None:
+    """Checks the type of an argument.
+
+    Args:
+        name: The argument.
+        value: What was given.
+        kinds: The types that it may have.
+        allowed: The same in words.
 
     Raises:
-        TypeError: if it is not a number.
-        ValueError: if it is out of range or NaN.
+        TypeError: If it has another.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
-        raise TypeError(f"{name} must be a number, got {shown(value)}")
-    if not low <= value <= high:
-        raise ValueError(f"{name} must be in [{low}, {high}], got {shown(value)}")
-    return float(value)
+    if not isinstance(value, kinds):
+        raise TypeError(f"{name} is {shown(value)}; allowed: {allowed}")
+
+
+def keep_checked(settings: object, name: str, check: Callable[..., Any], *allowed: Any) -> None:
+    """Checks a field of a frozen dataclass, and keeps what the check returns.
+
+    Args:
+        settings: The dataclass.
+        name: The field.
+        check: One of the functions above.
+        *allowed: What `check` takes after name and value.
+    """
+    object.__setattr__(settings, name, check(name, getattr(settings, name), *allowed))
 
 
 def shown(value: Any, limit: int = 80) -> str:
-    """The start of ``repr(value)``, for messages; a broken repr must not hide the complaint."""
+    """Returns the start of ``repr(value)``; a broken repr must not hide the complaint."""
     try:
         text = repr(value)
     except Exception:

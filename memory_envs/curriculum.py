@@ -90,7 +90,7 @@ class Curriculum:
         values = [float(error) for error in errors]
         for value in values:
             if not 0.0 <= value <= 1.0:
-                raise ValueError(f"errors must be in [0, 1], got {value!r}")
+                raise ValueError(f"errors has {value!r}; allowed: numbers from 0 to 1")
         self._errors.extend(values)
 
     def update(self) -> bool:

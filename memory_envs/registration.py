@@ -144,11 +144,13 @@ def register_tape_task(task: Any) -> tuple[str, ...]:
     from memory_envs.tape.tasks import TapeTask
 
     if not isinstance(task, TapeTask):
-        raise TypeError(f"task must be a memory_envs.TapeTask, got {shown(task)}")
+        raise TypeError(f"task is {shown(task)}; allowed: memory_envs.TapeTask")
     specs = _tape_specs(task, task.name)
     for spec in specs:
         if spec.id in gym.registry:
-            raise ValueError(f"task.name must be new, but {spec.id!r} is registered")
+            raise ValueError(
+                f"task.name is {task.name!r}; allowed: new names, but {spec.id!r} is registered"
+            )
     for spec in specs:
         _register(spec)
     return tuple(spec.id for spec in specs)

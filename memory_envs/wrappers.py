@@ -15,6 +15,7 @@ from gymnasium.utils import RecordConstructorArgs
 from gymnasium.vector import VectorActionWrapper, VectorEnv
 from gymnasium.vector.utils import batch_space
 
+from memory_envs.arguments import shown
 from memory_envs.core.actions import ActionChecker
 from memory_envs.core.env import MemoryEnv
 from memory_envs.core.rules import ROW_FIELDS, BoolArray, IntArray
@@ -97,7 +98,7 @@ class FullObservability(gym.ObservationWrapper[Any, Any, Any], RecordConstructor
         RecordConstructorArgs.__init__(self)
         gym.ObservationWrapper.__init__(self, env)
         if not isinstance(env.unwrapped, MemoryEnv):
-            raise TypeError(f"env must be an environment of memory_envs, got {env!r}")
+            raise TypeError(f"env is {shown(env)}; allowed: environments of memory_envs")
         self.names: tuple[str, ...] = tuple(
             f"{name}[{index}]" if part.size > 1 else name
             for name, part in self._parts()
@@ -200,12 +201,12 @@ class _Digits:
 
     def __init__(self, space: spaces.Space[Any]) -> None:
         if not isinstance(space, spaces.MultiDiscrete) or space.nvec.ndim != 1:
-            raise TypeError(f"env must have flat MultiDiscrete actions, got {space}")
+            raise TypeError(f"env has actions {space}; allowed: flat MultiDiscrete")
         self._sizes = tuple(_sizes(space))
         self._first = _firsts(space)
         count = math.prod(self._sizes)
         if count > _LARGEST_SPACE:
-            raise ValueError(f"env must have at most {_LARGEST_SPACE} actions, got {count}")
+            raise ValueError(f"env has {count} actions; allowed: at most {_LARGEST_SPACE}")
         self.space = spaces.Discrete(count)
 
     def split(self, numbers: int | IntArray) -> IntArray:
@@ -234,7 +235,7 @@ def _sizes(space: spaces.Space[Any]) -> list[int]:
         return [int(space.n)]
     if isinstance(space, spaces.MultiDiscrete) and space.nvec.ndim == 1:
         return [int(size) for size in space.nvec]
-    raise TypeError(f"env must have Discrete or flat MultiDiscrete actions, got {space}")
+    raise TypeError(f"env has actions {space}; allowed: Discrete, flat MultiDiscrete")
 
 
 def _firsts(space: spaces.Space[Any]) -> npt.NDArray[Any]:

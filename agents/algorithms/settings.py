@@ -121,5 +121,5 @@ def _optimizer_class(name: Any) -> type[torch.optim.Optimizer]:
 
     found = getattr(torch.optim, name, None) if isinstance(name, str) else None
     if not (isinstance(found, type) and issubclass(found, torch.optim.Optimizer)):
-        raise ValueError(f"policy.optimizer_class must name a class in torch.optim, got {name!r}")
+        raise ValueError(f"policy.optimizer_class is {name!r}; allowed: classes in torch.optim")
     return found

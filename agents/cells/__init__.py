@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from difflib import get_close_matches
 from typing import Any
 
 from agents.cells.base import MemoryCell
@@ -12,6 +11,7 @@ from agents.cells.lstm import LSTM
 from agents.cells.none import NoMemory
 from agents.cells.ntm import NTM
 from agents.saving.registry import find_class, register, registered_names
+from memory_envs.arguments import check_choice
 
 __all__ = ["CELLS", "MemoryCell", "make_cell"]
 
@@ -36,15 +36,13 @@ def make_cell(
 
     Raises:
         ValueError: If the cell does not exist, or has no such argument or no such value for it.
-        TypeError: If it is a class of another kind.
+        TypeError: If it is a class of another kind, or a value is of another type.
     """
     cls = _find_cell(memory)
+    name = memory if isinstance(memory, str) else cls.__name__
     arguments = [p for p in inspect.signature(cls).parameters if p != "input_size"]
-    for argument, value in memory_kwargs.items():
-        if argument not in arguments:
-            name = memory if isinstance(memory, str) else cls.__name__
-            given = f"{argument} is {value!r}, but memory {name!r} has no such argument"
-            raise ValueError(f"{given}; {_allowed(argument, arguments)}")
+    for argument in memory_kwargs:
+        check_choice(f"argument of memory {name!r}", argument, arguments)
     cell: MemoryCell[Any] = cls(input_size, **memory_kwargs)
     return cell
 
@@ -54,15 +52,5 @@ def _find_cell(memory: str | type[MemoryCell[Any]]) -> type[Any]:
         if not issubclass(memory, MemoryCell):
             raise TypeError(f"memory is {memory!r}; allowed: a name, or a subclass of MemoryCell")
         return register(memory)
-    if memory in CELLS:
-        return CELLS[memory]
-    known = registered_names(MemoryCell)
-    if memory not in known:
-        raise ValueError(f"memory is {memory!r}; {_allowed(memory, [*CELLS, *known])}")
-    return find_class(memory, MemoryCell)
-
-
-def _allowed(name: str, names: list[str]) -> str:
-    nearest = get_close_matches(str(name), names, n=1, cutoff=0.5)
-    hint = f" (did you mean {nearest[0]!r}?)" if nearest else ""
-    return f"allowed: {', '.join(names) or 'nothing'}{hint}"
+    check_choice("memory", memory, [*CELLS, *registered_names(MemoryCell)])
+    return CELLS[memory] if memory in CELLS else find_class(memory, MemoryCell)

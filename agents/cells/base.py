@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, Generic
+from typing import Generic
 
 from torch import Tensor, nn
 
 from agents.cells.state import S
+from memory_envs.arguments import check_integer
 
 
 class MemoryCell(nn.Module, ABC, Generic[S]):
@@ -32,14 +33,14 @@ class MemoryCell(nn.Module, ABC, Generic[S]):
         output_size: Width of `out`.
 
     Raises:
-        ValueError: If a width is not an integer from 1 on.
+        TypeError, ValueError: If a width is not an integer from 1 on.
     """
 
     def __init__(self, input_size: int, output_size: int) -> None:
         super().__init__()
         self.loss_weights: Mapping[str, float] = {}
-        self.input_size = check_integer("input_size", input_size, minimum=1)
-        self.output_size = check_integer("output_size", output_size, minimum=1)
+        self.input_size = check_integer("input_size", input_size, 1)
+        self.output_size = check_integer("output_size", output_size, 1)
 
     @abstractmethod
     def initial_state(self, batch_size: int) -> S:
@@ -102,14 +103,3 @@ def start_masks(starts: Tensor) -> list[Tensor | None]:
     """
     started = starts.flatten(1).any(dim=1).tolist()
     return [mask if some else None for mask, some in zip(starts.unbind(), started, strict=True)]
-
-
-def check_integer(name: str, value: Any, *, minimum: int) -> int:
-    """Returns `value`, an integer not below `minimum`.
-
-    Raises:
-        ValueError: If it is anything else.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
-        raise ValueError(f"{name} is {value!r}; allowed: integers from {minimum} on")
-    return value

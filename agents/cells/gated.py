@@ -12,8 +12,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from agents.cells.base import FusedCell, check_integer
+from agents.cells.base import FusedCell
 from agents.cells.state import S
+from memory_envs.arguments import check_integer
 
 
 class GatedCell(FusedCell[S]):
@@ -27,13 +28,13 @@ class GatedCell(FusedCell[S]):
         hidden_size: Number of units; the output is as wide.
 
     Raises:
-        ValueError: If a size is not an integer from 1 on.
+        TypeError, ValueError: If a size is not an integer from 1 on.
     """
 
     gates: ClassVar[int]
 
     def __init__(self, input_size: int, hidden_size: int = 128) -> None:
-        check_integer("hidden_size", hidden_size, minimum=1)
+        check_integer("hidden_size", hidden_size, 1)
         super().__init__(input_size, hidden_size)
         self.hidden_size = hidden_size
         width = self.gates * hidden_size

@@ -22,9 +22,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from agents.cells import addressing
-from agents.cells.base import MemoryCell, check_integer
+from agents.cells.base import MemoryCell
 from agents.cells.lstm import LSTM, LSTMState
 from agents.cells.none import NoState
+from memory_envs.arguments import check_choice, check_flag, check_integer
 
 INITIAL_MEMORY = 1e-6
 
@@ -63,7 +64,7 @@ class FeedForward(MemoryCell[NoState]):
     """A controller without memory of its own: one layer of tanh units."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
-        check_integer("hidden_size", hidden_size, minimum=1)
+        check_integer("hidden_size", hidden_size, 1)
         super().__init__(input_size, hidden_size)
         self.layer = nn.Linear(input_size, hidden_size)
 
@@ -98,7 +99,7 @@ class NTM(MemoryCell[NTMState]):
             `INITIAL_MEMORY` throughout.
 
     Raises:
-        ValueError: If an argument is not valid.
+        TypeError, ValueError: If an argument is not valid.
     """
 
     def __init__(
@@ -113,20 +114,17 @@ class NTM(MemoryCell[NTMState]):
         controller: str = "lstm",
         learned_initial_memory: bool = False,
     ) -> None:
-        check_integer("hidden_size", hidden_size, minimum=1)
-        check_integer("memory_size", memory_size, minimum=1)
-        check_integer("word_size", word_size, minimum=1)
-        check_integer("num_read_heads", num_read_heads, minimum=1)
-        check_integer("num_write_heads", num_write_heads, minimum=1)
-        check_integer("shift_range", shift_range, minimum=0)
+        check_integer("hidden_size", hidden_size, 1)
+        check_integer("memory_size", memory_size, 1)
+        check_integer("word_size", word_size, 1)
+        check_integer("num_read_heads", num_read_heads, 1)
+        check_integer("num_write_heads", num_write_heads, 1)
+        check_integer("shift_range", shift_range, 0)
         if 2 * shift_range >= memory_size:
             allowed = f"at most {(memory_size - 1) // 2} with {memory_size} slots"
             raise ValueError(f"shift_range is {shift_range}; allowed: {allowed}")
-        if controller not in CONTROLLERS:
-            raise ValueError(f"controller is {controller!r}; allowed: {', '.join(CONTROLLERS)}")
-        if not isinstance(learned_initial_memory, bool):
-            given = f"learned_initial_memory is {learned_initial_memory!r}"
-            raise ValueError(f"{given}; allowed: False, True")
+        check_choice("controller", controller, CONTROLLERS)
+        check_flag("learned_initial_memory", learned_initial_memory)
         reads = num_read_heads * word_size
         super().__init__(input_size, hidden_size + reads)
         self.memory_size = memory_size

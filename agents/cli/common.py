@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import gymnasium as gym
 import tyro
@@ -13,9 +14,11 @@ import tyro
 import memory_envs
 from agents.algorithms.pretrained import find_pretrained, load_pretrained, read_index
 from agents.algorithms.settings import environment_spec
-from agents.names import nearest
 from agents.training.recipes import ALGORITHMS, memories
 from agents.training.run_directory import RunDirectory
+from memory_envs.arguments import allowed_names, check_choice
+
+T = TypeVar("T")
 
 POLICIES = ("random", "oracle")
 
@@ -30,6 +33,18 @@ class UsageError(Exception):
 
     def __init__(self, message: object) -> None:
         super().__init__(" ".join(str(message).split()))
+
+
+def checked(check: Callable[..., T], *arguments: Any) -> T:
+    """Returns what a check of `memory_envs.arguments` returns.
+
+    Raises:
+        UsageError: For what the check refuses.
+    """
+    try:
+        return check(*arguments)
+    except (TypeError, ValueError) as error:
+        raise UsageError(error) from None
 
 
 def check_env(env_id: str) -> str:
@@ -48,8 +63,8 @@ def check_env(env_id: str) -> str:
             raise UsageError(f"there is no module {module} for the environment {env_id}")
         environment_spec(env_id)
     except (gym.error.Error, ValueError):
-        hint = nearest(name, gym.registry, "`memory-envs list` shows them")
-        raise UsageError(f"there is no environment {env_id}; {hint}") from None
+        hint = allowed_names(name, gym.registry, "registered ids, as in `memory-envs list`")
+        raise UsageError(f"env is {env_id!r}; {hint}") from None
     except ImportError as error:
         raise UsageError(f"{module} cannot be imported: {error}") from error
     return env_id
@@ -61,9 +76,7 @@ def check_algorithm(name: str) -> str:
     Raises:
         UsageError: naming the nearest one.
     """
-    if name not in ALGORITHMS:
-        raise UsageError(f"there is no algorithm {name}; {nearest(name, ALGORITHMS)}")
-    return name
+    return checked(check_choice, "algorithm", name, ALGORITHMS)
 
 
 def check_memory(name: str, algorithm: str | None = None) -> str:
@@ -74,10 +87,8 @@ def check_memory(name: str, algorithm: str | None = None) -> str:
     """
     algorithms = ALGORITHMS if algorithm is None else (algorithm,)
     known = {memory: None for other in algorithms for memory in memories(other)}
-    if name not in known:
-        with_it = "" if algorithm is None else f" with {algorithm}"
-        raise UsageError(f"there is no memory {name}{with_it}; {nearest(name, known)}")
-    return name
+    with_it = "" if algorithm is None else f" with {algorithm}"
+    return checked(check_choice, f"memory{with_it}", name, known)
 
 
 @dataclass(frozen=True)
@@ -129,7 +140,7 @@ def find_player(
     path = Path(name)
     if not path.exists():
         if name not in POLICIES:
-            raise UsageError(f"there is no model {name}; {nearest(name, _models())}")
+            raise UsageError(f"model is {name!r}; {allowed_names(name, _models())}")
         if env_id is None:
             raise UsageError(f"say where {name} shall play: --env ID")
         from agents.evaluation.actors import random_policy

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from agents.cli.common import UsageError, find_player, option
+from agents.cli.common import UsageError, checked, find_player, option
+from memory_envs.arguments import check_integer
 
 if TYPE_CHECKING:
     from agents.evaluation.evaluate import Evaluation
@@ -41,10 +42,8 @@ class Evaluate:
 
     def run(self) -> int:
         """Evaluate."""
-        if self.episodes < 1:
-            raise UsageError(f"--episodes must be at least 1, got {self.episodes}")
-        if self.seed < 0:
-            raise UsageError(f"--seed must not be negative, got {self.seed}")
+        checked(check_integer, "--episodes", self.episodes, 1)
+        checked(check_integer, "--seed", self.seed, 0)
         player = find_player(
             self.model, self.env, self.deterministic, self.stochastic, self.pretrained
         )

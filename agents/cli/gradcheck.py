@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import tyro
 
-from agents.cli.common import UsageError, check_env, check_memory, option
-from agents.names import nearest
+from agents.cli.common import UsageError, check_env, check_memory, checked, option
+from memory_envs.arguments import check_choice, check_integer
 
 # The keys of `agents.evaluation.gradcheck.tiny.VARIANTS`, here without PyTorch.
 _ALGORITHMS = ("rl_ntm", "reinforce", "a2c", "ppo")
@@ -40,15 +40,11 @@ class GradCheck:
 
     def run(self) -> int:
         """Check."""
-        if self.algo not in _ALGORITHMS:
-            raise UsageError(
-                f"there is no algorithm {self.algo}; {nearest(self.algo, _ALGORITHMS)}"
-            )
+        checked(check_choice, "algorithm", self.algo, _ALGORITHMS)
         if self.memory is not None:
             self._check_memory(self.memory)
         env_id = None if self.env is None else check_env(self.env)
-        if self.seed < 0:
-            raise UsageError(f"--seed must not be negative, got {self.seed}")
+        checked(check_integer, "--seed", self.seed, 0)
         arguments = dict(_assignment(change) for change in self.changes)
         from agents.evaluation.gradcheck import EnumerationError
         from agents.evaluation.gradcheck.tiny import check_algorithm
@@ -71,15 +67,14 @@ class GradCheck:
             return
         from agents.algorithms.rl_ntm.controller import KINDS
 
-        if memory not in KINDS:
-            raise UsageError(f"there is no controller {memory}; {nearest(memory, KINDS)}")
+        checked(check_choice, "controller", memory, KINDS)
 
 
 def _assignment(text: str) -> tuple[str, Any]:
     """A name and its value; what is not JSON is a string."""
     name, equals, value = text.partition("=")
     if not equals:
-        raise UsageError(f"--set takes name=value, got {text!r}")
+        raise UsageError(f"--set is {text!r}; allowed: name=value")
     try:
         return name, json.loads(value)
     except json.JSONDecodeError:

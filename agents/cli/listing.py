@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.table import Table
 
 from agents.algorithms.pretrained import read_index
-from agents.cli.common import UsageError, option
-from agents.names import nearest
+from agents.cli.common import checked, option
 from agents.training.presets import tuned_recipes
 from memory_envs import ENVIRONMENTS
+from memory_envs.arguments import check_choice
 
 _PIPE_WIDTH = 200  # wide enough that no id is broken where there is no terminal
 
@@ -35,9 +35,8 @@ class List:
     def run(self) -> int:
         """Print the list."""
         families = {spec.family for spec in ENVIRONMENTS.values()}
-        if self.family is not None and self.family not in families:
-            hint = nearest(self.family, families)
-            raise UsageError(f"there is no family {self.family}; {hint}")
+        if self.family is not None:
+            checked(check_choice, "family", self.family, families)
         rows = [
             _row(env_id)
             for env_id, spec in ENVIRONMENTS.items()

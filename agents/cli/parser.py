@@ -14,7 +14,7 @@ from agents.cli.listing import List
 from agents.cli.play import Play
 from agents.cli.trace import TraceCommand
 from agents.cli.train import Train
-from agents.names import nearest
+from memory_envs.arguments import allowed_names
 
 _DESCRIPTION = """Environments whose optimal play needs memory, and agents that learn them.
 
@@ -42,7 +42,7 @@ def parse(arguments: list[str]) -> Any:
     arguments = arguments or ["--help"]
     name = arguments[0]
     if not name.startswith("-") and name not in _COMMANDS:
-        raise UsageError(f"there is no command {name}; {nearest(name, _COMMANDS)}")
+        raise UsageError(f"command is {name!r}; {allowed_names(name, _COMMANDS)}")
     return tyro.extras.subcommand_cli_from_dict(
         _COMMANDS,
         prog="memory-envs",

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import tyro
 
-from agents.cli.common import UsageError, check_env, option
+from agents.cli.common import UsageError, check_env, checked, option
+from memory_envs.arguments import check_integer
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,8 @@ class Play:
 
     def run(self) -> int:
         """Play."""
-        if self.seed is not None and self.seed < 0:
-            raise UsageError(f"--seed must not be negative, got {self.seed}")
+        if self.seed is not None:
+            checked(check_integer, "--seed", self.seed, 0)
         from agents.cli.keyboard import InputError, play
 
         try:

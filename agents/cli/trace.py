@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from agents.cli.common import Player, UsageError, find_player, option
+from agents.cli.common import Player, UsageError, checked, find_player, option
 from agents.saving.atomic import write_text
 from agents.training.run_directory import RunDirectory
+from memory_envs.arguments import check_integer
 
 if TYPE_CHECKING:
     from agents.evaluation.trace import Trace
@@ -45,8 +46,8 @@ class TraceCommand:
 
     def run(self) -> int:
         """Trace."""
-        if self.seed is not None and self.seed < 0:
-            raise UsageError(f"--seed must not be negative, got {self.seed}")
+        if self.seed is not None:
+            checked(check_integer, "--seed", self.seed, 0)
         if self.out is not None and self.out.exists() and not self.out.is_dir():
             raise UsageError(f"--out {self.out} is not a folder")
         player = find_player(

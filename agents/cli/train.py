@@ -18,6 +18,7 @@ from agents.cli.common import (
     check_algorithm,
     check_env,
     check_memory,
+    checked,
     find_model,
     option,
 )
@@ -25,6 +26,7 @@ from agents.cli.evaluate import evaluation_lines
 from agents.training.presets import load_preset
 from agents.training.recipes import RecipeError, change, read_recipe
 from agents.training.run_directory import RunDirectory, new_run_path
+from memory_envs.arguments import check_integer
 
 if TYPE_CHECKING:  # imported when it runs: `memory-envs --help` needs no torch
     from agents.training.training import Outcome, Plan, Training
@@ -130,10 +132,10 @@ class Train:
         Raises:
             UsageError: for anything that cannot be.
         """
-        if not 0 <= self.seed <= _LARGEST_SEED:
-            raise UsageError(f"--seed must be in [0, {_LARGEST_SEED}], got {self.seed}")
+        checked(check_integer, "--seed", self.seed, 0, _LARGEST_SEED)
         if self.stop_at_success is not None and not 0.0 < self.stop_at_success <= 1.0:
-            raise UsageError(f"--stop-at-success must be in (0, 1], got {self.stop_at_success}")
+            given = f"--stop-at-success is {self.stop_at_success}"
+            raise UsageError(f"{given}; allowed: numbers above 0, up to 1")
         if self.wandb and importlib.util.find_spec("wandb") is None:
             raise UsageError('--wandb needs W&B: pip install "memory-envs[wandb]"')
         try:

@@ -8,6 +8,7 @@ import gymnasium as gym
 from gymnasium.vector import AutoresetMode, VectorEnv
 
 from agents.environments.vec_env import GymnasiumVecEnv
+from memory_envs.arguments import check_integer
 
 
 def make_vec_env(
@@ -25,9 +26,7 @@ def make_vec_env(
         seed: Row i is seeded with ``seed + i``.
         **env_kwargs: Arguments of the environment.
     """
-    if n_envs < 1:
-        raise ValueError(f"n_envs is {n_envs!r}; allowed: integers from 1 on")
-    env = _make_native(env_id, n_envs, env_kwargs)
+    env = _make_native(env_id, check_integer("n_envs", n_envs, 1), env_kwargs)
     if env is None:
         env = gym.make_vec(
             env_id,

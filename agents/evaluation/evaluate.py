@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.evaluation.actors import Actor, CannotPlayError, Policy, model_policy, random_policy
+from memory_envs.arguments import check_integer
 from memory_envs.oracles import optimal_return, oracle
 
 if TYPE_CHECKING:  # imported when an evaluation runs: `list` needs no torch
@@ -208,8 +209,7 @@ def evaluate(
         ValueError: if `episodes` is not positive.
         CannotPlayError: if the policy does not fit the environment.
     """
-    if episodes < 1:
-        raise ValueError(f"episodes must be at least 1, got {episodes}")
+    check_integer("episodes", episodes, 1)
     if hasattr(policy, "predict"):
         name = name or type(policy).__name__
         policy = model_policy(policy, deterministic)

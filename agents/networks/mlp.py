@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from memory_envs.arguments import check_choice
+
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "elu": nn.ELU,
     "gelu": nn.GELU,
@@ -25,9 +27,7 @@ def find_activation(name: str) -> type[nn.Module]:
     Raises:
         ValueError: If there is none; says which there are.
     """
-    if name not in ACTIVATIONS:
-        raise ValueError(f"activation is {name!r}; allowed: {', '.join(ACTIVATIONS)}")
-    return ACTIVATIONS[name]
+    return ACTIVATIONS[check_choice("activation", name, ACTIVATIONS)]
 
 
 def check_sizes(**sizes: Sequence[int]) -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import json
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from agents.algorithms import settings
 from memory_envs import Curriculum
+from memory_envs.arguments import check_choice, check_flag, check_instance, check_integer
 
 if TYPE_CHECKING:  # imported when something is built: `memory-envs list` needs no torch
     from agents.algorithms.base import MemoryAlgorithm
@@ -113,16 +113,10 @@ def read_recipe(data: Any, algorithm: str, source: str) -> Recipe:
         raise RecipeError(f"{source}: {', '.join(sorted(missing))} missing")
     recipe = Recipe(**data)
     for name in ("timesteps", "n_envs"):
-        value = getattr(recipe, name)
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise RecipeError(f"{source}: {name} must be a positive integer, got {value!r}")
-    if not isinstance(recipe.deterministic, bool):
-        value = recipe.deterministic
-        raise RecipeError(f"{source}: deterministic must be true or false, got {value!r}")
+        _check(source, check_integer, name, getattr(recipe, name), 1)
+    _check(source, check_flag, "deterministic", recipe.deterministic)
     for name in ("env_kwargs", "evaluation_kwargs"):
-        value = getattr(recipe, name)
-        if not isinstance(value, dict):
-            raise RecipeError(f"{source}: {name} must be an object, got {value!r}")
+        _check(source, check_instance, name, getattr(recipe, name), dict, "objects")
     if recipe.curriculum is not None:
         known = _parameters(Curriculum) | {"error"}
         _check_names(recipe.curriculum, known, source, "curriculum.")
@@ -152,7 +146,7 @@ def change(recipe: Recipe, assignments: Collection[str], algorithm: str) -> Reci
     for assignment in assignments:
         path, equals, text = assignment.partition("=")
         if not equals:
-            raise RecipeError(f"--set takes name=value, got {assignment!r}")
+            raise RecipeError(f"--set is {assignment!r}; allowed: name=value")
         try:
             value = json.loads(text)
         except ValueError:
@@ -231,21 +225,24 @@ def _schedule(name: str, value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     if value.keys() != {"start", "end"}:
-        raise RecipeError(f"algorithm.{name} must be a value or hold start and end, got {value}")
+        raise RecipeError(f"algorithm.{name} is {value}; allowed: a number, or start and end")
     from stable_baselines3.common.utils import LinearSchedule
 
     return LinearSchedule(value["start"], value["end"], 1.0)
 
 
 def _check_names(data: Any, known: Collection[str], source: str, prefix: str) -> None:
-    if not isinstance(data, dict):
-        raise RecipeError(f"{source}: {prefix.rstrip('.') or 'it'} must be an object, got {data!r}")
+    where = prefix.rstrip(".") or "recipe"
+    _check(source, check_instance, where, data, dict, "objects")
     for name in data:
-        if name not in known:
-            hint = f"known: {', '.join(prefix + other for other in sorted(known))}"
-            if near := difflib.get_close_matches(name, known, n=1, cutoff=0.5):
-                hint = f"did you mean {prefix}{near[0]}?"
-            raise RecipeError(f"{source}: there is no setting {prefix}{name}; {hint}")
+        _check(source, check_choice, f"{where} setting", name, sorted(known))
+
+
+def _check(source: str, check: Callable[..., Any], *arguments: Any) -> None:
+    try:
+        check(*arguments)
+    except (TypeError, ValueError) as error:
+        raise RecipeError(f"{source}: {error}") from None
 
 
 def _parameters(function: Any) -> set[str]:

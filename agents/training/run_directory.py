@@ -100,7 +100,7 @@ class RunDirectory:
         except ValueError as error:
             raise ValueError(f"{path} is not JSON: {error}") from error
         if not isinstance(found, dict):
-            raise ValueError(f"{path} must hold a JSON object")
+            raise ValueError(f"{path} holds a {type(found).__name__}; allowed: a JSON object")
         return found
 
     def read_progress(self) -> dict[str, list[tuple[int, float]]]:

@@ -1,26 +1,11 @@
 """The algorithmic environments that `gym.make` and `gym.make_vec` build."""
 
-from typing import Any
-
 from gymnasium.vector import AutoresetMode
 
 from memory_envs.algorithmic.rules import AlgorithmicRules, AlgorithmicState
-from memory_envs.algorithmic.settings import check_settings
+from memory_envs.algorithmic.settings import AlgorithmicSettings, find_task
 from memory_envs.core.env import MemoryEnv
 from memory_envs.core.vector import MemoryVectorEnv
-
-
-def _rules(
-    task: str = "Copy",
-    *,
-    base: int | None = None,
-    starting_min_length: int | None = None,
-    level_up: bool = True,
-) -> AlgorithmicRules:
-    settings = check_settings(
-        task=task, base=base, starting_min_length=starting_min_length, level_up=level_up
-    )
-    return AlgorithmicRules(settings)
 
 
 class AlgorithmicEnv(MemoryEnv[AlgorithmicState]):
@@ -85,9 +70,16 @@ class AlgorithmicEnv(MemoryEnv[AlgorithmicState]):
     """
 
     def __init__(
-        self, task: str = "Copy", render_mode: str | None = None, **arguments: Any
+        self,
+        task: str = "Copy",
+        render_mode: str | None = None,
+        *,
+        base: int | None = None,
+        starting_min_length: int | None = None,
+        level_up: bool = True,
     ) -> None:
-        super().__init__(_rules(task, **arguments), render_mode)
+        rules = _rules(task, base, starting_min_length, level_up)
+        super().__init__(rules, render_mode)
 
 
 class AlgorithmicVectorEnv(MemoryVectorEnv[AlgorithmicState]):
@@ -102,6 +94,20 @@ class AlgorithmicVectorEnv(MemoryVectorEnv[AlgorithmicState]):
         task: str = "Copy",
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
-        **arguments: Any,
+        *,
+        base: int | None = None,
+        starting_min_length: int | None = None,
+        level_up: bool = True,
     ) -> None:
-        super().__init__(_rules(task, **arguments), num_envs, autoreset_mode, render_mode)
+        rules = _rules(task, base, starting_min_length, level_up)
+        super().__init__(rules, num_envs, autoreset_mode, render_mode)
+
+
+def _rules(
+    task: str, base: int | None, starting_min_length: int | None, level_up: bool
+) -> AlgorithmicRules:
+    """Returns the rules; None stands for Gym's value."""
+    chosen = find_task(task)
+    base = chosen.base if base is None else base
+    first = chosen.starting_min_length if starting_min_length is None else starting_min_length
+    return AlgorithmicRules(AlgorithmicSettings(chosen, base, first, level_up))

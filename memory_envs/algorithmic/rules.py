@@ -37,7 +37,7 @@ from memory_envs.core.rules import (
     KernelCall,
     Outcome,
 )
-from memory_envs.core.state import require
+from memory_envs.core.state import require, require_ranges
 
 _SPARE_STEPS = 4
 
@@ -248,9 +248,9 @@ class AlgorithmicRules:
         rows, settings = state.rows, self.settings
         for name, symbols in (("source", state.source), ("target", state.target)):
             inside = (symbols >= 0) & (symbols <= settings.base)
-            require(inside, name, f"in [0, {settings.base}]")
+            require(inside, name, symbols, f"symbols, 0 to {settings.base}")
         started = rows["min_length"] > 0
-        for name, low, high in (
+        ranges = (
             ("min_length", settings.starting_min_length, settings.top_min_length),
             ("streak", 0, settings.task.window - 1),
             ("width", 1, state.source.shape[1]),
@@ -261,13 +261,14 @@ class AlgorithmicRules:
             ("correct", 0, rows["target_size"]),
             ("score", rows["correct"] - 1, rows["correct"]),
             ("steps", 0, rows["limit"] + 1),
-        ):
-            inside = np.where(started, (rows[name] >= low) & (rows[name] <= high), rows[name] == 0)
-            require(inside, f"rows.{name}", f"in [{low}, {high}], or 0 before the first reset")
+        )
+        require_ranges(rows, started, ranges)
+        stopped, running = ~rows["running"], rows["running"]
         unfinished = (rows["correct"] < rows["target_size"]) & (rows["steps"] <= rows["limit"])
-        require(unfinished | ~rows["running"], "rows.running", "false once an episode has ended")
-        require((rows["rng_key"] != 0) | ~started, "rows.rng_key", "a key after the first reset")
-        require(started | ~rows["running"], "rows.running", "false before the first reset")
+        require(unfinished | stopped, "rows.running", running, "False after the end of an episode")
+        keyed = (rows["rng_key"] != 0) | ~started
+        require(keyed, "rows.rng_key", rows["rng_key"], "a key after the first reset")
+        require(started | stopped, "rows.running", running, "False before the first reset")
 
     def render_text(self, state: AlgorithmicState, row: int, action: IntArray | None) -> str:
         return render_text(self.settings, state, row, action)

@@ -31,7 +31,7 @@ class ActionChecker:
         if type(action) is not np.ndarray or action.dtype is not _INT64:
             action = self._as_integers(action)
         if action.shape != self._shape[1:]:
-            raise InvalidAction(f"action must have shape {self._shape[1:]}, got {action.shape}")
+            raise InvalidAction(f"action has shape {action.shape}; allowed: {self._shape[1:]}")
         values: list[int] = [int(action)] if self._discrete else action.tolist()
         for value, size in zip(values, self._sizes, strict=True):
             if not 0 <= value < size:
@@ -46,7 +46,7 @@ class ActionChecker:
         """
         array = self._as_integers(actions)
         if array.shape != self._shape:
-            raise InvalidAction(f"actions must have shape {self._shape}, got {array.shape}")
+            raise InvalidAction(f"actions has shape {array.shape}; allowed: {self._shape}")
         # uint64 values above 2**63 become negative here and are refused below with the rest.
         # A copy: the user may reuse the array, and compiled code is bound to one layout.
         integers = np.array(array, dtype=np.int64, order="C").reshape(self._shape[0], -1)
@@ -61,15 +61,14 @@ class ActionChecker:
         try:
             array = np.asarray(action)
         except Exception as error:  # a user's object may raise anything while it is converted
-            raise InvalidAction(f"action cannot be read as integers: {shown(error)}") from error
+            raise InvalidAction(f"action is {shown(action)}; allowed: integers") from error
         if array.dtype.kind not in "iu":
-            raise InvalidAction(
-                f"action must hold integers, got dtype {array.dtype} in {shown(action)}"
-            )
+            given = f"action is {shown(action)}, of dtype {array.dtype}"
+            raise InvalidAction(f"{given}; allowed: integers")
         return array
 
     def _range_message(self, values: list[int]) -> str:
         if self._discrete:
-            return f"action must be in [0, {self._sizes[0] - 1}], got {values[0]}"
-        ranges = ", ".join(f"[0, {size - 1}]" for size in self._sizes)
-        return f"sub-actions must be in {ranges}, got {values}"
+            return f"action is {values[0]}; allowed: integers from 0 to {self._sizes[0] - 1}"
+        ranges = ", ".join(f"0 to {size - 1}" for size in self._sizes)
+        return f"action is {values}; allowed: sub-actions from {ranges}"

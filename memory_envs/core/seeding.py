@@ -35,10 +35,8 @@ def row_seeds(seed: Any, num_rows: int) -> list[int | None]:
         return [None] * num_rows
     if isinstance(seed, Sequence | np.ndarray) and not isinstance(seed, str | bytes):
         if len(seed) != num_rows:
-            raise ValueError(
-                f"seed must hold one item for each of {num_rows} rows, got {len(seed)}"
-            )
-        return [None if item is None else check_seed(item, "seed's items") for item in seed]
+            raise ValueError(f"seed has {len(seed)} items; allowed: {num_rows}, one a row")
+        return [None if item is None else check_seed(item, "seed's item") for item in seed]
     first = check_seed(seed)
     return [(first + row) & _LARGEST for row in range(num_rows)]
 
@@ -53,7 +51,7 @@ def check_options(options: Any, known: Collection[str]) -> dict[str, Any]:
     if options is None:
         return {}
     if not isinstance(options, dict):
-        raise TypeError(f"options must be a dict or None, got {shown(options)}")
+        raise TypeError(f"options is {shown(options)}; allowed: None, a dict")
     for key in options:
         check_choice("options' key", key, known)
     return options

@@ -212,11 +212,10 @@ class MemoryVectorEnv(VectorEnv[Any, Any, Any], Generic[StateT]):
             return np.ones(self.num_envs, np.bool_)
         mask = options["reset_mask"]
         if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
-            raise TypeError(f"options['reset_mask'] must be an array of bools, got {shown(mask)}")
+            raise TypeError(f"options['reset_mask'] is {shown(mask)}; allowed: arrays of bools")
         if mask.shape != (self.num_envs,):
-            raise ValueError(
-                f"options['reset_mask'] must have shape ({self.num_envs},), got {mask.shape}"
-            )
+            given = f"options['reset_mask'] has shape {mask.shape}"
+            raise ValueError(f"{given}; allowed: {(self.num_envs,)}")
         if not mask.any():
-            raise ValueError("options['reset_mask'] must choose at least one row")
+            raise ValueError("options['reset_mask'] chooses no row; allowed: at least one")
         return mask.copy()

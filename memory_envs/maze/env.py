@@ -1,27 +1,10 @@
 """The maze environments that `gym.make` and `gym.make_vec` build."""
 
-from typing import Any
-
 from gymnasium.vector import AutoresetMode
 
-from memory_envs.arguments import check_flag, check_integer
 from memory_envs.core.env import MemoryEnv
 from memory_envs.core.vector import MemoryVectorEnv
 from memory_envs.maze.rules import MazeRules, MazeState
-
-_LARGEST_SIZE = 255
-
-
-def _rules(
-    size: int = 9, *, max_steps: int = 250, observe_previous_action: bool = True
-) -> MazeRules:
-    if check_integer("size", size, 5, _LARGEST_SIZE) % 2 == 0:
-        raise ValueError(f"size must be odd, got {size}")
-    return MazeRules(
-        int(size),
-        check_integer("max_steps", max_steps, 1, 2**30),
-        check_flag("observe_previous_action", observe_previous_action),
-    )
 
 
 class InvisibleGoalEnv(MemoryEnv[MazeState]):
@@ -80,8 +63,16 @@ class InvisibleGoalEnv(MemoryEnv[MazeState]):
     - v0: first version.
     """
 
-    def __init__(self, size: int = 9, render_mode: str | None = None, **arguments: Any) -> None:
-        super().__init__(_rules(size, **arguments), render_mode)
+    def __init__(
+        self,
+        size: int = 9,
+        render_mode: str | None = None,
+        *,
+        max_steps: int = 250,
+        observe_previous_action: bool = True,
+    ) -> None:
+        rules = MazeRules(size, max_steps, observe_previous_action)
+        super().__init__(rules, render_mode)
 
 
 class InvisibleGoalVectorEnv(MemoryVectorEnv[MazeState]):
@@ -93,6 +84,9 @@ class InvisibleGoalVectorEnv(MemoryVectorEnv[MazeState]):
         size: int = 9,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
-        **arguments: Any,
+        *,
+        max_steps: int = 250,
+        observe_previous_action: bool = True,
     ) -> None:
-        super().__init__(_rules(size, **arguments), num_envs, autoreset_mode, render_mode)
+        rules = MazeRules(size, max_steps, observe_previous_action)
+        super().__init__(rules, num_envs, autoreset_mode, render_mode)

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from gymnasium import spaces
 from numba import njit
 
+from memory_envs.arguments import check_flag, check_integer
 from memory_envs.core.rng import draw
 from memory_envs.core.rules import (
     RESULT_FIELDS,
@@ -32,12 +33,13 @@ from memory_envs.core.rules import (
     KernelCall,
     Outcome,
 )
-from memory_envs.core.state import require
+from memory_envs.core.state import require, require_ranges
 from memory_envs.maze.layout import MOVES, make_layout
 from memory_envs.maze.render import render_image, render_text
 
 GOAL_REWARD = 10.0
 WALL_REWARD = -0.1
+_SMALLEST_SIZE, _LARGEST_SIZE = 5, 255
 _VIEW = 9  # cells in sight, the agent's own in the middle
 
 ROW = np.dtype(
@@ -131,9 +133,12 @@ class MazeRules:
     """The rules of one maze; see `Rules` for the methods.
 
     Args:
-        size: cells on a side, outer walls included; odd, at least 5.
-        max_steps: the time limit.
-        observe_previous_action: whether the previous action is part of the observation.
+        size: Number of cells on a side, outer walls included; odd, from 5 to 255.
+        max_steps: The time limit.
+        observe_previous_action: Whether the previous action is part of the observation.
+
+    Raises:
+        TypeError, ValueError: Naming the argument, its value and what is allowed.
     """
 
     action_space: spaces.Discrete
@@ -143,9 +148,13 @@ class MazeRules:
     action_values: tuple[tuple[str, ...], ...]
 
     def __init__(self, size: int, max_steps: int, observe_previous_action: bool) -> None:
-        self.size = size
-        self.max_steps = max_steps
-        self.layout = make_layout(size)
+        self.size = check_integer("size", size, _SMALLEST_SIZE, _LARGEST_SIZE)
+        if self.size % 2 == 0:
+            allowed = f"odd integers from {_SMALLEST_SIZE} to {_LARGEST_SIZE}"
+            raise ValueError(f"size is {size}; allowed: {allowed}")
+        self.max_steps = check_integer("max_steps", max_steps, 1, 2**30)
+        check_flag("observe_previous_action", observe_previous_action)
+        self.layout = make_layout(self.size)
         self.action_names = ("move",)
         self.action_values = (MOVES,)
         self.action_space = spaces.Discrete(len(MOVES))
@@ -180,19 +189,20 @@ class MazeRules:
 
     def check_state(self, state: MazeState) -> None:
         rows = state.rows
+        started = rows["rng_key"] != 0
         last_cell = len(self.layout.cells) - 1
-        for name, low, high in (
+        ranges = (
             ("cell", 0, last_cell),
             ("goal", 0, last_cell),
             ("goals", 0, rows["steps"]),
             ("last_move", 0, len(MOVES)),
             ("last_reward", WALL_REWARD, GOAL_REWARD),
             ("steps", 0, self.max_steps),
-        ):
-            inside = (rows[name] >= low) & (rows[name] <= high)
-            require(inside, f"rows.{name}", f"in [{low}, {high}]")
-        may_run = (rows["steps"] < self.max_steps) & (rows["rng_key"] != 0)
-        require(may_run | ~rows["running"], "rows.running", "false before and after an episode")
+        )
+        require_ranges(rows, started, ranges)
+        stopped, running = ~rows["running"], rows["running"]
+        may_run = (rows["steps"] < self.max_steps) & started
+        require(may_run | stopped, "rows.running", running, "False before and after an episode")
 
     def render_text(self, state: MazeState, row: int, action: IntArray | None) -> str:
         return render_text(self.layout, self.max_steps, state, row, action)

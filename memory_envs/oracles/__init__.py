@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.error import ResetNeeded
 
+from memory_envs.arguments import shown
 from memory_envs.core.env import MemoryEnv
 from memory_envs.core.vector import MemoryVectorEnv
 
@@ -64,7 +65,7 @@ def optimal_return(env: Any) -> float | npt.NDArray[np.float64]:
 def _unwrap(env: Any) -> Any:
     base = getattr(env, "unwrapped", None)
     if not isinstance(base, MemoryEnv | MemoryVectorEnv):
-        raise TypeError(f"env must be an environment of memory_envs, got {env!r}")
+        raise TypeError(f"env is {shown(env)}; allowed: environments of memory_envs")
     return base
 
 
@@ -75,4 +76,4 @@ def _module(rules: Any) -> Any:
         family = rest.partition(".")[0]
         if package == "memory_envs" and family in _FAMILIES:
             return importlib.import_module(f"{__name__}.{family}")
-    raise TypeError(f"there is no oracle for rules of type {type(rules).__name__}")
+    raise TypeError(f"env has rules of type {type(rules).__name__}; allowed: those of memory_envs")

@@ -1,43 +1,14 @@
 """The tape environments that `gym.make` and `gym.make_vec` build."""
 
-import inspect
-from typing import Any
-
 from gymnasium.vector import AutoresetMode
 
-from memory_envs.arguments import check_keywords
 from memory_envs.core.env import MemoryEnv
 from memory_envs.core.vector import MemoryVectorEnv
 from memory_envs.curriculum import Curriculum
 from memory_envs.tape.layout import TapeState
 from memory_envs.tape.rules import TapeRules
-from memory_envs.tape.settings import check_settings
+from memory_envs.tape.settings import TapeSettings, find_task
 from memory_envs.tape.tasks import TapeTask
-
-
-def _make_rules(task: str | TapeTask, arguments: dict[str, Any]) -> TapeRules:
-    check_keywords(arguments, list(inspect.signature(_rules).parameters)[1:])
-    return _rules(task, **arguments)
-
-
-def _rules(
-    task: str | TapeTask = "Copy",
-    *,
-    symbols: int = 10,
-    min_length: int = 1,
-    max_length: int = 10,
-    memory_size: int | None = None,
-    input_radius: int = 0,
-    memory_radius: int = 0,
-    wrong_reward: float = 0.0,
-    timeout_reward: float = 0.0,
-    on_error: str = "terminate",
-    forced_emission: bool = False,
-    max_steps: int | None = None,
-    curriculum: Curriculum | None = None,
-) -> TapeRules:
-    arguments = locals().copy()
-    return TapeRules(check_settings(**arguments), curriculum)
 
 
 class TapeEnv(MemoryEnv[TapeState]):
@@ -106,9 +77,39 @@ class TapeEnv(MemoryEnv[TapeState]):
     """
 
     def __init__(
-        self, task: str | TapeTask = "Copy", render_mode: str | None = None, **arguments: Any
+        self,
+        task: str | TapeTask = "Copy",
+        render_mode: str | None = None,
+        *,
+        symbols: int = 10,
+        min_length: int = 1,
+        max_length: int = 10,
+        memory_size: int | None = None,
+        input_radius: int = 0,
+        memory_radius: int = 0,
+        wrong_reward: float = 0.0,
+        timeout_reward: float = 0.0,
+        on_error: str = "terminate",
+        forced_emission: bool = False,
+        max_steps: int | None = None,
+        curriculum: Curriculum | None = None,
     ) -> None:
-        super().__init__(_make_rules(task, arguments), render_mode)
+        settings = TapeSettings(
+            task=find_task(task),
+            symbols=symbols,
+            min_length=min_length,
+            max_length=max_length,
+            memory_size=memory_size,
+            input_radius=input_radius,
+            memory_radius=memory_radius,
+            wrong_reward=wrong_reward,
+            timeout_reward=timeout_reward,
+            on_error=on_error,
+            forced_emission=forced_emission,
+            max_steps=max_steps,
+            curriculum=curriculum,
+        )
+        super().__init__(TapeRules(settings), render_mode)
 
 
 class TapeVectorEnv(MemoryVectorEnv[TapeState]):
@@ -120,6 +121,33 @@ class TapeVectorEnv(MemoryVectorEnv[TapeState]):
         task: str | TapeTask = "Copy",
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
-        **arguments: Any,
+        *,
+        symbols: int = 10,
+        min_length: int = 1,
+        max_length: int = 10,
+        memory_size: int | None = None,
+        input_radius: int = 0,
+        memory_radius: int = 0,
+        wrong_reward: float = 0.0,
+        timeout_reward: float = 0.0,
+        on_error: str = "terminate",
+        forced_emission: bool = False,
+        max_steps: int | None = None,
+        curriculum: Curriculum | None = None,
     ) -> None:
-        super().__init__(_make_rules(task, arguments), num_envs, autoreset_mode, render_mode)
+        settings = TapeSettings(
+            task=find_task(task),
+            symbols=symbols,
+            min_length=min_length,
+            max_length=max_length,
+            memory_size=memory_size,
+            input_radius=input_radius,
+            memory_radius=memory_radius,
+            wrong_reward=wrong_reward,
+            timeout_reward=timeout_reward,
+            on_error=on_error,
+            forced_emission=forced_emission,
+            max_steps=max_steps,
+            curriculum=curriculum,
+        )
+        super().__init__(TapeRules(settings), num_envs, autoreset_mode, render_mode)

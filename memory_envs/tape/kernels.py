@@ -93,6 +93,17 @@ def _compile_begin(task: TapeTask, ours: bool, fingerprint: int) -> Any:
     return _INLINE(begin) if ours else njit(begin)
 
 
+@_INLINE
+def _with_key(indices, key):  # type: ignore[no-untyped-def]
+    """Returns `indices`. A function that hands it a key has that key in its closure.
+
+    Numba finds compiled code on disk by the source line of a function and what its closure holds.
+    All tasks share the line, so what tells them apart must be in the closure, and a variable is
+    there only if the function's body names it.
+    """
+    return indices
+
+
 def _content(code: CodeType) -> Any:
     """What a function does, without where it is in memory."""
     consts = (_content(x) if isinstance(x, CodeType) else x for x in code.co_consts)
@@ -112,7 +123,6 @@ def compile_advance(task: TapeTask) -> Any:
     has_memory, first_move = task.memory, 0 if task.forward_only else -1
     emit_column = 3 if has_memory else 1
     contents = [_content(function.__code__) for function in functions]
-    # Part of the closure, hence of the key under which Numba caches this function.
     fingerprint = zlib.crc32(repr((task.name, contents, has_memory, first_move)).encode())
     begin = _compile_begin(task, ours, fingerprint)
 
@@ -138,7 +148,7 @@ def compile_advance(task: TapeTask) -> Any:
         lowest, highest = p.min_length, p.max_length
         current, p_any, p_below = levels[0], levels[1], levels[2]
         cells = memory.shape[1]
-        for i in indices[: indices.size if fingerprint >= 0 else 0]:
+        for i in _with_key(indices, fingerprint):  # each task is cached under a key of its own
             row = rows[i]
             if only_show:
                 pass

@@ -30,8 +30,7 @@ from memory_envs.core.rules import (
     Outcome,
     new_outcome,
 )
-from memory_envs.core.state import require
-from memory_envs.curriculum import Curriculum
+from memory_envs.core.state import require, require_ranges
 from memory_envs.tape.kernels import compile_advance
 from memory_envs.tape.layout import PARAMS, RESULT, ROW, TapeState
 from memory_envs.tape.render import render_image, render_text
@@ -44,14 +43,13 @@ class TapeRules:
 
     Args:
         settings: the environment's arguments, checked.
-        curriculum: where the lengths come from; without one they are uniform.
     """
 
     action_space: spaces.MultiDiscrete
     observation_space: spaces.MultiDiscrete
     result_dtype = RESULT
 
-    def __init__(self, settings: TapeSettings, curriculum: Curriculum | None) -> None:
+    def __init__(self, settings: TapeSettings) -> None:
         self.settings = settings
         task, symbols = settings.task, settings.symbols
         self.action_names, self.action_values = settings.sub_actions()
@@ -63,9 +61,9 @@ class TapeRules:
         for name in ("wrong_reward", "timeout_reward", "forced_emission"):
             self._params[name] = getattr(settings, name)
         self._params["max_steps"] = settings.max_steps or 0
-        self._params["memory_window"] = 2 * settings.memory_radius + 1 if task.memory else 0
+        self._params["memory_window"] = settings.memory_window if task.memory else 0
         self._params["terminate_on_error"] = settings.on_error == "terminate"
-        self.curriculum = curriculum
+        curriculum = settings.curriculum
         self._levels = UNIFORM_LEVELS if curriculum is None else curriculum.levels
         self._no_actions = np.zeros((1, len(self.action_names)), np.int64)
         self._advance = compile_advance(task)
@@ -133,29 +131,28 @@ class TapeRules:
         return masks
 
     def check_state(self, state: TapeState) -> None:
-        rows, symbols = state.rows, self.settings.symbols
+        rows, blank = state.rows, self.settings.symbols + 1
         for name, tape in state._asdict().items():
             if name != "rows":
-                require((tape >= 0) & (tape <= symbols + 1), name, f"in [0, {symbols + 1}]")
-        width, goal = state.source.shape[1], state.target.shape[1]
+                require((tape >= 0) & (tape <= blank), name, tape, f"symbols, 0 to {blank}")
         started = rows["rng_key"] != 0
-        for name, low, high in (
+        ranges = (
             ("length", self.settings.min_length, self.settings.max_length),
-            ("source_size", 1, width),
-            ("target_size", 1, goal),
+            ("source_size", 1, state.source.shape[1]),
+            ("target_size", 1, state.target.shape[1]),
             ("limit", 1, np.iinfo(np.int32).max),
             ("input_head", -1, rows["source_size"]),
             ("memory_head", 0, max(state.memory.shape[1] - 1, 0)),
             ("emitted", 0, rows["target_size"]),
             ("correct", 0, rows["emitted"]),
             ("steps", 0, rows["limit"]),
-        ):
-            inside = (rows[name] >= low) & (rows[name] <= high)
-            require(inside | ~started, f"rows.{name}", f"in [{low}, {high}]")
-            require((rows[name] == 0) | started, f"rows.{name}", "0 before the first reset")
-        require((rows["emitted"] < rows["target_size"]) | ~rows["running"], "rows.emitted", "less")
-        require((rows["steps"] < rows["limit"]) | ~rows["running"], "rows.steps", "less")
-        require(started | ~rows["running"], "rows.running", "false before the first reset")
+        )
+        require_ranges(rows, started, ranges)
+        stopped, running = ~rows["running"], rows["running"]
+        for name, end in (("emitted", "target_size"), ("steps", "limit")):
+            below = rows[name] < rows[end]
+            require(below | stopped, f"rows.{name}", rows[name], f"below {end} in an episode")
+        require(started | stopped, "rows.running", running, "False before the first reset")
 
     def render_text(self, state: TapeState, row: int, action: IntArray | None) -> str:
         return render_text(self.settings, state, row, action)

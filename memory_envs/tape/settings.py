@@ -7,24 +7,46 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from memory_envs.arguments import check_choice, check_flag, check_integer, check_penalty, shown
+from memory_envs.arguments import (
+    check_choice,
+    check_flag,
+    check_instance,
+    check_integer,
+    check_penalty,
+    keep_checked,
+    shown,
+)
 from memory_envs.core.rng import RNG_FIELDS
 from memory_envs.curriculum import Curriculum
 from memory_envs.tape.tasks import MOST_STEPS, TASKS, TapeTask
 
 _LARGEST_LENGTH = 1_000_000
+_LARGEST_MEMORY = 4 * _LARGEST_LENGTH
 _LARGEST_SYMBOLS = 1_000  # symbols are kept as 16-bit integers
+
+
+def find_task(task: str | TapeTask) -> TapeTask:
+    """Returns a task, which may be given by its name in `TASKS`.
+
+    Raises:
+        ValueError: If there is none of that name.
+    """
+    return task if isinstance(task, TapeTask) else TASKS[check_choice("task", task, TASKS)]
 
 
 @dataclass(frozen=True)
 class TapeSettings:
-    """What the user chose; see `TapeEnv` for the meaning of each."""
+    """What the user chose; `TapeEnv` says what each argument means.
+
+    Raises:
+        TypeError, ValueError: Naming the argument, its value and what is allowed.
+    """
 
     task: TapeTask
     symbols: int
     min_length: int
     max_length: int
-    memory_size: int
+    memory_size: int | None
     input_radius: int
     memory_radius: int
     wrong_reward: float
@@ -32,9 +54,41 @@ class TapeSettings:
     on_error: str
     forced_emission: bool
     max_steps: int | None
+    curriculum: Curriculum | None
+
+    def __post_init__(self) -> None:
+        """Checks every argument, and keeps NumPy's numbers as Python's."""
+        own = self.task not in TASKS.values()
+        if own:
+            _check_fields(self.task)
+        keep_checked(self, "symbols", check_integer, self.task.min_symbols, _LARGEST_SYMBOLS)
+        keep_checked(self, "max_length", check_integer, 1, _LARGEST_LENGTH)
+        keep_checked(self, "min_length", check_integer, 1, self.max_length)
+        keep_checked(self, "input_radius", check_integer, 0, _LARGEST_LENGTH)
+        keep_checked(self, "memory_radius", check_integer, 0, _LARGEST_LENGTH)
+        if self.memory_size is not None:
+            keep_checked(self, "memory_size", check_integer, self.memory_window, _LARGEST_MEMORY)
+        if self.max_steps is not None:
+            keep_checked(self, "max_steps", check_integer, 1, 2 * MOST_STEPS)
+        keep_checked(self, "wrong_reward", check_penalty)
+        keep_checked(self, "timeout_reward", check_penalty)
+        keep_checked(self, "on_error", check_choice, ("terminate", "continue"))
+        keep_checked(self, "forced_emission", check_flag)
+        if self.curriculum is not None:
+            allowed = "None, a memory_envs.Curriculum"
+            check_instance("curriculum", self.curriculum, Curriculum, allowed)
+            highest = self.curriculum.max_level
+            check_integer("curriculum.max_level", highest, self.min_length, self.max_length)
+        if own:
+            _check_functions(self)
+
+    @property
+    def memory_window(self) -> int:
+        """Number of cells seen of a memory tape; a smaller circle would show one of them twice."""
+        return 2 * self.memory_radius + 1
 
     def sub_actions(self) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
-        """The names of the sub-actions, and for each the names of its values."""
+        """Returns the names of the sub-actions, and for each the names of its values."""
         content = tuple(str(symbol) for symbol in range(self.symbols))
         names: list[str] = ["input_move"]
         values: list[tuple[str, ...]] = [
@@ -48,97 +102,34 @@ class TapeSettings:
         return tuple(names), tuple(values)
 
     def window_cells(self) -> int:
-        """How many symbols an observation holds."""
-        memory = 2 * self.memory_radius + 1 if self.task.memory else 0
+        """Returns the number of symbols that an observation holds."""
+        memory = self.memory_window if self.task.memory else 0
         return 2 * self.input_radius + 1 + memory
 
     def tape_cells(self) -> tuple[int, int, int]:
-        """Cells of the input and target arrays, end marks included, and of the memory."""
-        return (
-            self.task.source_cells(self.max_length) + 1,
-            self.task.target_cells(self.max_length) + 1,
-            self.memory_size if self.task.memory else 0,
-        )
-
-
-def check_settings(
-    *,
-    task: Any,
-    symbols: Any,
-    min_length: Any,
-    max_length: Any,
-    memory_size: Any,
-    input_radius: Any,
-    memory_radius: Any,
-    wrong_reward: Any,
-    timeout_reward: Any,
-    on_error: Any,
-    forced_emission: Any,
-    max_steps: Any,
-    curriculum: Any,
-) -> TapeSettings:
-    """Check the arguments of a tape environment.
-
-    Raises:
-        TypeError, ValueError: naming the argument, its value and what is allowed.
-    """
-    chosen = task if isinstance(task, TapeTask) else TASKS[check_choice("task", task, TASKS)]
-    own = chosen not in TASKS.values()
-    if own:
-        _check_fields(chosen)
-    symbols = check_integer("symbols", symbols, chosen.min_symbols, _LARGEST_SYMBOLS)
-    max_length = check_integer("max_length", max_length, 1, _LARGEST_LENGTH)
-    min_length = check_integer("min_length", min_length, 1, max_length)
-    memory_radius = check_integer("memory_radius", memory_radius, 0, _LARGEST_LENGTH)
-    fewest = 2 * memory_radius + 1  # a smaller circle would show a cell twice
-    if memory_size is None:
-        memory_size = max(chosen.source_cells(max_length) + 1, fewest)
-    if chosen.memory:
-        memory_size = check_integer("memory_size", memory_size, fewest, 4 * _LARGEST_LENGTH)
-    if max_steps is not None:
-        max_steps = check_integer("max_steps", max_steps, 1, 2 * MOST_STEPS)
-    if curriculum is not None:
-        if not isinstance(curriculum, Curriculum):
-            raise TypeError(f"curriculum must be a memory_envs.Curriculum, got {shown(curriculum)}")
-        check_integer("curriculum.max_level", curriculum.max_level, min_length, max_length)
-    settings = TapeSettings(
-        task=chosen,
-        symbols=symbols,
-        min_length=min_length,
-        max_length=max_length,
-        memory_size=memory_size,
-        input_radius=check_integer("input_radius", input_radius, 0, _LARGEST_LENGTH),
-        memory_radius=memory_radius,
-        wrong_reward=check_penalty("wrong_reward", wrong_reward),
-        timeout_reward=check_penalty("timeout_reward", timeout_reward),
-        on_error=check_choice("on_error", on_error, ("terminate", "continue")),
-        forced_emission=check_flag("forced_emission", forced_emission),
-        max_steps=max_steps,
-    )
-    if own:
-        _check_functions(settings)
-    return settings
+        """Returns the cells of input and target, end marks included, and of the memory."""
+        source = self.task.source_cells(self.max_length) + 1
+        memory = self.memory_size or max(source, self.memory_window)
+        target = self.task.target_cells(self.max_length) + 1
+        return source, target, memory if self.task.memory else 0
 
 
 def _check_fields(task: TapeTask) -> None:
-    if not isinstance(task.name, str):
-        raise TypeError(f"task.name must be a string, got {shown(task.name)}")
+    check_instance("task.name", task.name, str, "strings")
     for field in ("source_cells", "target_cells"):
-        if not callable(getattr(task, field)):
-            raise TypeError(f"task.{field} must be a function, got {shown(getattr(task, field))}")
-    for field in ("sample", "target", "steps"):  # to be compiled
-        if not isinstance(getattr(task, field), FunctionType):
-            raise TypeError(
-                f"task.{field} must be a plain function, which is compiled here; "
-                f"got {shown(getattr(task, field))}"
-            )
+        function = getattr(task, field)
+        if not callable(function):
+            raise TypeError(f"task.{field} is {shown(function)}; allowed: functions")
+    for field in ("sample", "target", "steps"):
+        allowed = "plain functions, which are compiled here"
+        check_instance(f"task.{field}", getattr(task, field), FunctionType, allowed)
     check_flag("task.forward_only", task.forward_only)
     check_flag("task.memory", task.memory)
     check_integer("task.min_symbols", task.min_symbols, 1, _LARGEST_SYMBOLS)
 
 
 def _check_functions(settings: TapeSettings) -> None:
-    """Run a user's task in plain Python, where an error says more than it would compiled."""
+    """Runs a user's task in plain Python, where an error says more than it would compiled."""
     task, symbols = settings.task, settings.symbols
     row = np.zeros(1, RNG_FIELDS)[0]
     lengths = np.linspace(settings.min_length, settings.max_length, 20).astype(int)
@@ -162,7 +153,7 @@ def _written(
     written = tape[:count]
     if ((written < 0) | (written >= symbols)).any():
         raise ValueError(
-            f"{where} must write content symbols in [0, {symbols - 1}], got {written.tolist()}"
+            f"{where} wrote {shown(written.tolist())}; allowed: content symbols, 0 to {symbols - 1}"
         )
     return count
 

@@ -3,6 +3,7 @@
 What is accepted must be legal by a second definition, and what is legal must be accepted.
 """
 
+import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,8 +11,11 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.error import InvalidAction, ResetNeeded
+from gymnasium.vector import AutoresetMode
 
 from memory_envs import Curriculum
+from memory_envs.algorithmic import AlgorithmicEnv, AlgorithmicVectorEnv
+from memory_envs.maze import InvisibleGoalEnv, InvisibleGoalVectorEnv
 from memory_envs.tape import TASKS, TapeEnv, TapeVectorEnv
 from tests.memory_envs.conftest import make, random_actions, some_action
 
@@ -379,15 +383,41 @@ def test_a_misspelt_task_is_answered_with_the_nearest_one(task: str) -> None:
     for _ in range(20):
         cut = int(rng.integers(1, len(task) - 1))
         misspelt = task[:cut] + str(rng.choice(list("xqz_ "))) + task[cut + 1 :]
-        with pytest.raises(ValueError, match=f"task must be one of .*Did you mean '{task}'"):
+        with pytest.raises(ValueError, match=f"task is .*; allowed: .*did you mean '{task}'"):
             TapeEnv(misspelt)
 
 
-def test_an_unknown_argument_is_named() -> None:
-    with pytest.raises(TypeError, match="colour"):
-        gym.make("Tape-Copy-v0", colour="red")
-    with pytest.raises(TypeError, match="colour"):
-        gym.make_vec("Tape-Copy-v0", num_envs=2, colour="red")
+@pytest.mark.parametrize(
+    ("one_id", "scalar", "vector"),
+    [
+        ("Tape-Copy-v0", "TapeEnv", "TapeVectorEnv"),
+        ("Algorithmic/Copy-v0", "AlgorithmicEnv", "AlgorithmicVectorEnv"),
+        ("Maze-InvisibleGoal-9x9-v0", "InvisibleGoalEnv", "InvisibleGoalVectorEnv"),
+    ],
+)
+def test_an_unknown_argument_is_named_with_its_class(one_id: str, scalar: str, vector: str) -> None:
+    with pytest.raises(TypeError, match=rf"^{scalar}\.__init__\(\) got .* 'colour'"):
+        gym.make(one_id, colour="red")
+    with pytest.raises(TypeError, match=rf"^{vector}\.__init__\(\) got .* 'colour'"):
+        gym.make_vec(one_id, num_envs=2, colour="red")
+
+
+@pytest.mark.parametrize(
+    ("scalar", "vector"),
+    [
+        (TapeEnv, TapeVectorEnv),
+        (AlgorithmicEnv, AlgorithmicVectorEnv),
+        (InvisibleGoalEnv, InvisibleGoalVectorEnv),
+    ],
+)
+def test_a_vector_environment_has_the_arguments_of_the_scalar_one(scalar: Any, vector: Any) -> None:
+    """Both say so in their signatures, with the same defaults."""
+    arguments = dict(inspect.signature(scalar).parameters)
+    own = dict(inspect.signature(vector).parameters)
+    assert own.pop("num_envs").default == 1
+    assert own.pop("autoreset_mode").default is AutoresetMode.NEXT_STEP
+    assert own == arguments
+    assert all(one.kind is not one.VAR_KEYWORD for one in arguments.values())
 
 
 @pytest.mark.parametrize("num_envs", [0, -1, 2**40, 1.5, "2", None, True])
@@ -397,7 +427,7 @@ def test_an_impossible_number_of_rows_is_named(num_envs: Any) -> None:
 
 
 def test_an_unknown_autoreset_mode_is_answered_with_the_nearest_one() -> None:
-    with pytest.raises(ValueError, match=r"autoreset_mode.*Did you mean 'SameStep'"):
+    with pytest.raises(ValueError, match=r"autoreset_mode.*did you mean 'SameStep'"):
         TapeVectorEnv(2, autoreset_mode="samestep")
 
 

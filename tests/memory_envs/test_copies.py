@@ -44,4 +44,4 @@ def test_a_pickled_environment_goes_on_in_another_process(one_id: str, tmp_path:
     assert run.returncode == 0, run.stderr
     assert run.stdout.strip() == str(play(env, np.random.default_rng(1), 20))
     if kwargs:
-        assert pickle.loads(path.read_bytes()).rules.curriculum.level == 9
+        assert pickle.loads(path.read_bytes()).rules.settings.curriculum.level == 9

@@ -212,5 +212,5 @@ def test_impossible_arguments_are_named(arguments: dict[str, Any]) -> None:
 
 
 def test_an_environment_refuses_levels_that_it_does_not_have() -> None:
-    with pytest.raises(ValueError, match=r"curriculum.max_level must be in \[1, 10\], got 11"):
+    with pytest.raises(ValueError, match=r"max_level is 11; allowed: integers from 1 to 10"):
         TapeEnv("Copy", max_length=10, curriculum=Curriculum(max_level=11))

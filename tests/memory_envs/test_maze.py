@@ -180,12 +180,16 @@ def test_observations_without_the_previous_action_lack_the_last_4_numbers() -> N
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"size": 8}, ValueError, "size must be odd, got 8"),
-        ({"size": 3}, ValueError, r"size must be in \[5, 255\], got 3"),
-        ({"size": "9"}, TypeError, "size must be an integer, got '9'"),
-        ({"max_steps": 0}, ValueError, "max_steps must be in"),
-        ({"max_steps": None}, TypeError, "max_steps must be an integer, got None"),
-        ({"observe_previous_action": 1}, TypeError, "observe_previous_action must be True or"),
+        ({"size": 8}, ValueError, "size is 8; allowed: odd integers from 5 to 255"),
+        ({"size": 3}, ValueError, "size is 3; allowed: integers from 5 to 255"),
+        ({"size": "9"}, TypeError, "size is '9'; allowed: integers"),
+        ({"max_steps": 0}, ValueError, "max_steps is 0; allowed: integers from 1"),
+        ({"max_steps": None}, TypeError, "max_steps is None; allowed: integers"),
+        (
+            {"observe_previous_action": 1},
+            TypeError,
+            "observe_previous_action is 1; allowed",
+        ),
         ({"goal": (1, 1)}, TypeError, "goal"),
     ],
 )

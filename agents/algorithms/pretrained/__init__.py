@@ -13,7 +13,7 @@ from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from agents.names import nearest
+from memory_envs.arguments import check_choice
 
 if TYPE_CHECKING:  # imported when a model is loaded: `memory-envs list` needs no torch
     import torch
@@ -79,13 +79,7 @@ def find_pretrained(name: str) -> Pretrained:
         ValueError: if there is none of that name; says which there are.
     """
     models = read_index()
-    if name not in models:
-        known = f"known: {', '.join(models)}"
-        hint = nearest(name, models, known)
-        raise ValueError(
-            f"there is no pretrained model {name}; {hint}" + (f" {known}" if hint != known else "")
-        )
-    return models[name]
+    return models[check_choice("pretrained", name, models)]
 
 
 def load_pretrained(name: str, device: torch.device | str = "auto") -> MemoryAlgorithm:

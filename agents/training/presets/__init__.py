@@ -133,7 +133,7 @@ def check_entry(source: str, entry: dict[str, Any]) -> None:
     for name in entry.keys() - {"default"}:
         algorithm, slash, memory = name.partition("/")
         if algorithm not in ALGORITHMS or not slash or not memory:
-            raise RecipeError(f"{source}: {name!r} must be called algorithm/memory")
+            raise RecipeError(f"{source}: preset is {name!r}; allowed: algorithm/memory")
     default = entry.get("default", "")
     if default not in entry and f"{default.split('/')[0]}/{_EVERY}" not in entry:
         raise RecipeError(f"{source}: default {default!r} is not one of its recipes")

@@ -217,7 +217,7 @@ def test_a_policy_that_does_not_fit_is_refused() -> None:
         evaluate(untrained("CartPole-v1"), EASY, episodes=2)
     with pytest.raises(CannotPlayError, match="there is no oracle"):
         evaluate(oracle_policy, "CartPole-v1", episodes=2)
-    with pytest.raises(ValueError, match="episodes must be at least 1"):
+    with pytest.raises(ValueError, match="episodes is 0; allowed: integers from 1 on"):
         evaluate(random_policy, EASY, episodes=0)
 
 
