@@ -40,7 +40,7 @@ class Evaluate:
     """Print one JSON object instead of text."""
 
     def run(self) -> int:
-        """Evaluate."""
+        """Evaluates."""
         if self.episodes < 1:
             raise UsageError(f"--episodes must be at least 1, got {self.episodes}")
         if self.seed < 0:
@@ -71,7 +71,7 @@ class Evaluate:
 
 
 def evaluation_lines(evaluation: Evaluation) -> list[str]:
-    """An evaluation as text."""
+    """Returns an evaluation as lines of text."""
     last_seed = evaluation.seed + evaluation.episodes - 1
     actions = "most probable" if evaluation.deterministic else "sampled"
     lines = [

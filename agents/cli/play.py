@@ -21,7 +21,7 @@ class Play:
     """Seed of the first episode."""
 
     def run(self) -> int:
-        """Play."""
+        """Plays."""
         if self.seed is not None and self.seed < 0:
             raise UsageError(f"--seed must not be negative, got {self.seed}")
         from agents.cli.keyboard import InputError, play

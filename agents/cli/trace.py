@@ -44,7 +44,7 @@ class TraceCommand:
     """Show the first episode that fails, of 1000 from --seed (or 7) on."""
 
     def run(self) -> int:
-        """Trace."""
+        """Plays the episode and shows it."""
         if self.seed is not None and self.seed < 0:
             raise UsageError(f"--seed must not be negative, got {self.seed}")
         if self.out is not None and self.out.exists() and not self.out.is_dir():
