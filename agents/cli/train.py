@@ -152,14 +152,14 @@ class Train:
         algorithm = None if self.algo is None else check_algorithm(self.algo)
         memory = None if self.memory is None else check_memory(self.memory, algorithm)
         preset = find_preset(env, algorithm, memory)
-        recipe = change(preset.recipe, self._assignments(), preset.algorithm)
+        assignments = self._assignments()
+        recipe = change(preset.recipe, assignments, preset.algorithm)
         return Plan(
             env,
             preset.algorithm,
             preset.memory,
             recipe,
-            preset.source
-            + (f", and {' '.join(self._assignments())}" if self._assignments() else ""),
+            preset.source + (f", and {' '.join(assignments)}" if assignments else ""),
             self.seed,
             self.device,
             self.stop_at_success,

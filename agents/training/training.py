@@ -106,7 +106,7 @@ class Training:
         recipe = plan.recipe
         self._advance = make_curriculum(recipe, plan.env)
         self.curriculum = None if self._advance is None else self._advance.curriculum
-        extra = {} if self.curriculum is None else {"curriculum": self.curriculum}
+        extra: dict[str, Any] = {} if self.curriculum is None else {"curriculum": self.curriculum}
         self.env = make_vec_env(plan.env, recipe.n_envs, **recipe.env_kwargs, **extra)
         if parent is None:
             self.model = make_model(

@@ -82,9 +82,8 @@ def find_preset(env_id: str, algorithm: str | None = None, memory: str | None = 
             f"there is no preset for {algorithm} on {env_id}; "
             f"it plays the family {', '.join(spec.families)}"
         )
-    return Preset(
-        f"no preset, the defaults of {spec.class_name}", False, algorithm, memory, Recipe()
-    )
+    source = f"no preset, the defaults of {spec.class_name}"
+    return Preset(source, False, algorithm, memory, Recipe())
 
 
 def tuned_recipes(env_id: str) -> list[str]:
