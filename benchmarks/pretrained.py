@@ -16,11 +16,12 @@ from typing import Any
 
 import agents
 from agents.algorithms.pretrained import INDEX, Pretrained, read_index
-from agents.algorithms.settings import environment_spec
+from agents.environments.spec import environment_spec
 from agents.evaluation.actors import model_policy
 from agents.evaluation.evaluate import evaluation_env, play
+from agents.saving.atomic import write_text
 from agents.training.run_directory import RunDirectory
-from benchmarks.results import without_folder, write_whole
+from benchmarks.results import without_folder
 from memory_envs import ENVIRONMENTS
 
 ROOT = Path(__file__).parents[1]
@@ -116,8 +117,8 @@ def write(models: Mapping[str, Pretrained]) -> None:
     """Write the index and its page."""
     ordered = dict(sorted(models.items()))
     fields = {name: about.to_dict() for name, about in ordered.items()}
-    write_whole(MODELS / INDEX, json.dumps(fields, indent=1) + "\n")
-    write_whole(PAGE, page(ordered))
+    write_text(MODELS / INDEX, json.dumps(fields, indent=1) + "\n")
+    write_text(PAGE, page(ordered))
     read_index.cache_clear()
 
 

@@ -13,8 +13,8 @@ import grimp
 from agents.saving.atomic import write_text
 
 PICTURE = Path(__file__).with_name("images") / "rooms.svg"
-# From the top floor down; an import points down. A room's docstring tells its purpose; `benchmarks`,
-# which is no package, has none.
+# From the top floor down; an import points down. The docstring of a room tells its purpose;
+# `benchmarks`, which is no package, has none.
 ROOMS = {
     "benchmarks": "What is measured against what, and the published results.",
     "agents.cli": "",

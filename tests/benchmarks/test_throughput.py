@@ -13,7 +13,7 @@ import pytest
 from gymnasium import spaces
 
 from benchmarks import throughput, timing
-from benchmarks.results import Measurement, Report, write_whole
+from benchmarks.results import Measurement, Report
 from benchmarks.stepping import Contestant, contestants, measure, scalar_advance, vector_advance
 from benchmarks.tables import markdown
 
@@ -186,15 +186,6 @@ def test_a_report_survives_its_file() -> None:
     text = first.to_json()
     assert Report.from_json(text) == first
     assert json.loads(text)["measurements"][0]["comparison"]["ratio"] == 2.0
-
-
-def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    path = tmp_path / "results.json"
-    write_whole(path, "before")
-    with pytest.raises(UnicodeEncodeError):
-        write_whole(path, "x" * 100_000 + "\ud800")
-    assert path.read_text() == "before"
-    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize(

@@ -10,14 +10,13 @@ import torch
 from gymnasium import spaces
 
 from agents import RLNTM, GymnasiumVecEnv, NonFiniteError, make_vec_env
-from agents.algorithms.rl_ntm import InterfaceError
 from agents.algorithms.rl_ntm.backend import PLAIN, Backend
 from agents.algorithms.rl_ntm.baseline import padded_lstm
 from agents.algorithms.rl_ntm.controller import KINDS, Controller, Scores
 from agents.algorithms.rl_ntm.fast import FAST
 from agents.algorithms.rl_ntm.fast.packed_lstm import packed_lstm
 from agents.algorithms.rl_ntm.fast.unroll import FastUnroll
-from agents.algorithms.rl_ntm.interfaces import Interfaces, find_interfaces
+from agents.algorithms.rl_ntm.interfaces import InterfaceError, Interfaces, find_interfaces
 from agents.algorithms.rl_ntm.objective import (
     Played,
     desired_log_probs,
