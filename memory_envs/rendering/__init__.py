@@ -56,8 +56,8 @@ def action_words(view: View, row: int) -> str:
 
 
 def _strip_lines(view: View, strip: Strip) -> list[str]:
-    names = {None: "", **view.symbol_names()}
-    cells = [names.get(cell, str(cell)) for cell in strip.cells]
+    names = view.symbol_names()
+    cells = ["" if cell is None else names.get(cell, str(cell)) for cell in strip.cells]
     for k, more in zip((0, -1), strip.more, strict=True):
         cells[k] = "…" if more else cells[k]
     marks = dict.fromkeys(strip.wrong, "✗")

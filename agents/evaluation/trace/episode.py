@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from agents.evaluation.trace.history import NOTHING, History
+from agents.evaluation.trace.history import History
+from memory_envs.view import NOTHING
 
 FloatArray = npt.NDArray[np.float64]
 

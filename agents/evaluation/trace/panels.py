@@ -10,7 +10,8 @@ from matplotlib.colors import LinearSegmentedColormap, to_hex
 
 from agents.evaluation.plots import BLUE, GREEN, GREY, INK, ORANGE, PALE, RED
 from agents.evaluation.trace.episode import Trace
-from agents.evaluation.trace.history import NOTHING, OutputHistory, TapeHistory
+from agents.evaluation.trace.history import OutputHistory, TapeHistory
+from memory_envs.view import NOTHING
 
 _PALE_GREEN = "#cfeadc"
 _PALE_ORANGE = "#fbe6c4"

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from agents.evaluation.trace.episode import Trace
-from agents.evaluation.trace.history import NOTHING, OutputHistory, Path, TapeHistory
+from agents.evaluation.trace.history import OutputHistory, Path, TapeHistory
+from memory_envs.view import NOTHING
 
 _LONGEST = 28  # characters of an observation
 _SIGNS = {"left": "←", "right": "→", "up": "↑", "down": "↓", "stay": "·", "end": "■"}

@@ -15,8 +15,8 @@ from agents.evaluation.actors import Actor, model_policy, random_policy
 from agents.evaluation.evaluate import oracle_policy, play
 from agents.evaluation.plots import BLUE, GREEN, INK, ORANGE, RED, learning_curve_png
 from agents.evaluation.trace import Trace, longest_episode, run_trace, trace_text
-from agents.evaluation.trace.history import NOTHING
 from agents.evaluation.trace.picture import trace_png
+from memory_envs.view import NOTHING
 
 FORWARD = "Tape-ForwardReverse-Easy-v0"
 

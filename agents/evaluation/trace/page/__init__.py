@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 
 from agents.evaluation.trace.episode import Trace
-from agents.evaluation.trace.history import NOTHING, OutputHistory, TapeHistory
+from agents.evaluation.trace.history import OutputHistory, TapeHistory
 from agents.evaluation.trace.history import Path as MazePath
 from agents.evaluation.trace.text import action_label, short, trace_columns, what_failed
 from agents.saving.atomic import write_text
+from memory_envs.view import NOTHING
 
 _LONGEST = 600  # characters of an observation
 
