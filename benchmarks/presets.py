@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.results import write_whole
+from agents.saving.atomic import write_text
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "presets.json"
@@ -78,8 +78,8 @@ def main(folders: list[str]) -> None:
     """Write the results and their page."""
     runs = [read_run(Path(folder)) for folder in folders]
     runs.sort(key=lambda run: (run["env"], run["seed"], run["commit"]))
-    write_whole(RESULTS, json.dumps(runs, indent=1) + "\n")
-    write_whole(PAGE, page(runs))
+    write_text(RESULTS, json.dumps(runs, indent=1) + "\n")
+    write_text(PAGE, page(runs))
 
 
 if __name__ == "__main__":

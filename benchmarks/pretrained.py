@@ -16,11 +16,12 @@ from typing import Any
 
 import agents
 from agents.algorithms.pretrained import INDEX, Pretrained, read_index
-from agents.algorithms.settings import environment_spec
+from agents.environments.spec import environment_spec
 from agents.evaluation.actors import model_policy
 from agents.evaluation.evaluate import evaluation_env, play
+from agents.saving.atomic import write_text
 from agents.training.run_directory import RunDirectory
-from benchmarks.results import without_folder, write_whole
+from benchmarks.results import without_folder
 from memory_envs import ENVIRONMENTS
 
 ROOT = Path(__file__).parents[1]
@@ -116,8 +117,8 @@ def write(models: Mapping[str, Pretrained]) -> None:
     """Write the index and its page."""
     ordered = dict(sorted(models.items()))
     fields = {name: about.to_dict() for name, about in ordered.items()}
-    write_whole(MODELS / INDEX, json.dumps(fields, indent=1) + "\n")
-    write_whole(PAGE, page(ordered))
+    write_text(MODELS / INDEX, json.dumps(fields, indent=1) + "\n")
+    write_text(PAGE, page(ordered))
     read_index.cache_clear()
 
 
@@ -126,7 +127,7 @@ def page(models: Mapping[str, Pretrained]) -> str:
     lines = [
         "# Pretrained models",
         "",
-        "Written by `python -m benchmarks.pretrained` from `agents/algorithms/pretrained/index.json`. Success",
+        "Written by `python -m benchmarks.pretrained` from `pretrained/index.json`. Success",
         "is the share of 1,000 episodes of one length, with fresh seeds, that are solved whole,",
         "with the most probable moves. The preset was chosen on these tasks, seed 0 among others",
         "([how far to trust it](rl-ntm.md)). Training stopped at the first evaluation with enough",

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 import shlex
 import statistics
 from dataclasses import dataclass
@@ -134,16 +133,6 @@ def mean_curve(curves: list[list[float | None]]) -> list[float | None]:
     """At each checkpoint the mean over the seeds that have a value there."""
     found = ([v for v in column if v is not None] for column in zip(*curves, strict=True))
     return [statistics.fmean(values) if values else None for values in found]
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write `text` to `path`, which then holds either all of it or what it held before."""
-    temporary = path.with_name(path.name + ".part")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _return_ratio(measurement: Measurement, reference: Measurement) -> float | None:

@@ -12,7 +12,8 @@ import torch
 from stable_baselines3.common.callbacks import BaseCallback
 
 from agents import RLNTM, make_vec_env
-from agents.algorithms.rl_ntm.fast.unroll import FastUnroll
+from agents.algorithms.rl_ntm.backend import Backend
+from agents.algorithms.rl_ntm.fast import FAST
 from agents.algorithms.rl_ntm.unroll import PlainUnroll
 from benchmarks.results import Measurement
 from benchmarks.timing import Advance, calls_per_second
@@ -26,7 +27,7 @@ _CONTROLLERS = ("lstm", "direct_access")
 class PlainRLNTM(RLNTM):
     """With the plain unroll."""
 
-    unroll_class: ClassVar[type[FastUnroll | PlainUnroll]] = PlainUnroll
+    cpu_backend: ClassVar[Backend] = FAST._replace(unroll=PlainUnroll)
 
 
 def make_model(kind: type[RLNTM], controller: str) -> RLNTM:

@@ -16,8 +16,9 @@ from agents.algorithms.pretrained import Pretrained, read_index
 from agents.evaluation.actors import model_policy
 from agents.evaluation.evaluate import evaluation_env, optimal_returns, play
 from agents.evaluation.plots import save_png
-from benchmarks.machine import commit, describe_machine
-from benchmarks.results import write_whole
+from agents.saving.atomic import write_text
+from agents.training.provenance import commit
+from benchmarks.machine import describe_machine
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "rl-ntm-generalisation.json"
@@ -98,9 +99,9 @@ def main() -> None:
     """Measure and write."""
     models = measure()
     found = {"commit": commit(), "machine": describe_machine(), "models": models}
-    write_whole(RESULTS, json.dumps(found, indent=1) + "\n")
+    write_text(RESULTS, json.dumps(found, indent=1) + "\n")
     draw(models)
-    write_whole(PAGE, page(found))
+    write_text(PAGE, page(found))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from benchmarks.results import without_folder, write_whole
+from agents.saving.atomic import write_text
+from benchmarks.results import without_folder
 from benchmarks.rl_ntm_runs import PLANS, Run, minutes_spent, parts, plan
 
 ROOT = Path(__file__).parents[1]
@@ -166,8 +167,8 @@ def main() -> None:
     results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     for name in PLANS if folder else ():
         results[name] = joined(name, results.get(name, []), folder / name)
-    write_whole(RESULTS, json.dumps(results, indent=1) + "\n")
-    write_whole(PAGE, page(results))
+    write_text(RESULTS, json.dumps(results, indent=1) + "\n")
+    write_text(PAGE, page(results))
 
 
 if __name__ == "__main__":

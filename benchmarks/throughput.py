@@ -15,7 +15,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.machine import commit, describe_machine, versions
+from agents.training.provenance import commit, versions
+from benchmarks.machine import describe_machine
 
 if TYPE_CHECKING:  # NumPy must not be imported before the number of threads is set
     from benchmarks.results import Report
@@ -46,11 +47,11 @@ def main(arguments: list[str] | None = None) -> None:
 
     from rich.console import Console
 
-    from benchmarks.results import write_whole
+    from agents.saving.atomic import write_text
     from benchmarks.tables import markdown, terminal
 
     if options.json is not None:
-        write_whole(options.json, report.to_json())
+        write_text(options.json, report.to_json())
     if options.markdown:
         print(markdown(report), end="")
     else:

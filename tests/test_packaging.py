@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -103,14 +104,30 @@ def test_all_holds_every_extra() -> None:
     assert everything.extras == EXTRAS.keys() - {"all"}
 
 
+def test_the_wheel_holds_two_packages_whole() -> None:
+    find = PYPROJECT["tool"]["setuptools"]["packages"]["find"]
+    assert find.keys() == {"include", "namespaces"}
+    assert find["namespaces"] is False, "a folder without __init__.py is no package"
+    folders = {path for path in ROOT.iterdir() if (path / "__init__.py").exists()}
+    names = {path.name for path in folders}
+    assert {"benchmarks", "tests"} < names
+    packaged = {name for name in names for glob in find["include"] if fnmatch(name, glob)}
+    assert packaged == {"memory_envs", "agents"}
+    for package in packaged:
+        for module in (ROOT / package).rglob("*.py"):
+            assert (module.parent / "__init__.py").exists(), f"the wheel would lack {module}"
+
+
 def test_every_file_of_a_package_is_in_the_wheel() -> None:
     patterns: dict[str, list[str]] = PYPROJECT["tool"]["setuptools"]["package-data"]
+    assert patterns.keys() == {"memory_envs", "agents"}
     for package in ("memory_envs", "agents"):
         files = {path for path in (ROOT / package).rglob("*") if path.is_file()}
         files = {path for path in files if path.suffix != ".py" and "__pycache__" not in str(path)}
         packaged = {path for glob in patterns[package] for path in (ROOT / package).glob(glob)}
         assert files - packaged == set()
-        assert files
+        for glob in patterns[package]:
+            assert list((ROOT / package).glob(glob)), f"{glob} of {package} matches nothing"
 
 
 def test_the_commands_are_there() -> None:

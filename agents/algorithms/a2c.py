@@ -6,7 +6,9 @@ from typing import Any
 
 import torch
 from stable_baselines3.common.type_aliases import GymEnv, Schedule
+from torch import Tensor
 
+from agents.algorithms.buffer import Batch
 from agents.algorithms.on_policy import MemoryOnPolicyAlgorithm, normalized
 from agents.networks.policy import MemoryPolicy
 
@@ -61,10 +63,6 @@ class MemoryA2C(MemoryOnPolicyAlgorithm):
         device: torch.device | str = "auto",
         _init_setup_model: bool = True,
     ) -> None:
-        policy_kwargs = dict(policy_kwargs or {})
-        if use_rms_prop and "optimizer_class" not in policy_kwargs:
-            policy_kwargs["optimizer_class"] = torch.optim.RMSprop
-            policy_kwargs["optimizer_kwargs"] = {"alpha": 0.99, "eps": rms_prop_eps}
         super().__init__(
             policy,
             env,
@@ -89,19 +87,20 @@ class MemoryA2C(MemoryOnPolicyAlgorithm):
         if _init_setup_model:
             self._setup_model()
 
-    def train(self) -> None:
-        """Takes one gradient step on the whole rollout."""
-        self.policy.set_training_mode(True)
-        self._update_learning_rate(self.policy.optimizer)
-        batch = next(self.rollout_buffer.batches())
-        now = self._evaluate(batch)
+    def _default_optimizer(self) -> tuple[type[torch.optim.Optimizer], dict[str, Any]]:
+        if self.use_rms_prop:
+            return torch.optim.RMSprop, {"alpha": 0.99, "eps": self.rms_prop_eps}
+        return super()._default_optimizer()
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Returns the means of the losses over all steps of a batch; see `MemoryAlgorithm`."""
+        now = self.evaluate_batch(batch)
         advantages = batch.advantages
         if self.normalize_advantage:
             advantages = normalized(advantages)
-        policy_loss = -(advantages * now.log_probs).mean()
-        value_loss = torch.nn.functional.mse_loss(now.values, batch.returns)
-        entropy_loss = -now.entropy.mean()
-        self._optimize(self._total_loss(policy_loss, value_loss, entropy_loss))
-        self._n_updates += 1
-        self._log_losses(policy_loss, value_loss, entropy_loss)
-        self._log_rollout_fit()
+        return {
+            "policy": -(advantages * now.log_probs).mean(),
+            "value": torch.nn.functional.mse_loss(now.values, batch.returns),
+            "entropy": -now.entropy.mean(),
+            **{name: loss.mean() for name, loss in now.losses.items()},
+        }

@@ -1,133 +1,180 @@
-"""An SB3 algorithm with a memory policy: construction, seeds, prediction, files."""
+"""An SB3 algorithm that plays rollouts, has losses on them, and descends on these."""
 
 from __future__ import annotations
 
+import math
+import sys
+import time
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Protocol, TypeAlias, TypedDict, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from gymnasium import spaces
-from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedule
-from stable_baselines3.common.utils import FloatSchedule
-from torch import Tensor
+from stable_baselines3.common.utils import FloatSchedule, safe_mean
+from stable_baselines3.common.vec_env import VecEnv
+from torch import Tensor, nn
+from typing_extensions import Unpack
 
-from agents.algorithms.buffer import MemoryRolloutBuffer
 from agents.cells.state import State
 from agents.networks.policy import MemoryPolicy
-from agents.saving.model_file import load_model, model_path, restore_from_file, save_model
+from agents.saving.model_file import (
+    check_saveable,
+    load_model,
+    model_path,
+    restore_from_file,
+    save_model,
+)
 
 Self = TypeVar("Self", bound="MemoryAlgorithm")
 
 
-class MemoryAlgorithm(OnPolicyAlgorithm):
-    """What the on-policy algorithms with memory are to their user; SB3's habits hold.
+class NonFiniteError(RuntimeError):
+    """A loss, a gradient or an action's probability is not finite.
+
+    The gradient step in question was not taken; earlier ones of the same update were.
+    """
+
+
+class Drawable(Protocol):
+    """A distribution of the actions of B rows, as a sampler sees it."""
+
+    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+        """Returns random actions, ``(B, ...)``."""
+        ...
+
+    def mode(self) -> Tensor:
+        """Returns the most probable actions, ``(B, ...)``."""
+        ...
+
+
+# Chooses the actions of a step of a rollout.
+Sampler: TypeAlias = Callable[[Drawable], Tensor]
+
+
+class CommonArguments(TypedDict):
+    """The arguments that all constructors hand on; `MemoryAlgorithm` says what they mean."""
+
+    learning_rate: float | Schedule
+    ent_coef: float | Schedule
+    max_grad_norm: float
+    stats_window_size: int
+    tensorboard_log: str | None
+    policy_kwargs: dict[str, Any] | None
+    verbose: int
+    seed: int | None
+    device: torch.device | str
+
+
+class MemoryAlgorithm(BaseAlgorithm):
+    """What the algorithms with memory are to their user; SB3's habits hold.
+
+    A subclass plays rollouts (`collect_rollouts`, `rollout_batch`) and says what its losses are
+    (`losses`). `train` takes one gradient step on `total_loss` of them, unless it is overridden.
 
     Args:
-        policy: ``"MemoryPolicy"`` or a subclass of it.
+        policy: The policy's name or class.
         env: An SB3 `VecEnv` (see `agents.make_vec_env`), a Gymnasium environment, or an id.
-        learning_rate: A number, or a function of the remaining progress (from 1 to 0).
-        n_steps: Steps per environment in a rollout.
-        bptt: Steps over which gradients flow back, a divisor of `n_steps`; None for all.
-        gamma: Discount factor.
-        gae_lambda: Factor between bias and variance of the advantages.
-        ent_coef: Weight of the entropy bonus; a number or a schedule.
-        vf_coef: Weight of the value loss.
-        max_grad_norm: Largest norm of the gradient; longer ones are scaled down.
-        stats_window_size: Episodes over which the logged means are taken.
-        tensorboard_log: Folder of the TensorBoard log, or None.
-        policy_kwargs: Arguments of the policy, see `MemoryPolicy`.
-        verbose: 0 for no output, 1 for information, 2 for debugging.
-        seed: Seed of everything random: parameters, actions, shuffling, environments.
-        device: PyTorch device, or ``"auto"``.
+        **common: ``learning_rate``: a number, or a function of the remaining progress (from 1 to
+            0). ``ent_coef``: weight of the entropy bonus; a number or a schedule.
+            ``max_grad_norm``: largest norm of the gradient; longer ones are scaled down.
+            ``stats_window_size``: episodes over which the logged means are taken.
+            ``tensorboard_log``: folder of the TensorBoard log, or None. ``policy_kwargs``:
+            arguments of the policy, and ``optimizer_class`` and ``optimizer_kwargs``.
+            ``verbose``: 0 for no output, 1 for information, 2 for debugging. ``seed``: seed of
+            everything random. ``device``: PyTorch device, or ``"auto"``.
+
+    Attributes:
+        sampler: Chooses the actions of a rollout from their distribution; draws them at random
+            with the algorithm's generator unless another one is set.
     """
 
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"MemoryPolicy": MemoryPolicy}
-    policy: MemoryPolicy  # type: ignore[assignment]  # SB3 names its own class; ours replaces it
-    rollout_buffer: MemoryRolloutBuffer  # type: ignore[assignment]  # likewise
-    ent_coef: float | Schedule  # type: ignore[assignment]  # a number only in SB3
+    env: VecEnv | None
 
     def __init__(
         self,
-        policy: str | type[MemoryPolicy],
+        policy: str | type[BasePolicy],
         env: GymEnv | str | None,
-        *,
-        learning_rate: float | Schedule,
-        n_steps: int,
-        bptt: int | None,
-        gamma: float,
-        gae_lambda: float,
-        ent_coef: float | Schedule,
-        vf_coef: float,
-        max_grad_norm: float,
-        stats_window_size: int,
-        tensorboard_log: str | None,
-        policy_kwargs: dict[str, Any] | None,
-        verbose: int,
-        seed: int | None,
-        device: torch.device | str,
+        **common: Unpack[CommonArguments],
     ) -> None:
-        if n_steps < 1:
-            raise ValueError(f"n_steps is {n_steps}; allowed: integers from 1 on")
-        if bptt is not None and (bptt < 1 or n_steps % bptt):
-            raise ValueError(f"bptt is {bptt}; allowed: None or a divisor of n_steps={n_steps}")
         super().__init__(
-            policy=policy,  # type: ignore[arg-type]  # SB3 names its own policy class
-            env=env,  # type: ignore[arg-type]  # None is what SB3's own load passes
-            learning_rate=learning_rate,
-            n_steps=n_steps,
-            gamma=gamma,
-            gae_lambda=gae_lambda,
-            ent_coef=ent_coef,  # type: ignore[arg-type]  # made a schedule in _setup_model
-            vf_coef=vf_coef,
-            max_grad_norm=max_grad_norm,
-            use_sde=False,
-            sde_sample_freq=-1,
-            stats_window_size=stats_window_size,
-            tensorboard_log=tensorboard_log,
-            policy_kwargs=dict(policy_kwargs or {}),
-            verbose=verbose,
-            seed=seed,
-            device=device,
+            policy,
+            env,
+            learning_rate=common["learning_rate"],
+            policy_kwargs=dict(common["policy_kwargs"] or {}),
+            stats_window_size=common["stats_window_size"],
+            tensorboard_log=common["tensorboard_log"],
+            verbose=common["verbose"],
+            device=common["device"],
+            support_multi_env=True,
+            seed=common["seed"],
             supported_action_spaces=(spaces.Discrete, spaces.MultiDiscrete, spaces.Box),
-            _init_setup_model=False,
         )
-        self.bptt = bptt
-        self.stats_window_size = stats_window_size
+        self.ent_coef = common["ent_coef"]
+        self.max_grad_norm = common["max_grad_norm"]
+        self.stats_window_size = common["stats_window_size"]
         self.last_checkpoint: str | None = None
         self.generator = torch.Generator(self.device)
         self.predict_generator = torch.Generator(self.device)
-        self._memory_state: State | None = None
+        self.sampler: Sampler = self._draw
+
+    # Construction
 
     def _setup_model(self) -> None:
         self._setup_lr_schedule()
         self.ent_coef = FloatSchedule(self.ent_coef)
         self.set_random_seed(self.seed)
-        self.policy = self._make_policy(self.lr_schedule).to(self.device)
-        self.rollout_buffer = MemoryRolloutBuffer(
-            self.n_steps, self.bptt, self.gamma, self.gae_lambda
-        )
+        self.policy = self._make_policy().to(self.device)
+        check_saveable(self)
 
-    def _make_policy(self, lr_schedule: Schedule, optimizer: bool = True) -> MemoryPolicy:
-        """Builds the policy; without its optimizer if only the shapes are asked for."""
-        kwargs = dict(self.policy_kwargs)
-        if not optimizer:
-            kwargs.update(optimizer_class=torch.optim.SGD, optimizer_kwargs={})
-        policy = self.policy_class(self.observation_space, self.action_space, lr_schedule, **kwargs)
+    def _make_policy(self) -> BasePolicy:
+        kwargs = {k: v for k, v in self.policy_kwargs.items() if not k.startswith("optimizer_")}
+        make: Any = self.policy_class  # SB3's own classes take other arguments
         allowed = next(iter(self.policy_aliases.values()))
-        if not isinstance(policy, allowed):
-            raise TypeError(
-                f"policy is {self.policy_class}; allowed: {allowed.__name__}, its subclasses"
-            )
-        return policy  # type: ignore[return-value]  # RL-NTM's is of another kind
+        if not (isinstance(make, type) and issubclass(make, allowed)):
+            raise TypeError(f"policy is {make}; allowed: {allowed.__name__}, its subclasses")
+        return make(self.observation_space, self.action_space, **kwargs)
 
     def _policy_state(self) -> dict[str, Tensor]:
         """The tensors of a new policy, without their numbers, for which no memory is taken."""
         with torch.device("meta"):
-            return self._make_policy(lambda _: 0.0, optimizer=False).state_dict()
+            return self._make_policy().state_dict()
+
+    def _default_optimizer(self) -> tuple[type[torch.optim.Optimizer], dict[str, Any]]:
+        """The optimizer's class and its arguments where `policy_kwargs` names none."""
+        # Epsilon as in SB3. Fused is one call instead of one per parameter.
+        return torch.optim.Adam, {"eps": 1e-5, "fused": True}
+
+    @cached_property
+    def optimizer(self) -> torch.optim.Optimizer:
+        """The optimizer of the policy's parameters.
+
+        It is made when it is first asked for: to predict none is needed, and PyTorch takes seconds
+        to import what one needs.
+        """
+        make, kwargs = self.optimizer_settings()
+        made: torch.optim.Optimizer = make(
+            self.policy.parameters(), lr=self.lr_schedule(1.0), **kwargs
+        )
+        return made
+
+    def optimizer_settings(self) -> tuple[Any, dict[str, Any]]:
+        """Returns the optimizer's class, and its arguments other than the learning rate."""
+        default, kwargs = self._default_optimizer()
+        make = self.policy_kwargs.get("optimizer_class", default)
+        given = self.policy_kwargs.get("optimizer_kwargs")
+        if given is None:
+            given = kwargs if make is default else {}
+        return make, dict(given)
 
     def set_random_seed(self, seed: int | None = None) -> None:
         """Seeds what SB3 seeds, and the generators of sampling and shuffling."""
@@ -140,6 +187,59 @@ class MemoryAlgorithm(OnPolicyAlgorithm):
             # Its own stream, so that evaluations leave the training as it would have been.
             self.predict_generator.manual_seed(seed + 1)
 
+    def _draw(self, distribution: Drawable) -> Tensor:
+        return distribution.sample(self.generator)
+
+    # Learning
+
+    @abstractmethod
+    def collect_rollouts(self, env: VecEnv, callback: BaseCallback) -> bool:
+        """Plays a rollout of the current policy; `rollout_batch` then holds it.
+
+        Args:
+            env: The environments.
+            callback: Called after each step, and at both ends of the rollout.
+
+        Returns:
+            Whether the rollout is complete; False if the callback stopped it.
+        """
+
+    @abstractmethod
+    def rollout_batch(self) -> Any:
+        """Returns the last rollout, whole, as `losses` takes it."""
+
+    @abstractmethod
+    def losses(self, batch: Any) -> dict[str, Tensor]:
+        """Returns the losses on a batch by name, scalars with gradients.
+
+        Nothing else happens: no statistics, no log, no optimizer. The same parameters and the same
+        batch give the same losses.
+
+        Args:
+            batch: What `rollout_batch` returns, or a part of it.
+        """
+
+    def loss_weights(self) -> dict[str, float]:
+        """Returns the weights of losses in `total_loss`; a loss that is not named weighs 1."""
+        assert isinstance(self.ent_coef, FloatSchedule)
+        return {"entropy": self.ent_coef(self._current_progress_remaining)}
+
+    def total_loss(self, losses: Mapping[str, Tensor]) -> Tensor:
+        """Returns the sum of the losses, each times its weight: what a gradient step descends on.
+
+        Args:
+            losses: What `losses` returns.
+        """
+        weights = self.loss_weights()
+        return torch.stack([weights.get(k, 1.0) * loss for k, loss in losses.items()]).sum()
+
+    def rollout(self) -> Any:
+        """Plays a rollout as `learn` does first, from new episodes, and returns its batch."""
+        _, callback = self._setup_learn(1)
+        assert self.env is not None
+        self.collect_rollouts(self.env, callback)
+        return self.rollout_batch()
+
     def learn(
         self: Self,
         total_timesteps: int,
@@ -150,14 +250,87 @@ class MemoryAlgorithm(OnPolicyAlgorithm):
         progress_bar: bool = False,
     ) -> Self:
         """Trains for `total_timesteps` environment steps; the arguments are SB3's."""
-        return super().learn(
-            total_timesteps=total_timesteps,
-            callback=callback,
-            log_interval=log_interval,
-            tb_log_name=tb_log_name or type(self).__name__,
-            reset_num_timesteps=reset_num_timesteps,
-            progress_bar=progress_bar,
+        total_timesteps, callback = self._setup_learn(
+            total_timesteps,
+            callback,
+            reset_num_timesteps,
+            tb_log_name or type(self).__name__,
+            progress_bar,
         )
+        assert self.env is not None
+        callback.on_training_start(locals(), globals())
+        iteration = 0
+        while self.num_timesteps < total_timesteps:
+            if not self.collect_rollouts(self.env, callback):
+                break
+            iteration += 1
+            self._update_current_progress_remaining(self.num_timesteps, total_timesteps)
+            if log_interval and iteration % log_interval == 0:
+                self._log_progress(iteration)
+            self.train()
+        callback.on_training_end()
+        return self
+
+    def train(self) -> None:
+        """Takes one gradient step on the whole rollout."""
+        self.policy.set_training_mode(True)
+        self._update_learning_rate(self.optimizer)
+        batch = self.rollout_batch()
+        losses = self.losses(batch)
+        self._optimize(self.total_loss(losses))
+        self._n_updates += 1
+        for name, loss in losses.items():
+            self.logger.record(f"train/{name}_loss", float(loss.detach()))
+        self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
+        self._trained(batch)
+
+    def _trained(self, batch: Any) -> None:
+        """Called by `train` after its gradient step."""
+
+    def _clipped_parts(self) -> list[tuple[nn.Module, float]]:
+        """The parts of the policy whose gradients are clipped apart, and their largest norms."""
+        return [(self.policy, self.max_grad_norm)]
+
+    def _optimize(self, loss: Tensor) -> None:
+        """Takes one gradient step.
+
+        Raises:
+            NonFiniteError: If the loss or the gradient is not finite.
+        """
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]  # PyTorch leaves it untyped
+        norms = [
+            float(torch.nn.utils.clip_grad_norm_(part.parameters(), largest))
+            for part, largest in self._clipped_parts()
+        ]
+        if not math.isfinite(sum(norms) + float(loss.detach())):
+            self.optimizer.zero_grad()
+            raise NonFiniteError(
+                f"update {self._n_updates + 1} after {self.num_timesteps} steps: the loss is "
+                f"{float(loss.detach())} and the gradient norm {sum(norms)}; the parameters were "
+                f"left as they are; the last checkpoint is {self.last_checkpoint or 'none'}"
+            )
+        self.optimizer.step()
+
+    def _log_progress(self, iteration: int) -> None:
+        """Logs what SB3 logs after each rollout, by SB3's names."""
+        assert self.ep_info_buffer is not None
+        assert self.ep_success_buffer is not None
+        seconds = max((time.time_ns() - self.start_time) / 1e9, sys.float_info.epsilon)
+        steps = self.num_timesteps - self._num_timesteps_at_start
+        self.logger.record("time/iterations", iteration, exclude="tensorboard")
+        if self.ep_info_buffer:
+            for name, key in (("ep_rew_mean", "r"), ("ep_len_mean", "l")):
+                mean = safe_mean([info[key] for info in self.ep_info_buffer])
+                self.logger.record(f"rollout/{name}", mean)
+        self.logger.record("time/fps", int(steps / seconds))
+        self.logger.record("time/time_elapsed", int(seconds), exclude="tensorboard")
+        self.logger.record("time/total_timesteps", self.num_timesteps, exclude="tensorboard")
+        if self.ep_success_buffer:
+            self.logger.record("rollout/success_rate", safe_mean(self.ep_success_buffer))
+        self.logger.dump(step=self.num_timesteps)
+
+    # Prediction
 
     def predict(
         self,
@@ -168,9 +341,16 @@ class MemoryAlgorithm(OnPolicyAlgorithm):
         action_masks: npt.NDArray[np.bool_] | None = None,
     ) -> tuple[npt.NDArray[Any], State]:
         """Chooses actions and carries the memory state; see `MemoryPolicy.predict`."""
-        return self.policy.predict(
+        policy: Any = self.policy  # SB3's own take no masks and no generator
+        chosen: tuple[npt.NDArray[Any], State] = policy.predict(
             observation, state, episode_start, deterministic, action_masks, self.predict_generator
         )
+        return chosen
+
+    # Files
+
+    def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
+        return ["policy", "optimizer"], []
 
     def set_parameters(
         self,

@@ -133,6 +133,20 @@ class MemoryRolloutBuffer:
             rows[t].addcmul_(factors[t], rows[t + 1])
         self.returns = self.advantages + data.values
 
+    def compute_rewards_to_go(self, dones: Tensor) -> None:
+        """Makes the returns discounted sums of rewards up to the end of each episode.
+
+        No critic has a part in them. Advantages are left to the caller.
+
+        Args:
+            dones: ``(B,)`` bool, whether the last step ended an episode.
+        """
+        data = self.data
+        ends = torch.cat([data.episode_starts[1:], dones[None]])
+        self.returns = data.rewards.clone()
+        for t in range(self.size - 2, -1, -1):
+            self.returns[t] += self.gamma * self.returns[t + 1] * ~ends[t]
+
     def batches(
         self, batch_size: int | None = None, generator: torch.Generator | None = None
     ) -> Iterator[Batch]:

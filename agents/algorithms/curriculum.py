@@ -1,10 +1,14 @@
-"""The callback that advances a curriculum while an algorithm learns."""
+"""A curriculum, and the callback that advances it while an algorithm learns."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 
+from agents.environments.spec import environment_spec
 from memory_envs import Curriculum
 
 ERRORS = ("episodes", "symbols")
@@ -14,13 +18,14 @@ class CurriculumCallback(BaseCallback):
     """Advances a curriculum: one update per rollout, from the episodes that ended in it.
 
     Args:
-        curriculum: the one that the training environments draw from.
-        error: of an episode: with "episodes", 1 unless ``info["success"]``; with "symbols", the
-            paper's, the share of the target that was missed. With the paper's, MemoryPPO on
-            RepeatCopy moved on without having emitted an end mark once.
+        curriculum: The one that the training environments draw from.
+        error: What counts as the error of an episode. With ``"episodes"`` it is 1 unless
+            ``info["success"]``; with ``"symbols"``, the paper's, it is the share of the target that
+            was missed. With the paper's, MemoryPPO on RepeatCopy moved on without having emitted an
+            end mark once.
 
     Raises:
-        ValueError: for another `error`.
+        ValueError: If there is no such `error`.
     """
 
     def __init__(self, curriculum: Curriculum, error: str = "episodes") -> None:
@@ -32,7 +37,9 @@ class CurriculumCallback(BaseCallback):
 
     def _on_step(self) -> bool:
         infos = self.locals["infos"]
-        finished = [infos[row] for row in np.flatnonzero(self.locals["dones"])]
+        # Our algorithms say whose episodes they learn from; with those of SB3 all count.
+        counted = self.locals.get("counted", self.locals["dones"])
+        finished = [infos[row] for row in np.flatnonzero(counted)]
         if self.error == "symbols":
             right = (info["symbols_correct"] / info["target_size"] for info in finished)
         else:
@@ -44,3 +51,34 @@ class CurriculumCallback(BaseCallback):
         self.curriculum.update()
         self.logger.record("curriculum/level", self.curriculum.level)
         self.logger.record("curriculum/error", self.curriculum.running_error)
+
+
+def make_curriculum_callback(
+    settings: Mapping[str, Any], env_id: str, env_kwargs: Mapping[str, Any]
+) -> CurriculumCallback:
+    """Makes a curriculum for one environment, and what advances it.
+
+    Args:
+        settings: Arguments of `memory_envs.Curriculum`, and `error` of `CurriculumCallback`. The
+            `max_level` is the environment's `max_length` unless given.
+        env_id: A registered id.
+        env_kwargs: Arguments of the environment in place of those that the id stands for.
+
+    Returns:
+        The callback; the environments are to be made with its `curriculum`.
+
+    Raises:
+        ValueError: If a setting is not valid, or the highest level is not known.
+    """
+    arguments = {**environment_spec(env_id).kwargs, **env_kwargs}
+    complete = {"max_level": arguments.get("max_length"), **settings}
+    error = complete.pop("error", "episodes")
+    if complete["max_level"] is None:
+        raise ValueError(f"{env_id} has no max_length: set curriculum.max_level, or no curriculum")
+    try:
+        return CurriculumCallback(Curriculum(**complete), error)
+    except (TypeError, ValueError) as wrong:
+        message = f"curriculum.{wrong}"
+        if "max_level" not in settings:
+            message = message.replace("curriculum.max_level", "env_kwargs.max_length")
+        raise ValueError(message) from wrong

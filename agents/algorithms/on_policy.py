@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.utils import FloatSchedule
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.type_aliases import GymEnv
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
+from typing_extensions import Unpack
 
-from agents.algorithms.base import MemoryAlgorithm
+from agents.algorithms.base import CommonArguments, MemoryAlgorithm, NonFiniteError
 from agents.algorithms.buffer import Batch, MemoryRolloutBuffer, Step
-from agents.cells.state import index_state
+from agents.cells.state import State, index_state
 from agents.environments.vec_env import GymnasiumVecEnv
 from agents.networks.distributions import BoxHead
 from agents.networks.encoder import Observation
 from agents.networks.inputs import read_masks
-from agents.networks.policy import Evaluation
-
-
-class NonFiniteError(RuntimeError):
-    """A loss, a gradient or an action's probability is not finite.
-
-    The gradient step in question was not taken; earlier ones of the same update were.
-    """
+from agents.networks.policy import Evaluation, MemoryPolicy
 
 
 def normalized(advantages: Tensor) -> Tensor:
@@ -39,17 +33,68 @@ def normalized(advantages: Tensor) -> Tensor:
 
 
 class MemoryOnPolicyAlgorithm(MemoryAlgorithm):
-    """Collects rollouts with memory; subclasses say how to learn from them."""
+    """Collects rollouts with memory; subclasses say how to learn from them.
 
-    # Whether a time limit counts as the middle of an episode, whose future the critic estimates.
-    bootstraps_time_limits: ClassVar[bool] = True
+    Args:
+        policy: ``"MemoryPolicy"`` or a subclass of it.
+        env: An SB3 `VecEnv` (see `agents.make_vec_env`), a Gymnasium environment, or an id.
+        n_steps: Steps per environment in a rollout.
+        bptt: Steps over which gradients flow back, a divisor of `n_steps`; None for all.
+        gamma: Discount factor.
+        gae_lambda: Factor between bias and variance of the advantages.
+        vf_coef: Weight of the value loss.
+        **common: See `MemoryAlgorithm`.
+    """
+
+    policy: MemoryPolicy
+    # Whether a rollout is the first whole episode of each row, so that a time limit is an end and
+    # what follows the episode does not count. Else a time limit is the middle of an episode, whose
+    # future the critic estimates.
+    whole_episodes: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        policy: str | type[BasePolicy],
+        env: GymEnv | str | None,
+        *,
+        n_steps: int,
+        bptt: int | None,
+        gamma: float,
+        gae_lambda: float,
+        vf_coef: float,
+        **common: Unpack[CommonArguments],
+    ) -> None:
+        if n_steps < 1:
+            raise ValueError(f"n_steps is {n_steps}; allowed: integers from 1 on")
+        if bptt is not None and (bptt < 1 or n_steps % bptt):
+            raise ValueError(f"bptt is {bptt}; allowed: None or a divisor of n_steps={n_steps}")
+        super().__init__(policy, env, **common)
+        self.n_steps = n_steps
+        self.bptt = bptt
+        self.gamma = gamma
+        self.gae_lambda = gae_lambda
+        self.vf_coef = vf_coef
+        self._memory_state: State | None = None
+
+    def _setup_model(self) -> None:
+        super()._setup_model()
+        self.rollout_buffer = MemoryRolloutBuffer(
+            self.n_steps, self.bptt, self.gamma, self.gae_lambda
+        )
+
+    # The rollout
 
     def _rollout_begins(self, env: VecEnv) -> None:
         """Called before the first step of a rollout."""
 
-    def _rollout_complete(self, n_steps: int, n_rollout_steps: int) -> bool:
-        """Says whether the rollout ends after `n_steps` steps."""
-        return n_steps >= n_rollout_steps
+    def _rollout_complete(self, n_steps: int, ended: npt.NDArray[np.bool_]) -> bool:
+        """Says whether the rollout ends after `n_steps` steps.
+
+        Args:
+            n_steps: Steps so far.
+            ended: ``(B,)``, the rows that have ended an episode in this rollout.
+        """
+        return n_steps >= self.n_steps
 
     def _to_tensor(self, obs: Any) -> Observation:
         if isinstance(obs, dict):
@@ -64,24 +109,9 @@ class MemoryOnPolicyAlgorithm(MemoryAlgorithm):
             masks = np.stack(env.env_method("action_masks"))
         return read_masks(self.policy.action_head, masks, env.num_envs, self.device)
 
-    def collect_rollouts(  # type: ignore[override]  # our buffer is not a subclass of SB3's
-        self,
-        env: VecEnv,
-        callback: BaseCallback,
-        rollout_buffer: MemoryRolloutBuffer,
-        n_rollout_steps: int,
-    ) -> bool:
-        """Fills the buffer with a rollout of the current policy.
-
-        Args:
-            env: The environments.
-            callback: Called after each step, and at both ends of the rollout.
-            rollout_buffer: Filled from its start.
-            n_rollout_steps: Steps per environment.
-
-        Returns:
-            Whether the rollout is complete; False if the callback stopped it.
-        """
+    def collect_rollouts(self, env: VecEnv, callback: BaseCallback) -> bool:
+        """Fills the buffer with a rollout of the current policy; see `MemoryAlgorithm`."""
+        rollout_buffer = self.rollout_buffer
         self.policy.set_training_mode(False)
         rollout_buffer.reset()
         self._rollout_begins(env)
@@ -90,14 +120,14 @@ class MemoryOnPolicyAlgorithm(MemoryAlgorithm):
                 self._memory_state = self.policy.initial_state(env.num_envs)
         masked = self.policy.action_head.maskable and env.has_attr("action_masks")
         callback.on_rollout_start()
-        n_steps = 0
-        while not self._rollout_complete(n_steps, n_rollout_steps):
+        n_steps, ended = 0, np.zeros(env.num_envs, np.bool_)
+        while not self._rollout_complete(n_steps, ended):
             state = self._memory_state
             obs_tensor = self._to_tensor(self._last_obs)
             starts = torch.as_tensor(self._last_episode_starts, device=self.device)
             masks = self._action_masks(env) if masked else None
             actions, values, log_probs, self._memory_state = self.policy.step(
-                obs_tensor, state, starts, self.generator, masks
+                obs_tensor, state, starts, self.sampler, masks
             )
             if not math.isfinite(float(log_probs.sum())):
                 row = int(log_probs.isfinite().logical_not().nonzero()[0])
@@ -112,19 +142,31 @@ class MemoryOnPolicyAlgorithm(MemoryAlgorithm):
             self.num_timesteps += env.num_envs
             self._last_obs = new_obs  # type: ignore[assignment]  # SB3 declares it as None
             self._last_episode_starts = dones
+            # The rows whose episode counts in statistics and curricula.
+            counted = dones & ~ended if self.whole_episodes else dones
+            ended |= dones
             callback.update_locals(locals())
             if not callback.on_step():
                 return False
-            self._update_info_buffer(infos, dones)
+            self._update_info_buffer(infos, counted)
             step_rewards = self._bootstrapped(rewards, dones, infos)
             step = Step(obs_tensor, actions, step_rewards, starts, values, log_probs, masks)
             rollout_buffer.add(step, state)
-        ends = torch.as_tensor(dones, device=self.device)
-        last_values = self.policy.predict_values(self._to_tensor(new_obs), self._memory_state, ends)
-        rollout_buffer.compute_returns_and_advantages(last_values, ends)
+        self._compute_advantages(self._to_tensor(new_obs), torch.as_tensor(dones).to(self.device))
         callback.update_locals(locals())
         callback.on_rollout_end()
         return True
+
+    def _compute_advantages(self, last_obs: Observation, ends: Tensor) -> None:
+        """Called after the last step of a rollout.
+
+        Args:
+            last_obs: ``(B, ...)``, what is seen after it.
+            ends: ``(B,)`` bool, whether it ended an episode.
+        """
+        assert self._memory_state is not None
+        last_values = self.policy.predict_values(last_obs, self._memory_state, ends)
+        self.rollout_buffer.compute_returns_and_advantages(last_values, ends)
 
     def _bootstrapped(
         self, rewards: npt.NDArray[Any], dones: npt.NDArray[np.bool_], infos: list[dict[str, Any]]
@@ -134,7 +176,7 @@ class MemoryOnPolicyAlgorithm(MemoryAlgorithm):
         The last observation is fed to the memory as the next step of the same episode.
         """
         tensor = torch.as_tensor(rewards, dtype=torch.float32, device=self.device)
-        if not (self.bootstraps_time_limits and dones.any()):
+        if self.whole_episodes or not dones.any():
             return tensor
         rows = [i for i in np.flatnonzero(dones).tolist() if infos[i].get("TimeLimit.truncated")]
         if not rows:
@@ -149,7 +191,7 @@ class MemoryOnPolicyAlgorithm(MemoryAlgorithm):
         values = self.policy.predict_values(
             obs, index_state(self._memory_state, index), torch.zeros_like(index, dtype=torch.bool)
         )
-        return tensor.index_add(0, index, values, alpha=self.gamma)
+        return tensor.to(values.dtype).index_add(0, index, values, alpha=self.gamma)
 
     def _update_info_buffer(
         self, infos: list[dict[str, Any]], dones: npt.NDArray[np.bool_] | None = None
@@ -161,39 +203,22 @@ class MemoryOnPolicyAlgorithm(MemoryAlgorithm):
 
     # Training
 
-    def _evaluate(self, batch: Batch) -> Evaluation:
+    def rollout_batch(self) -> Any:
+        """Returns the last rollout, whole, as `losses` takes it."""
+        return next(self.rollout_buffer.batches())
+
+    def loss_weights(self) -> dict[str, float]:
+        """Returns the weights of losses in `total_loss`; a loss that is not named weighs 1."""
+        return {**super().loss_weights(), "value": self.vf_coef}
+
+    def evaluate_batch(self, batch: Batch) -> Evaluation:
+        """Returns what the policy makes of a batch, with gradients."""
         return self.policy.evaluate(
             batch.observations, batch.actions, batch.state, batch.episode_starts, batch.masks
         )
 
-    def _total_loss(self, policy_loss: Tensor, value_loss: Tensor, entropy_loss: Tensor) -> Tensor:
-        assert isinstance(self.ent_coef, FloatSchedule)
-        entropy_weight = self.ent_coef(self._current_progress_remaining)
-        return policy_loss + entropy_weight * entropy_loss + self.vf_coef * value_loss
-
-    def _optimize(self, loss: Tensor) -> None:
-        """Takes one gradient step.
-
-        Raises:
-            NonFiniteError: If the loss or the gradient is not finite.
-        """
-        optimizer = self.policy.optimizer
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(self.policy.parameters(), self.max_grad_norm)
-        if not math.isfinite(float(norm + loss.detach())):
-            optimizer.zero_grad()
-            raise NonFiniteError(
-                f"update {self._n_updates + 1} after {self.num_timesteps} steps: the loss is "
-                f"{float(loss.detach())} and the gradient norm {float(norm)}; the parameters were "
-                f"left as they are; the last checkpoint is {self.last_checkpoint or 'none'}"
-            )
-        optimizer.step()
-
-    def _log_losses(self, policy_loss: Tensor, value_loss: Tensor, entropy_loss: Tensor) -> None:
-        self.logger.record("train/policy_loss", float(policy_loss.detach()))
-        self.logger.record("train/value_loss", float(value_loss.detach()))
-        self.logger.record("train/entropy_loss", float(entropy_loss.detach()))
+    def _trained(self, batch: Any) -> None:
+        self._log_rollout_fit()
 
     def _log_rollout_fit(self, counts: Tensor | None = None) -> None:
         """Logs what SB3 logs after every training.
@@ -207,11 +232,6 @@ class MemoryOnPolicyAlgorithm(MemoryAlgorithm):
         variance = returns.var(correction=0)
         explained = 1.0 - (returns - values).var(correction=0) / variance
         self.logger.record("train/explained_variance", float(explained) if variance > 0 else np.nan)
-        self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
         if isinstance(self.policy.action_head, BoxHead):
             std = self.policy.action_head.log_std.detach().exp().mean()
             self.logger.record("train/std", float(std))
-
-    @abstractmethod
-    def train(self) -> None:
-        """Updates the policy from the rollout in the buffer."""

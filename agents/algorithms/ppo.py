@@ -10,17 +10,9 @@ from stable_baselines3.common.type_aliases import GymEnv, Schedule
 from stable_baselines3.common.utils import FloatSchedule
 from torch import Tensor
 
+from agents.algorithms.buffer import Batch
 from agents.algorithms.on_policy import MemoryOnPolicyAlgorithm, normalized
-from agents.networks.policy import MemoryPolicy
-
-_LOGGED = (
-    "policy_gradient_loss",
-    "value_loss",
-    "entropy_loss",
-    "approx_kl",
-    "clip_fraction",
-    "loss",
-)
+from agents.networks.policy import Evaluation, MemoryPolicy
 
 
 class MemoryPPO(MemoryOnPolicyAlgorithm):
@@ -127,54 +119,78 @@ class MemoryPPO(MemoryOnPolicyAlgorithm):
         if self.clip_range_vf is not None:
             self.clip_range_vf = FloatSchedule(self.clip_range_vf)
 
+    def losses(self, batch: Batch, now: Evaluation | None = None) -> dict[str, Tensor]:
+        """Returns the means of the losses over all steps of a batch; see `MemoryAlgorithm`.
+
+        Args:
+            batch: Steps of a rollout.
+            now: What the policy makes of them, if it is known already.
+        """
+        now = now or self.evaluate_batch(batch)
+        advantages = batch.advantages
+        if self.normalize_advantage:
+            advantages = normalized(advantages)
+        ratio = (now.log_probs - batch.old_log_probs).exp()
+        clip_range = self._clip_range()
+        clipped = ratio.clamp(1.0 - clip_range, 1.0 + clip_range)
+        values = now.values
+        clip_range_vf = self._clip_range_vf()
+        if clip_range_vf is not None:
+            change = (values - batch.old_values).clamp(-clip_range_vf, clip_range_vf)
+            values = batch.old_values + change
+        return {
+            "policy": -torch.min(advantages * ratio, advantages * clipped).mean(),
+            "value": torch.nn.functional.mse_loss(values, batch.returns),
+            "entropy": -now.entropy.mean(),
+            **{name: loss.mean() for name, loss in now.losses.items()},
+        }
+
+    def _clip_range(self) -> float:
+        assert isinstance(self.clip_range, FloatSchedule)
+        return self.clip_range(self._current_progress_remaining)
+
+    def _clip_range_vf(self) -> float | None:
+        schedule = self.clip_range_vf
+        if not isinstance(schedule, FloatSchedule):
+            return None
+        return schedule(self._current_progress_remaining)
+
     def train(self) -> None:
         """Runs `n_epochs` passes over the rollout, or fewer if `target_kl` is exceeded."""
         self.policy.set_training_mode(True)
-        self._update_learning_rate(self.policy.optimizer)
-        progress = self._current_progress_remaining
-        assert isinstance(self.clip_range, FloatSchedule)
-        clip_range = self.clip_range(progress)
-        clip_range_vf = (
-            self.clip_range_vf(progress) if isinstance(self.clip_range_vf, FloatSchedule) else None
-        )
+        self._update_learning_rate(self.optimizer)
         for _ in range(self.n_epochs):
-            logged: list[Tensor] = []
-            complete = self._epoch(clip_range, clip_range_vf, logged)
+            logged: list[dict[str, Tensor]] = []
+            complete = self._epoch(logged)
             self._n_updates += 1
             if not complete:
                 break
         # Means over the last epoch.
-        for name, value in zip(_LOGGED, torch.stack(logged).mean(dim=0).tolist(), strict=True):
-            self.logger.record(f"train/{name}", value)
-        self.logger.record("train/clip_range", clip_range)
-        if clip_range_vf is not None:
+        for name in logged[0]:
+            mean = torch.stack([values[name] for values in logged]).mean()
+            self.logger.record(f"train/{name}", float(mean))
+        self.logger.record("train/clip_range", self._clip_range())
+        if (clip_range_vf := self._clip_range_vf()) is not None:
             self.logger.record("train/clip_range_vf", clip_range_vf)
+        self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
         self._log_rollout_fit()
 
-    def _epoch(self, clip_range: float, clip_range_vf: float | None, logged: list[Tensor]) -> bool:
+    def _epoch(self, logged: list[dict[str, Tensor]]) -> bool:
         """One pass over the rollout; returns whether `target_kl` allows another."""
         for batch in self.rollout_buffer.batches(self.batch_size, self.generator):
-            now = self._evaluate(batch)
-            advantages = batch.advantages
-            if self.normalize_advantage:
-                advantages = normalized(advantages)
-            log_ratio = now.log_probs - batch.old_log_probs
-            ratio = log_ratio.exp()
-            clipped = ratio.clamp(1.0 - clip_range, 1.0 + clip_range)
-            policy_loss = -torch.min(advantages * ratio, advantages * clipped).mean()
-            values = now.values
-            if clip_range_vf is not None:
-                change = (values - batch.old_values).clamp(-clip_range_vf, clip_range_vf)
-                values = batch.old_values + change
-            value_loss = torch.nn.functional.mse_loss(values, batch.returns)
-            entropy_loss = -now.entropy.mean()
-            loss = self._total_loss(policy_loss, value_loss, entropy_loss)
+            now = self.evaluate_batch(batch)
+            losses = self.losses(batch, now)
+            loss = self.total_loss(losses)
             with torch.no_grad():
-                approx_kl = (ratio - 1.0 - log_ratio).mean()
-                clip_fraction = ((ratio - 1.0).abs() > clip_range).float().mean()
-                parts = [policy_loss, value_loss, entropy_loss, approx_kl, clip_fraction, loss]
-                logged.append(torch.stack(parts))
-            if self.target_kl is not None and float(approx_kl) > 1.5 * self.target_kl:
+                log_ratio = now.log_probs - batch.old_log_probs
+                ratio = log_ratio.exp()
+                seen = {f"{name}_loss": value.detach() for name, value in losses.items()}
+                seen["policy_gradient_loss"] = seen.pop("policy_loss")  # SB3's name
+                seen["loss"] = loss.detach()
+                seen["approx_kl"] = (ratio - 1.0 - log_ratio).mean()
+                seen["clip_fraction"] = ((ratio - 1.0).abs() > self._clip_range()).float().mean()
+                logged.append(seen)
+            if self.target_kl is not None and float(seen["approx_kl"]) > 1.5 * self.target_kl:
                 return False
             self._optimize(loss)
         return True

@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, Schedule
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 
+from agents.algorithms.buffer import Batch
 from agents.algorithms.on_policy import MemoryOnPolicyAlgorithm
 from agents.algorithms.time_baseline import TimeBaseline
+from agents.networks.encoder import Observation
 from agents.networks.policy import MemoryPolicy
 
 BASELINES = ("none", "time", "value")
 # Steps that the buffer holds at first; it grows.
 _FIRST_CAPACITY = 128
+
+
+class WholeEpisodes(NamedTuple):
+    """A batch of `Reinforce`.
+
+    Attributes:
+        steps: Steps of a rollout, in chunks ``(T, N)``.
+        weights: ``(T, N)``, 1 for the steps of each row's first episode, 0 for those after it.
+        episodes: Number of first episodes.
+    """
+
+    steps: Batch
+    weights: Tensor
+    episodes: int
 
 
 class Reinforce(MemoryOnPolicyAlgorithm):
@@ -48,7 +65,7 @@ class Reinforce(MemoryOnPolicyAlgorithm):
         _init_setup_model: Whether to build the networks at once.
     """
 
-    bootstraps_time_limits: ClassVar[bool] = False
+    whole_episodes: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -85,7 +102,7 @@ class Reinforce(MemoryOnPolicyAlgorithm):
             n_steps=bptt or _FIRST_CAPACITY,
             bptt=bptt,
             gamma=gamma,
-            gae_lambda=1.0,  # advantages become rewards-to-go less the critic's values
+            gae_lambda=1.0,
             ent_coef=ent_coef,
             vf_coef=vf_coef,
             max_grad_norm=max_grad_norm,
@@ -98,16 +115,20 @@ class Reinforce(MemoryOnPolicyAlgorithm):
         )
         self.baseline = baseline
         self.max_episode_steps = max_episode_steps
-        self._finished = np.zeros(0, np.bool_)
         if _init_setup_model:
             self._setup_model()
 
-    def _make_policy(self, lr_schedule: Schedule, optimizer: bool = True) -> MemoryPolicy:
-        policy = super()._make_policy(lr_schedule, optimizer)
+    def _make_policy(self) -> BasePolicy:
+        policy = super()._make_policy()
         if self.baseline == "time":
             # Part of the policy, so that it is saved with it.
             policy.time_baseline = TimeBaseline(self.max_episode_steps)
         return policy
+
+    def _time_baseline(self) -> TimeBaseline:
+        baseline = self.policy.get_submodule("time_baseline")
+        assert isinstance(baseline, TimeBaseline)
+        return baseline
 
     # The rollout: reset, then run until every row has finished its first episode.
 
@@ -116,57 +137,56 @@ class Reinforce(MemoryOnPolicyAlgorithm):
         if not starts.all():
             self._last_obs = env.reset()  # type: ignore[assignment]  # SB3 declares it as None
             self._last_episode_starts = np.ones_like(starts)
-        self._finished = np.zeros(env.num_envs, np.bool_)
 
-    def _update_info_buffer(
-        self, infos: list[dict[str, Any]], dones: npt.NDArray[np.bool_] | None = None
-    ) -> None:
-        """Keeps the statistics of first episodes only; the later ones are cut short."""
-        if dones is not None:
-            super()._update_info_buffer(infos, dones & ~self._finished)
-            self._finished |= dones
-
-    def _rollout_complete(self, n_steps: int, n_rollout_steps: int) -> bool:
-        if self._finished.all():
+    def _rollout_complete(self, n_steps: int, ended: npt.NDArray[np.bool_]) -> bool:
+        if ended.all():
             return self.bptt is None or n_steps % self.bptt == 0
         if n_steps >= self.max_episode_steps:
-            row = int(np.argmin(self._finished))
+            row = int(np.argmin(ended))
             raise RuntimeError(
                 f"the episode of row {row} has not ended after max_episode_steps="
                 f"{self.max_episode_steps} steps; allow more, or give the environment a time limit"
             )
         return False
 
-    def train(self) -> None:
-        """Takes one gradient step on the first episodes of all rows."""
-        self.policy.set_training_mode(True)
-        self._update_learning_rate(self.policy.optimizer)
+    def _compute_advantages(self, last_obs: Observation, ends: Tensor) -> None:
         buffer = self.rollout_buffer
-        counts = buffer.data.episode_starts.cumsum(dim=0) == 1
-        first_episode = counts.to(buffer.returns.dtype)
-        advantages = self._advantages(first_episode)
-        episodes = advantages.shape[1]
-        weights = buffer.cut(first_episode)
-        batch = next(buffer.batches())
-        now = self._evaluate(batch)
-        policy_loss = -(weights * buffer.cut(advantages) * now.log_probs).sum() / episodes
-        entropy_loss = -(weights * now.entropy).sum() / episodes
-        value_loss = policy_loss.new_zeros(())
+        buffer.compute_rewards_to_go(ends)
         if self.baseline == "value":
-            errors = (now.values - batch.returns).square()
-            value_loss = (weights * errors).sum() / weights.sum()
-        self._optimize(self._total_loss(policy_loss, value_loss, entropy_loss))
-        self._n_updates += 1
-        self._log_losses(policy_loss, value_loss, entropy_loss)
-        self._log_rollout_fit(counts)
+            buffer.advantages = buffer.returns - buffer.data.values
+        elif self.baseline == "time":
+            buffer.advantages = buffer.returns - self._time_baseline()(buffer.size)
+        else:
+            buffer.advantages = buffer.returns
 
-    def _advantages(self, first_episode: Tensor) -> Tensor:
-        """Rewards-to-go less the baseline, ``(T, B)``."""
+    # Training
+
+    def rollout_batch(self) -> WholeEpisodes:
+        """Returns the last rollout as `losses` takes it."""
+        buffer = self.rollout_buffer
+        first = buffer.data.episode_starts.cumsum(dim=0) == 1
+        weights = first.to(buffer.returns.dtype)
+        return WholeEpisodes(super().rollout_batch(), buffer.cut(weights), first.shape[1])
+
+    def losses(self, batch: WholeEpisodes) -> dict[str, Tensor]:
+        """Returns the losses, sums over the steps of an episode and means over episodes.
+
+        The value loss (baseline ``"value"`` only) is a mean over all steps that count. See
+        `MemoryAlgorithm`.
+        """
+        steps, weights, episodes = batch
+        now = self.evaluate_batch(steps)
+        losses = {"policy": -(weights * steps.advantages * now.log_probs).sum() / episodes}
         if self.baseline == "value":
-            return self.rollout_buffer.advantages
-        returns = self.rollout_buffer.returns
-        if self.baseline == "none":
-            return returns
-        baseline = self.policy.get_submodule("time_baseline")
-        advantages: Tensor = returns - baseline(returns, first_episode)
-        return advantages
+            errors = (now.values - steps.returns).square()
+            losses["value"] = (weights * errors).sum() / weights.sum()
+        losses["entropy"] = -(weights * now.entropy).sum() / episodes
+        own = {name: (weights * loss).sum() / episodes for name, loss in now.losses.items()}
+        return {**losses, **own}
+
+    def _trained(self, batch: WholeEpisodes) -> None:
+        first = self.rollout_buffer.data.episode_starts.cumsum(dim=0) == 1
+        if self.baseline == "time":
+            returns = self.rollout_buffer.returns
+            self._time_baseline().update(returns, first.to(returns.dtype))
+        self._log_rollout_fit(first)

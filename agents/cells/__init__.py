@@ -1,4 +1,4 @@
-"""Memory cells: one table of names, and a constructor that checks its arguments."""
+"""Memory cells, one a file; their states, and the time loop."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from agents.cells.gru import GRU
 from agents.cells.lstm import LSTM
 from agents.cells.none import NoMemory
 from agents.cells.ntm import NTM
+from agents.saving.registry import find_class, register, registered_names
 from memory_envs.arguments import check_choice
 
 __all__ = ["CELLS", "MemoryCell", "make_cell"]
@@ -22,20 +23,34 @@ CELLS: dict[str, type[MemoryCell[Any]]] = {
 }
 
 
-def make_cell(name: str, input_size: int, **memory_kwargs: Any) -> MemoryCell[Any]:
-    """Makes a cell by its name in `CELLS`.
+def make_cell(
+    memory: str | type[MemoryCell[Any]], input_size: int, **memory_kwargs: Any
+) -> MemoryCell[Any]:
+    """Makes a cell.
 
     Args:
-        name: A name in `CELLS`.
+        memory: A name in `CELLS`, the name of a cell that was registered with `agents.register`, or
+            a class, which is registered by that.
         input_size: Width of the cell's input.
         **memory_kwargs: The cell's own arguments.
 
     Raises:
-        TypeError, ValueError: If the cell does not exist, or has no such argument or no such value
-            for it.
+        ValueError: If the cell does not exist, or has no such argument or no such value for it.
+        TypeError: If it is a class of another kind, or a value is of another type.
     """
-    cell = CELLS[check_choice("memory", name, CELLS)]
-    arguments = [p for p in inspect.signature(cell).parameters if p != "input_size"]
+    cls = _find_cell(memory)
+    name = memory if isinstance(memory, str) else cls.__name__
+    arguments = [p for p in inspect.signature(cls).parameters if p != "input_size"]
     for argument in memory_kwargs:
         check_choice(f"argument of memory {name!r}", argument, arguments)
-    return cell(input_size, **memory_kwargs)
+    cell: MemoryCell[Any] = cls(input_size, **memory_kwargs)
+    return cell
+
+
+def _find_cell(memory: str | type[MemoryCell[Any]]) -> type[Any]:
+    if isinstance(memory, type):
+        if not issubclass(memory, MemoryCell):
+            raise TypeError(f"memory is {memory!r}; allowed: a name, or a subclass of MemoryCell")
+        return register(memory)
+    check_choice("memory", memory, [*CELLS, *registered_names(MemoryCell)])
+    return CELLS[memory] if memory in CELLS else find_class(memory, MemoryCell)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Generic
 
 from torch import Tensor, nn
@@ -15,7 +16,17 @@ class MemoryCell(nn.Module, ABC, Generic[S]):
     """One pure step of a memory: ``forward(x, state) -> (out, state)``.
 
     A cell knows nothing about time or episodes, keeps no state in its attributes and never changes
-    its inputs in place. `S` is the type of its state, a named tuple of tensors, batch first.
+    its inputs in place. `S` is the type of its state: tensors, batch first and of any type, in
+    (named) tuples, lists or dicts of any nesting.
+
+    A step may take a gradient of its own, as a memory does that is written by gradient descent. A
+    rollout calls it without a graph, so that it has to call `torch.enable_grad` for that. What it
+    returns keeps a graph through that gradient (``create_graph=True``) only where gradients were
+    enabled when it was called: there, in training, second derivatives are needed.
+
+    Attributes:
+        loss_weights: The names of the cell's own losses, and what each is multiplied by in the
+            total loss of whatever trains it. Empty where nothing but the task trains the cell.
 
     Args:
         input_size: Width of `x`.
@@ -27,6 +38,7 @@ class MemoryCell(nn.Module, ABC, Generic[S]):
 
     def __init__(self, input_size: int, output_size: int) -> None:
         super().__init__()
+        self.loss_weights: Mapping[str, float] = {}
         self.input_size = check_integer("input_size", input_size, 1)
         self.output_size = check_integer("output_size", output_size, 1)
 
@@ -49,6 +61,20 @@ class MemoryCell(nn.Module, ABC, Generic[S]):
             The output ``(B, output_size)`` and the state after the step.
         """
 
+    def forward_with_losses(self, x: Tensor, state: S) -> tuple[Tensor, S, dict[str, Tensor]]:
+        """Takes the same step, and returns the cell's own losses besides.
+
+        Args:
+            x: ``(B, input_size)``.
+            state: The state before the step.
+
+        Returns:
+            The output, the state after the step, and a loss ``(B,)`` for each name in
+            `loss_weights`, not yet multiplied by its weight.
+        """
+        out, state = self(x, state)
+        return out, state, {}
+
     def trace(self, x: Tensor, state: S) -> tuple[Tensor, S, dict[str, Tensor]]:
         """Takes the same step, and returns what is worth seeing besides, by name, batch first."""
         out, state = self(x, state)
@@ -56,7 +82,10 @@ class MemoryCell(nn.Module, ABC, Generic[S]):
 
 
 class FusedCell(MemoryCell[S]):
-    """A cell that runs a whole sequence faster than step by step."""
+    """A cell that runs a whole sequence faster than step by step, in float32 on the CPU.
+
+    Sequences of other types and on other devices go step by step.
+    """
 
     @abstractmethod
     def sequence(self, xs: Tensor, state: S, starts: Tensor) -> tuple[Tensor, S]:

@@ -1,9 +1,8 @@
 """What the LSTM and the GRU share: torch's parameters, and the parts of a fused unroll.
 
 The fused unroll is one autograd function over a whole sequence. Forward, all inputs are projected
-in one product; then each step takes a handful of in-place operations. Backward, all derivatives
-that need no gradient from later steps are computed at once; then each step takes a handful of
-operations; then each weight's gradient is one product over all steps.
+in one product; then each step is one product and one compiled kernel. Backward, each step is one
+kernel and one product; then each weight's gradient is one product over all steps.
 """
 
 from __future__ import annotations
@@ -50,27 +49,20 @@ class GatedCell(FusedCell[S]):
                 nn.init.orthogonal_(gate)
 
 
-def entering(states: Tensor, starts: Tensor, masks: list[Tensor | None]) -> Tensor:
-    """Returns the states that enter the T steps, ``(T, B, H)``: zero where an episode starts.
+def project(xs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Returns the inputs ``(T, B, I)`` times a weight ``(G, I)`` plus a bias, ``(T, B, G)``."""
+    return torch.addmm(bias, xs.flatten(0, 1), weight.t()).view(*xs.shape[:2], -1)
+
+
+def enter(state: Tensor, starts: Tensor, states: Tensor) -> None:
+    """Writes what enters the first step: a state ``(B, H)``, zero where an episode starts.
 
     Args:
-        states: Before the first step and after every step, ``(T + 1, B, H)``.
-        starts: ``(T, B, 1)`` bool.
-        masks: The same by step, see `start_masks`.
+        state: Before the first step.
+        starts: ``(T, B)`` bool.
+        states: The states that enter the steps, ``(T + 1, B, H)``.
     """
-    if all(mask is None for mask in masks):
-        return states[:-1]
-    return states[:-1].masked_fill(starts, 0)
-
-
-def sigmoid_derivative(factor: Tensor, sigmoid: Tensor, out: Tensor) -> None:
-    """Writes ``factor * sigmoid * (1 - sigmoid)``."""
-    torch.ops.aten.sigmoid_backward.grad_input(factor, sigmoid, grad_input=out)
-
-
-def tanh_derivative(factor: Tensor, tanh: Tensor, out: Tensor) -> None:
-    """Writes ``factor * (1 - tanh ** 2)``."""
-    torch.ops.aten.tanh_backward.grad_input(factor, tanh, grad_input=out)
+    torch.where(starts[0].unsqueeze(1), torch.zeros_like(state), state, out=states[0])
 
 
 def weight_gradient(grad_outputs: Tensor, inputs: Tensor) -> Tensor:

@@ -9,14 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from agents.cells.base import start_masks
-from agents.cells.gated import (
-    GatedCell,
-    entering,
-    sigmoid_derivative,
-    tanh_derivative,
-    weight_gradient,
-)
+from agents.cells.gated import GatedCell, enter, project, weight_gradient
+from agents.cells.kernels import lstm_step, lstm_step_backward
 
 
 class LSTMState(NamedTuple):
@@ -69,25 +63,14 @@ class LSTM(GatedCell[LSTMState]):
 
     def sequence(self, xs: Tensor, state: LSTMState, starts: Tensor) -> tuple[Tensor, LSTMState]:
         """Runs all steps in one autograd function; see `FusedCell.sequence`."""
-
-        # From i, f, g, o to o, i, f, g: the sigmoids lie side by side, and so do the three gates
-        # whose gradients come from the cell state.
-        def reorder(parameter: Tensor) -> Tensor:
-            return parameter.roll(self.hidden_size, dims=0)
-
         outs, cell = _Sequence.apply(  # type: ignore[no-untyped-call]
-            xs,
-            *state,
-            reorder(self.weight_ih),
-            reorder(self.weight_hh),
-            reorder(self.bias_ih + self.bias_hh),
-            starts,
+            xs, *state, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh, starts
         )
         return outs, LSTMState(outs[-1], cell)
 
 
 class _Sequence(torch.autograd.Function):
-    """The LSTM over T steps, gates in the order o, i, f, g."""
+    """The LSTM over T steps."""
 
     @staticmethod
     def forward(
@@ -97,103 +80,45 @@ class _Sequence(torch.autograd.Function):
         cell: Tensor,
         weight_ih: Tensor,
         weight_hh: Tensor,
-        bias: Tensor,
+        bias_ih: Tensor,
+        bias_hh: Tensor,
         starts: Tensor,
     ) -> tuple[Tensor, Tensor]:
         T, B, H = *xs.shape[:2], hidden.shape[1]
-        starts = starts.unsqueeze(-1)
-        masks = start_masks(starts)
-        recurrent = weight_hh.t().contiguous()
-        gates = torch.addmm(bias, xs.flatten(0, 1), weight_ih.t()).view(T, B, 4 * H)
+        gates = project(xs, weight_ih, bias_ih + bias_hh)
         hiddens, cells = xs.new_empty(2, T + 1, B, H)
-        hiddens[0], cells[0] = hidden, cell
-        squashed = torch.empty_like(cell)
-        steps = zip(
-            masks,
-            gates,
-            gates[..., : 3 * H],
-            *gates.chunk(4, dim=2),
-            hiddens[1:],
-            cells[1:],
-            strict=True,
-        )
-        for mask, all_gates, sigmoids, o, i, f, g, next_hidden, next_cell in steps:
-            if mask is not None:
-                hidden, cell = hidden.masked_fill(mask, 0), cell.masked_fill(mask, 0)
-            all_gates.addmm_(hidden, recurrent)
-            sigmoids.sigmoid_()
-            g.tanh_()
-            torch.mul(f, cell, out=next_cell).addcmul_(i, g)
-            torch.tanh(next_cell, out=squashed)
-            torch.mul(o, squashed, out=next_hidden)
-            hidden, cell = next_hidden, next_cell
-        ctx.save_for_backward(xs, weight_ih, weight_hh, starts, gates, hiddens, cells)
-        ctx.masks = masks
-        return hiddens[1:], cell
+        enter(hidden, starts, hiddens)
+        enter(cell, starts, cells)
+        squashed, outs = xs.new_empty(2, T, B, H)
+        recurrent = weight_hh.t().contiguous()
+        arrays = [x.numpy() for x in (starts, gates, cells, squashed, outs, hiddens)]
+        steps = zip(gates.unbind(), hiddens[:-1].unbind(), strict=True)
+        for t, (gate, entering) in enumerate(steps):
+            gate.addmm_(entering, recurrent)
+            lstm_step(t, *arrays)
+        ctx.save_for_backward(xs, weight_ih, weight_hh, starts, gates, hiddens, cells, squashed)
+        return outs, cells[-1]
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad_outs: Tensor, grad_last_cell: Tensor) -> tuple[Tensor | None, ...]:
-        xs, weight_ih, weight_hh, starts, gates, hiddens, cells = ctx.saved_tensors
-        T, B, H = grad_outs.shape
-        cells_before = entering(cells, starts, ctx.masks)
-        grad_gates, through_cell = local_derivatives(gates, cells_before, cells[1:])
-        grad_hidden, grad_cell = torch.zeros_like(grad_outs[0]), grad_last_cell.clone()
-        cell_column = grad_cell.unsqueeze(1)
-        steps = zip(
-            ctx.masks,
-            grad_outs,
-            grad_gates,
-            grad_gates[..., :H],
-            grad_gates[..., H:].view(T, B, 3, H),
-            through_cell,
-            gates[..., 2 * H : 3 * H],
-            strict=True,
-        )
-        for mask, grad_out, all_gates, o, ifg, cell_to_hidden, f in reversed(list(steps)):
-            grad_hidden.add_(grad_out)
-            grad_cell.addcmul_(grad_hidden, cell_to_hidden)
-            o.mul_(grad_hidden)
-            ifg.mul_(cell_column)
-            torch.mm(all_gates, weight_hh, out=grad_hidden)
-            grad_cell.mul_(f)
-            if mask is not None:
-                grad_hidden.masked_fill_(mask, 0)
-                grad_cell.masked_fill_(mask, 0)
+        xs, weight_ih, weight_hh, starts, gates, hiddens, cells, squashed = ctx.saved_tensors
+        grad_hidden, grad_cell = torch.zeros_like(grad_last_cell), grad_last_cell.clone()
+        grad_gates = torch.empty_like(gates)
+        saved = (starts, gates, cells, squashed, grad_outs.contiguous())
+        arrays = [x.numpy() for x in (*saved, grad_hidden, grad_cell, grad_gates)]
+        for t, grad_gate in reversed(list(enumerate(grad_gates.unbind()))):
+            lstm_step_backward(t, *arrays)
+            torch.mm(grad_gate, weight_hh, out=grad_hidden)
+        flat = grad_gates.flatten(0, 1)
+        grad_bias = flat.sum(0)
         return (
-            grad_gates @ weight_ih,
-            grad_hidden,
+            (flat @ weight_ih).view(xs.shape) if ctx.needs_input_grad[0] else None,
+            grad_hidden.masked_fill(starts[0].unsqueeze(1), 0),
             grad_cell,
             weight_gradient(grad_gates, xs),
-            weight_gradient(grad_gates, entering(hiddens, starts, ctx.masks)),
-            grad_gates.sum((0, 1)),
+            weight_gradient(grad_gates, hiddens[:-1]),
+            grad_bias,
+            grad_bias,
             None,
         )
-
-
-def local_derivatives(
-    gates: Tensor, cells_before: Tensor, cells_after: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Returns the derivatives within each of n steps.
-
-    Args:
-        gates: o, i, f, g after their nonlinearities, ``(n, B, 4 * H)``.
-        cells_before: The cell states that entered the steps, ``(n, B, H)``.
-        cells_after: The cell states after the steps, ``(n, B, H)``.
-
-    Returns:
-        The derivatives by what enters the nonlinearities, ``(n, B, 4 * H)``: for o of the hidden
-        state, for i, f, g of the cell state. And that of the hidden state by the cell state,
-        ``(n, B, H)``.
-    """
-    o, i, f, g = gates.chunk(4, dim=2)
-    by_gates = torch.empty_like(gates)
-    by_o, by_i, by_f, by_g = by_gates.chunk(4, dim=2)
-    squashed = cells_after.tanh()
-    sigmoid_derivative(squashed, o, out=by_o)
-    sigmoid_derivative(g, i, out=by_i)
-    sigmoid_derivative(cells_before, f, out=by_f)
-    tanh_derivative(i, g, out=by_g)
-    by_cell = torch.empty_like(squashed)
-    tanh_derivative(o, squashed, out=by_cell)
-    return by_gates, by_cell

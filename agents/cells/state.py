@@ -1,18 +1,22 @@
-"""Memory states: (nested) named tuples of tensors, batch first, and what is done to them.
+"""Memory states, and what is done to them.
 
-A state may be empty: a cell without memory has a named tuple without fields.
+A state holds tensors in (named) tuples, lists and dicts of any nesting. Tensors are batch first and
+of any type: an integer counter ``(B,)`` is as good as a matrix. A state may be empty, as that of a
+cell without memory is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, cast
 
 import torch
 from torch import Tensor
 
-State: TypeAlias = tuple[Any, ...]
-S = TypeVar("S", bound=State)
+# A tensor; or a (named) tuple, a list, or a dict by strings, of states. Types cannot say this of a
+# NamedTuple's fields, so that it is `Any` to the type checker.
+State: TypeAlias = Any
+S = TypeVar("S")
 
 
 def map_state(fn: Callable[..., Tensor], state: S, *others: S) -> S:
@@ -24,13 +28,38 @@ def map_state(fn: Callable[..., Tensor], state: S, *others: S) -> S:
         *others: States of the same structure.
 
     Raises:
-        ValueError: If the states differ in their number of fields.
+        ValueError: If the states differ in their structure.
+        TypeError: If there is anything but tensors in tuples, lists and dicts.
     """
-    fields = (
-        map_state(fn, *parts) if isinstance(parts[0], tuple) else fn(*parts)
-        for parts in zip(state, *others, strict=True)
+    return cast(S, _map(fn, (state, *others)))
+
+
+def _map(fn: Callable[..., Tensor], states: tuple[Any, ...]) -> Any:
+    first = states[0]
+    if isinstance(first, Tensor):
+        return fn(*states)
+    if isinstance(first, dict):
+        if any(state.keys() != first.keys() for state in states):
+            raise ValueError(f"states differ: one has the keys {list(first)}, another has not")
+        return {key: _map(fn, tuple(state[key] for state in states)) for key in first}
+    if isinstance(first, tuple | list):
+        fields = [_map(fn, parts) for parts in zip(*states, strict=True)]
+        return type(first)(*fields) if hasattr(first, "_fields") else type(first)(fields)
+    raise TypeError(
+        f"a memory state holds {type(first).__name__}; allowed: tensors in tuples, lists, dicts"
     )
-    return type(state)(*fields)
+
+
+def state_tensors(state: State) -> list[Tensor]:
+    """Returns the tensors of a state, in the order in which `map_state` meets them."""
+    found: list[Tensor] = []
+
+    def keep(x: Tensor) -> Tensor:
+        found.append(x)
+        return x
+
+    map_state(keep, state)
+    return found
 
 
 def where_state(mask: Tensor, a: S, b: S) -> S:

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
 from agents.cells.base import FusedCell, MemoryCell, start_masks
-from agents.cells.state import S, where_state
+from agents.cells.state import S, State, where_state
 
 
-def unroll(cell: MemoryCell[S], xs: Tensor, state: S, starts: Tensor) -> tuple[Tensor, S]:
+class Unrolled(NamedTuple):
+    """What comes of T steps.
+
+    Attributes:
+        outs: The outputs ``(T, B, output_size)``.
+        state: The state after the last step.
+        losses: The cell's own losses by name, each ``(T, B)`` and without its weight.
+    """
+
+    outs: Tensor
+    state: State
+    losses: dict[str, Tensor]
+
+
+def unroll(cell: MemoryCell[S], xs: Tensor, state: S, starts: Tensor) -> Unrolled:
     """Runs a cell over T steps, by its fused path where it has one.
 
     At step t the rows with ``starts[t]`` True enter with `cell.initial_state` in place of what they
@@ -21,9 +37,6 @@ def unroll(cell: MemoryCell[S], xs: Tensor, state: S, starts: Tensor) -> tuple[T
         state: The state before the first step, of B rows.
         starts: ``(T, B)`` bool.
 
-    Returns:
-        The outputs ``(T, B, output_size)`` and the state after the last step.
-
     Raises:
         ValueError: If `xs` or `starts` has another shape or type.
     """
@@ -33,18 +46,24 @@ def unroll(cell: MemoryCell[S], xs: Tensor, state: S, starts: Tensor) -> tuple[T
     if starts.shape != xs.shape[:2] or starts.dtype != torch.bool:
         allowed = f"{tuple(xs.shape[:2])} as of xs, of torch.bool"
         raise ValueError(f"starts is {tuple(starts.shape)} of {starts.dtype}; allowed: {allowed}")
-    if isinstance(cell, FusedCell):
-        return cell.sequence(xs, state, starts)
+    fast = xs.dtype == torch.float32 and xs.device.type == "cpu" and not cell.loss_weights
+    if isinstance(cell, FusedCell) and fast:
+        return Unrolled(*cell.sequence(xs, state, starts.contiguous()), {})
     return unroll_steps(cell, xs, state, starts)
 
 
-def unroll_steps(cell: MemoryCell[S], xs: Tensor, state: S, starts: Tensor) -> tuple[Tensor, S]:
+def unroll_steps(cell: MemoryCell[S], xs: Tensor, state: S, starts: Tensor) -> Unrolled:
     """Runs a cell step by step; the arguments and the result are those of `unroll`."""
     initial = cell.initial_state(xs.shape[1])
     outs = []
+    losses: dict[str, list[Tensor]] = {name: [] for name in cell.loss_weights}
     for x, mask in zip(xs.unbind(), start_masks(starts), strict=True):
         if mask is not None:
             state = where_state(mask, initial, state)
-        out, state = cell(x, state)
+        out, state, step_losses = cell.forward_with_losses(x, state)
         outs.append(out)
-    return torch.stack(outs), state
+        for name, parts in losses.items():
+            parts.append(step_losses[name])
+    return Unrolled(
+        torch.stack(outs), state, {name: torch.stack(parts) for name, parts in losses.items()}
+    )

@@ -13,8 +13,8 @@ import tyro
 
 import memory_envs
 from agents.algorithms.pretrained import find_pretrained, load_pretrained, read_index
-from agents.algorithms.settings import environment_spec
-from agents.training.recipes import ALGORITHMS, memories
+from agents.algorithms.table import ALGORITHMS
+from agents.environments.spec import environment_spec
 from agents.training.run_directory import RunDirectory
 from memory_envs.arguments import allowed_names, check_choice
 
@@ -23,9 +23,9 @@ T = TypeVar("T")
 POLICIES = ("random", "oracle")
 
 
-def option(metavar: str, name: str | None = None) -> Any:
-    """How an optional argument without a default is shown in the help."""
-    return tyro.conf.arg(name=name, metavar=metavar, help_behavior_hint="")
+def option(metavar: str, name: str | None = None, help: str | None = None) -> Any:
+    """Returns how an optional argument without a default is shown in the help."""
+    return tyro.conf.arg(name=name, metavar=metavar, help=help, help_behavior_hint="")
 
 
 class UsageError(Exception):
@@ -48,12 +48,12 @@ def checked(check: Callable[..., T], *arguments: Any) -> T:
 
 
 def check_env(env_id: str) -> str:
-    """Return `env_id` if it is registered; ``module:id`` imports the module first.
+    """Returns `env_id` if it is registered; ``module:id`` imports the module first.
 
     Ours are registered already, so that ``memory_envs:id`` is just the id.
 
     Raises:
-        UsageError: naming the nearest id.
+        UsageError: If it is not, naming the nearest id.
     """
     module, colon, name = env_id.rpartition(":")
     if module == memory_envs.__name__:
@@ -71,22 +71,22 @@ def check_env(env_id: str) -> str:
 
 
 def check_algorithm(name: str) -> str:
-    """Return `name` if it is an algorithm.
+    """Returns `name` if it is an algorithm.
 
     Raises:
-        UsageError: naming the nearest one.
+        UsageError: If it is not, naming the nearest one.
     """
     return checked(check_choice, "algorithm", name, ALGORITHMS)
 
 
 def check_memory(name: str, algorithm: str | None = None) -> str:
-    """Return `name` if it is a memory of an algorithm; of any without one.
+    """Returns `name` if it is a memory of an algorithm; of any without one.
 
     Raises:
-        UsageError: naming the nearest one.
+        UsageError: If it is not, naming the nearest one.
     """
     algorithms = ALGORITHMS if algorithm is None else (algorithm,)
-    known = {memory: None for other in algorithms for memory in memories(other)}
+    known = {memory: None for other in algorithms for memory in ALGORITHMS[other].memory_names()}
     with_it = "" if algorithm is None else f" with {algorithm}"
     return checked(check_choice, f"memory{with_it}", name, known)
 
@@ -96,11 +96,11 @@ class Player:
     """Who plays, and where.
 
     Attributes:
-        name: as the user called it.
-        policy: a model, or a `agents.evaluation.evaluate.Policy`.
-        env_id: a registered id.
-        env_kwargs: of the environment.
-        deterministic: whether a model takes its most probable action.
+        name: What the user called it.
+        policy: A model, or an `agents.evaluation.evaluate.Policy`.
+        env_id: A registered id.
+        env_kwargs: Arguments of the environment.
+        deterministic: Whether a model takes its most probable action.
     """
 
     name: str
@@ -117,17 +117,17 @@ def find_player(
     stochastic: bool = False,
     pretrained: str | None = None,
 ) -> Player:
-    """Look up who shall play.
+    """Looks up who shall play.
 
     Args:
-        name: what the user calls MODEL: a model file, a run's folder, or one of `POLICIES`.
-        env_id: where to play; None for where the model was trained.
-        deterministic: as the user asked.
-        stochastic: as the user asked; with neither, as the run's recipe says.
-        pretrained: in place of MODEL, the name of a model that comes with the package.
+        name: What the user calls MODEL: a model file, a run's folder, or one of `POLICIES`.
+        env_id: Where to play; None for where the model was trained.
+        deterministic: Whether the user asked for the most probable actions.
+        stochastic: Whether the user asked for sampled actions; with neither, the recipe decides.
+        pretrained: The name of a model that comes with the package, in place of MODEL.
 
     Raises:
-        UsageError: if there is no such model, or it cannot play there.
+        UsageError: If there is no such model, or it cannot play there.
     """
     if deterministic and stochastic:
         raise UsageError("--deterministic and --stochastic exclude each other")
@@ -175,24 +175,24 @@ def _pretrained_player(name: str, env_id: str | None, deterministic: bool) -> Pl
 
 
 def load_model(path: Path) -> Any:
-    """Load one of our models, from its file or its run.
+    """Loads one of our models, from its file or its run.
 
     Raises:
-        UsageError: if there is none.
+        UsageError: If there is none.
     """
-    import agents
+    from agents.algorithms.loading import load
 
     try:
-        return agents.load(path if path.is_file() else RunDirectory(path).newest_model())
+        return load(path if path.is_file() else RunDirectory(path).newest_model())
     except (OSError, ValueError) as error:
         raise UsageError(error) from error
 
 
 def find_model(name: str) -> Any:
-    """The model that a user means by a file, a run's folder or the name of a pretrained one.
+    """Returns the model that a user means by a file, a run's folder or a pretrained one's name.
 
     Raises:
-        UsageError: if there is none.
+        UsageError: If there is none.
     """
     if Path(name).exists():
         return load_model(Path(name))
@@ -203,7 +203,7 @@ def find_model(name: str) -> Any:
 
 
 def _settings_of(path: Path) -> dict[str, Any]:
-    """The settings of the run that a path belongs to; {} if there are none."""
+    """Returns the settings of the run that a path belongs to; {} if there are none."""
     folders = [path] if path.is_dir() else [path.parent, path.parent.parent]
     for folder in folders:
         if RunDirectory(folder).settings.exists():
@@ -215,7 +215,7 @@ def _settings_of(path: Path) -> dict[str, Any]:
 
 
 def _models() -> list[str]:
-    """What can be meant by MODEL: policies, runs and what comes with the package."""
+    """Returns what MODEL can be: policies, runs and what comes with the package."""
     runs = Path("runs")
     found = [str(path) for path in runs.iterdir() if path.is_dir()] if runs.is_dir() else []
     return [*POLICIES, *found, *(f"--pretrained {name}" for name in read_index())]

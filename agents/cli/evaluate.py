@@ -41,7 +41,7 @@ class Evaluate:
     """Print one JSON object instead of text."""
 
     def run(self) -> int:
-        """Evaluate."""
+        """Evaluates."""
         checked(check_integer, "--episodes", self.episodes, 1)
         checked(check_integer, "--seed", self.seed, 0)
         player = find_player(
@@ -70,7 +70,7 @@ class Evaluate:
 
 
 def evaluation_lines(evaluation: Evaluation) -> list[str]:
-    """An evaluation as text."""
+    """Returns an evaluation as lines of text."""
     last_seed = evaluation.seed + evaluation.episodes - 1
     actions = "most probable" if evaluation.deterministic else "sampled"
     lines = [

@@ -31,13 +31,13 @@ class Controls:
     with a prefix for the memory tape. What is not said stays idle.
 
     Args:
-        env: a scalar environment.
+        env: A scalar environment.
 
     Attributes:
-        single: whether there is one sub-action only; then each word is a step.
+        single: Whether there is one sub-action only; then each word is a step.
 
     Raises:
-        InputError: if its actions are neither `Discrete` nor `MultiDiscrete`.
+        InputError: If its actions are neither `Discrete` nor `MultiDiscrete`.
     """
 
     def __init__(self, env: Any) -> None:
@@ -80,10 +80,10 @@ class Controls:
         return name if name.endswith("=") else _PREFIXES.get(name, "")
 
     def actions(self, line: str) -> list[Any]:
-        """The actions that a line stands for.
+        """Returns the actions that a line stands for.
 
         Raises:
-            InputError: naming the word that means nothing, or what is missing.
+            InputError: If a word means nothing or is missing; says which.
         """
         for code, word in _ARROWS.items():
             line = line.replace(code, f" {word} ")
@@ -113,7 +113,7 @@ class Controls:
         return int(action[0]) if self.single else action
 
     def _offer(self, column: int) -> str:
-        """The words of a sub-action."""
+        """Returns the words of a sub-action."""
         name, prefix = self.names[column], self._prefix(self.names[column])
         values = [value for value in self.values[column] if value != "keep"]
         if name.endswith("move") and not self.single:
@@ -125,7 +125,7 @@ class Controls:
         return " ".join([*(n if n == "…" else prefix + n for n in numbers), *words])
 
     def help(self) -> str:
-        """What can be typed."""
+        """Returns what can be typed."""
         titles = {"symbol": "emit", "memory_write": "write memory"}
         lines = [
             f"{titles.get(name, name.strip('=').replace('_', ' ')):13} {self._offer(column)}"
@@ -141,7 +141,7 @@ class Controls:
         return "\n".join([*lines, _COMMANDS])
 
     def _example(self) -> str:
-        """A word for each sub-action."""
+        """Returns a word for each sub-action."""
         words = [
             self._prefix(name) + (values[-1][0] if name.endswith("move") else values[0])
             for name, values in zip(self.names, self.values, strict=True)
@@ -151,16 +151,16 @@ class Controls:
 
 
 def play(env_id: str, seed: int | None, source: TextIO, target: TextIO) -> None:
-    """Play until the end of input or q.
+    """Plays until the end of input or q.
 
     Args:
-        env_id: a registered id.
-        seed: of the first episode; the next ones go on from there.
-        source: what is typed; single keys if it is a terminal and each word is a step.
-        target: where the environment is drawn.
+        env_id: A registered id.
+        seed: Seed of the first episode; the next ones go on from there.
+        source: What is typed; single keys if it is a terminal and each word is a step.
+        target: Where the environment is drawn.
 
     Raises:
-        InputError: if the actions cannot be typed.
+        InputError: If the actions cannot be typed.
     """
     env = gym.make(env_id)
     if "ansi" in (env.metadata.get("render_modes") or ()):
@@ -214,7 +214,7 @@ def _begin(env: Any, seed: int | None, show: Any) -> None:
 
 
 def _lines(source: TextIO, target: TextIO, by_key: bool) -> Iterator[str]:
-    """What is typed, line by line, or key by key at a terminal."""
+    """Yields what is typed, line by line, or key by key at a terminal."""
     if by_key and source.isatty() and sys.platform != "win32":
         with _single_keys(source) as handle:
             while (keys := os.read(handle, 64).decode(errors="ignore")) not in ("", "\x04"):
@@ -232,7 +232,7 @@ def _lines(source: TextIO, target: TextIO, by_key: bool) -> Iterator[str]:
 
 @contextmanager
 def _single_keys(source: TextIO) -> Iterator[int]:
-    """Let the terminal hand over each key at once, unseen."""
+    """Lets the terminal hand over each key at once, unseen."""
     import termios
     import tty
 

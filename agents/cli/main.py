@@ -11,10 +11,10 @@ import memory_envs
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command.
+    """Runs one command.
 
     Args:
-        argv: its arguments; by default those of the process.
+        argv: Its arguments; by default those of the process.
 
     Returns:
         The exit code: 0 for success, 2 for wrong usage, 130 after Ctrl-C.

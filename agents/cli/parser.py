@@ -10,7 +10,7 @@ import tyro
 from agents.cli.common import UsageError
 from agents.cli.evaluate import Evaluate
 from agents.cli.gradcheck import GradCheck
-from agents.cli.listing import List
+from agents.cli.list import List
 from agents.cli.play import Play
 from agents.cli.trace import TraceCommand
 from agents.cli.train import Train
@@ -33,11 +33,11 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
 
 
 def parse(arguments: list[str]) -> Any:
-    """The command, with its fields filled in; its method `run` gives the exit code.
+    """Returns the command with its fields filled in; its method `run` gives the exit code.
 
     Raises:
-        UsageError: for an unknown command.
-        SystemExit: after the help, or after a message about anything else that is wrong.
+        UsageError: For an unknown command.
+        SystemExit: After the help, or after a message about anything else that is wrong.
     """
     arguments = arguments or ["--help"]
     name = arguments[0]

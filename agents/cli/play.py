@@ -22,7 +22,7 @@ class Play:
     """Seed of the first episode."""
 
     def run(self) -> int:
-        """Play."""
+        """Plays."""
         if self.seed is not None:
             checked(check_integer, "--seed", self.seed, 0)
         from agents.cli.keyboard import InputError, play

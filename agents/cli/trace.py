@@ -45,7 +45,7 @@ class TraceCommand:
     """Show the first episode that fails, of 1000 from --seed (or 7) on."""
 
     def run(self) -> int:
-        """Trace."""
+        """Plays the episode and shows it."""
         if self.seed is not None:
             checked(check_integer, "--seed", self.seed, 0)
         if self.out is not None and self.out.exists() and not self.out.is_dir():

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import gymnasium as gym
 from rich.console import Console
 
+from agents.algorithms.table import ALGORITHMS
 from agents.cli.common import (
     UsageError,
     check_algorithm,
@@ -23,13 +24,13 @@ from agents.cli.common import (
     option,
 )
 from agents.cli.evaluate import evaluation_lines
-from agents.training.presets import load_preset
+from agents.training.presets import find_preset
 from agents.training.recipes import RecipeError, change, read_recipe
 from agents.training.run_directory import RunDirectory, new_run_path
 from memory_envs.arguments import check_integer
 
 if TYPE_CHECKING:  # imported when it runs: `memory-envs --help` needs no torch
-    from agents.training.training import Outcome, Plan, Training
+    from agents.training.training import Plan, StopReason, Training
 
 _LARGEST_SEED = 2**32 - 1  # of NumPy's and PyTorch's global generators, which SB3 seeds
 
@@ -45,12 +46,13 @@ class Train:
 
     env: Annotated[str | None, option("ID")] = None
     """Environment id, such as Tape-Reverse-v0; `memory-envs list` shows them."""
-    algo: Annotated[str | None, option("NAME")] = None
-    """Algorithm: ppo, a2c, reinforce, rl_ntm or rl_ntm-paper. Without it, what the preset holds to
-    be best."""
+    algo: Annotated[
+        str | None,
+        option("NAME", help=f"Algorithm: {', '.join(ALGORITHMS)}. Without it, the presets' best."),
+    ] = None
     memory: Annotated[str | None, option("NAME")] = None
-    """Memory cell: none, lstm, gru or ntm; controller of rl_ntm: lstm, direct_access, feedforward.
-    Without it, what the preset holds to be best."""
+    """Memory cell, such as lstm, or none; for rl_ntm a controller, such as direct_access. Without
+    it, the presets' best."""
     seed: int = 0
     """Seed of everything random."""
     timesteps: Annotated[int | None, option("N")] = None
@@ -74,13 +76,13 @@ class Train:
     """Change single settings of the preset: algorithm.ent_coef=0.02 env_kwargs.max_length=5."""
 
     def run(self) -> int:
-        """Train, evaluate, show a trace."""
+        """Trains, evaluates, shows a trace."""
         plan = self._plan()
         import torch
 
-        from agents import NonFiniteError
+        from agents.algorithms.base import NonFiniteError
         from agents.training.progress import make_display
-        from agents.training.training import Outcome, Training
+        from agents.training.training import StopReason, Training
 
         if "OMP_NUM_THREADS" not in os.environ:
             # These networks are small: a second thread gains little, and rounding, which decides
@@ -104,17 +106,17 @@ class Train:
             raise UsageError(error) from error
         try:
             with display:
-                outcome = training.learn(display, self.wandb)
+                reason = training.learn(display, self.wandb)
         except NonFiniteError as error:
             print(f"memory-envs: {' '.join(str(error).split())}", file=sys.stderr)
             return 1
-        if outcome is Outcome.INTERRUPTED:
+        if reason is StopReason.INTERRUPTED:
             _explain_interruption(console, run)
             return 130
-        return self._finish(console, training, outcome)
+        return self._finish(console, training, reason)
 
     def command(self) -> str:
-        """The command line that does the same again."""
+        """Returns the command line that does the same again."""
         words = ["memory-envs", "train"]
         for field in fields(self):
             value = getattr(self, field.name)
@@ -127,10 +129,10 @@ class Train:
         return shlex.join(words)
 
     def _plan(self) -> Plan:
-        """What to train, from the arguments and a preset or another run.
+        """Returns what to train, from the arguments and a preset or another run.
 
         Raises:
-            UsageError: for anything that cannot be.
+            UsageError: For anything that cannot be.
         """
         checked(check_integer, "--seed", self.seed, 0, _LARGEST_SEED)
         if self.stop_at_success is not None and not 0.0 < self.stop_at_success <= 1.0:
@@ -151,15 +153,15 @@ class Train:
         env = check_env(self.env)
         algorithm = None if self.algo is None else check_algorithm(self.algo)
         memory = None if self.memory is None else check_memory(self.memory, algorithm)
-        preset = load_preset(env, algorithm, memory)
-        recipe = change(preset.recipe, self._assignments(), preset.algorithm)
-        source = f"preset {preset.source}" if preset.tuned else f"untuned preset {preset.source}"
+        preset = find_preset(env, algorithm, memory)
+        assignments = self._assignments()
+        recipe = change(preset.recipe, assignments, preset.algorithm)
         return Plan(
             env,
             preset.algorithm,
             preset.memory,
             recipe,
-            source + (f", and {' '.join(self._assignments())}" if self._assignments() else ""),
+            preset.source + (f", and {' '.join(assignments)}" if assignments else ""),
             self.seed,
             self.device,
             self.stop_at_success,
@@ -196,15 +198,15 @@ class Train:
             raise UsageError(f"{self.continue_from} cannot be continued: {error}") from error
 
     def _assignments(self) -> list[str]:
-        """What is changed in the recipe."""
+        """Returns what is changed in the recipe."""
         own = {"timesteps": self.timesteps, "n_envs": self.n_envs}
         given = [f"{name}={value}" for name, value in own.items() if value is not None]
         return [*given, *self.changes]
 
-    def _finish(self, console: Console, training: Training, outcome: Outcome) -> int:
-        """Show what came out."""
+    def _finish(self, console: Console, training: Training, reason: StopReason) -> int:
+        """Shows what came out."""
         from agents.evaluation.trace import trace_text
-        from agents.training.training import Outcome
+        from agents.training.training import StopReason
 
         evaluation, trace = training.finish()
         console.print()
@@ -212,7 +214,7 @@ class Train:
             console.print(line, highlight=False, markup=False, soft_wrap=True)
         console.print(f"results: {training.run.path}", highlight=False, soft_wrap=True)
         wished = training.plan.stop_at_success  # of a run that is continued, its own
-        if wished is not None and outcome is not Outcome.SUCCESS:
+        if wished is not None and reason is not StopReason.SUCCESS:
             print(
                 f"memory-envs: success {wished:g} was not reached "
                 f"in {training.model.num_timesteps:,} steps",

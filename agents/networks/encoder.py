@@ -9,14 +9,12 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 from gymnasium import spaces
-from stable_baselines3.common.preprocessing import is_image_space
-from stable_baselines3.common.torch_layers import NatureCNN
 from torch import Tensor, nn
 
 # A batch of observations: one tensor, or one per key of a Dict space.
 Observation: TypeAlias = Tensor | dict[str, Tensor]
 
-# The smallest height and width that NatureCNN's three convolutions can take.
+# The smallest height and width that the three convolutions of `ImageEncoder` can take.
 _SMALLEST_IMAGE = 36
 
 
@@ -89,7 +87,7 @@ class VectorEncoder(nn.Module):
 
 
 class ImageEncoder(nn.Module):
-    """SB3's NatureCNN on channel-first uint8 images (Mnih et al. 2015).
+    """Three convolutions and a linear layer on channel-first uint8 images (Mnih et al. 2015).
 
     Args:
         space: The observation space.
@@ -98,12 +96,20 @@ class ImageEncoder(nn.Module):
 
     def __init__(self, space: spaces.Box, size: int) -> None:
         super().__init__()
-        self.cnn = NatureCNN(space, features_dim=size)
+        channels = space.shape[0]
+        self.convolutions = nn.Sequential(
+            *(nn.Conv2d(channels, 32, kernel_size=8, stride=4), nn.ReLU()),
+            *(nn.Conv2d(32, 64, kernel_size=4, stride=2), nn.ReLU()),
+            *(nn.Conv2d(64, 64, kernel_size=3, stride=1), nn.ReLU(), nn.Flatten()),
+        )
+        with torch.no_grad():
+            pixels = self.convolutions(torch.zeros(1, *space.shape)).shape[1]
+        self.linear = nn.Sequential(nn.Linear(pixels, size), nn.ReLU())
         self.output_size = size
 
     def forward(self, obs: Tensor) -> Tensor:
         """Maps images ``(N, C, H, W)`` to ``(N, size)``."""
-        encoded: Tensor = self.cnn(obs.float() / 255.0)
+        encoded: Tensor = self.linear(self.convolutions(obs.float() / 255.0))
         return encoded
 
 
@@ -132,8 +138,14 @@ class DictEncoder(nn.Module):
 Encoder: TypeAlias = SymbolEncoder | VectorEncoder | ImageEncoder | DictEncoder
 
 
-def _is_large_image(space: spaces.Space[Any]) -> bool:
-    return is_image_space(space) and min(space.shape[-2:]) >= _SMALLEST_IMAGE  # type: ignore[index]
+def _is_large_image(space: spaces.Box) -> bool:
+    """Whether it holds channel-first bytes from 0 to 255 in enough rows and columns."""
+    return (
+        space.dtype == np.uint8
+        and len(space.shape) == 3
+        and bool((space.low == 0).all() and (space.high == 255).all())
+        and min(space.shape[1:]) >= _SMALLEST_IMAGE
+    )
 
 
 def _is_flat(space: spaces.Dict) -> bool:

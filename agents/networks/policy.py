@@ -1,12 +1,8 @@
-"""The policy with memory: encoder, memory cell, heads.
-
-The heads see the encoded observation beside the memory's output, so that the memory need not carry
-what is in view.
-"""
+"""The policy with memory: a `MemoryNetwork` and the heads of actor and critic."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -14,24 +10,34 @@ import numpy.typing as npt
 import torch
 from gymnasium import spaces
 from stable_baselines3.common.policies import BasePolicy
-from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
-from torch import Tensor
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from stable_baselines3.common.type_aliases import PyTorchObs
+from torch import Tensor, nn
 
-from agents.cells import make_cell
-from agents.cells.state import State, where_state
-from agents.cells.unroll import unroll
+from agents.cells import MemoryCell
+from agents.cells.state import State
 from agents.networks.distributions import Categorical, Distribution, make_action_head
-from agents.networks.encoder import Observation, make_encoder, map_observation
+from agents.networks.encoder import Observation
 from agents.networks.inputs import count_rows, read_masks, read_observation, read_starts
+from agents.networks.memory_network import MemoryNetwork
 from agents.networks.mlp import check_sizes, find_activation, make_mlp
+from agents.networks.sb3_encoder import FeaturesExtractorEncoder
 
 
 class Evaluation(NamedTuple):
-    """What the losses need, each ``(T, B)``."""
+    """What the losses need, each ``(T, B)``.
+
+    Attributes:
+        values: Of the critic.
+        log_probs: Of the actions that were taken.
+        entropy: Of the distributions over actions.
+        losses: The cell's own losses by name, weighted; see `MemoryNetwork.own_losses`.
+    """
 
     values: Tensor
     log_probs: Tensor
     entropy: Tensor
+    losses: dict[str, Tensor]
 
 
 class MemoryPolicy(BasePolicy):
@@ -40,74 +46,71 @@ class MemoryPolicy(BasePolicy):
     Args:
         observation_space: `Discrete`, `MultiDiscrete`, `Box`, `MultiBinary` or a `Dict` of these.
         action_space: `Discrete`, `MultiDiscrete` or `Box`.
-        lr_schedule: Learning rate as a function of the remaining progress; its value at 1 is used.
-        memory: Name of a cell in `agents.cells.CELLS`.
+        memory: The memory cell, see `MemoryNetwork`.
         memory_kwargs: Arguments of the cell.
+        encoder: An encoder of your own, see `MemoryNetwork`.
+        encoder_kwargs: Its arguments.
         encoder_size: Size of the encoded observation (of each key of a `Dict`).
         net_arch: Widths of the hidden layers of the actor's and of the critic's head.
         activation: Name of the activation of encoder and heads, see `mlp.ACTIVATIONS`.
         detach_critic: Whether the critic only reads what encoder and memory learn for the actor,
             so that the value loss does not train them (as in sb3-contrib's shared LSTM).
-        optimizer_class: A class from `torch.optim`.
-        optimizer_kwargs: Its arguments other than the learning rate.
+        features_extractor_class: In place of `encoder`, a `BaseFeaturesExtractor` as SB3 takes it.
+        features_extractor_kwargs: Its arguments.
 
     Raises:
         ValueError: If a space, a name or a size is not valid.
+        TypeError: If a class is of another kind.
     """
 
-    revision: ClassVar[int] = 1  # grows when the same tensors come to mean something else
+    revision: ClassVar[int] = 2  # grows when the same tensors come to mean something else
 
     def __init__(
         self,
         observation_space: spaces.Space[Any],
         action_space: spaces.Space[Any],
-        lr_schedule: Schedule,
-        memory: str = "lstm",
+        memory: str | type[MemoryCell[Any]] = "lstm",
         memory_kwargs: Mapping[str, Any] | None = None,
+        encoder: type[nn.Module] | None = None,
+        encoder_kwargs: Mapping[str, Any] | None = None,
         encoder_size: int = 64,
         net_arch: Sequence[int] = (64,),
         activation: str = "tanh",
         detach_critic: bool = False,
-        optimizer_class: type[torch.optim.Optimizer] = torch.optim.Adam,
-        optimizer_kwargs: Mapping[str, Any] | None = None,
+        features_extractor_class: type[BaseFeaturesExtractor] | None = None,
+        features_extractor_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
-        if optimizer_kwargs is None:
-            # As in SB3. Fused is one call instead of one per parameter.
-            adam = optimizer_class is torch.optim.Adam
-            optimizer_kwargs = {"eps": 1e-5, "fused": True} if adam else {}
-        super().__init__(
+        super().__init__(observation_space, action_space)
+        if features_extractor_class is not None:
+            if encoder is not None:
+                raise ValueError(
+                    f"encoder is {encoder!r} and features_extractor_class is "
+                    f"{features_extractor_class!r}; allowed: one of the two"
+                )
+            encoder = FeaturesExtractorEncoder
+            encoder_kwargs = {
+                "features_extractor_class": features_extractor_class,
+                "features_extractor_kwargs": dict(features_extractor_kwargs or {}),
+            }
+        check_sizes(net_arch=net_arch)
+        self.network = MemoryNetwork(
             observation_space,
-            action_space,
-            optimizer_class=optimizer_class,
-            optimizer_kwargs=dict(optimizer_kwargs),
+            memory,
+            memory_kwargs,
+            encoder,
+            encoder_kwargs,
+            encoder_size,
+            activation,
         )
-        check_sizes(encoder_size=[encoder_size], net_arch=net_arch)
-        function = find_activation(activation)
-        self.encoder = make_encoder(observation_space, encoder_size, function())
-        self.memory = make_cell(memory, self.encoder.output_size, **dict(memory_kwargs or {}))
         self.action_head = make_action_head(action_space)
-        features = self.encoder.output_size + self.memory.output_size
+        function, features = find_activation(activation), self.network.output_size
         self.actor = make_mlp(features, net_arch, self.action_head.input_size, function, gain=0.01)
         self.critic = make_mlp(features, net_arch, 1, function, gain=1.0)
         self.detach_critic = detach_critic
-        self.optimizer = optimizer_class(
-            self.parameters(),
-            lr=lr_schedule(1.0),  # type: ignore[call-arg]  # Optimizer itself takes no lr
-            **self.optimizer_kwargs,
-        )
 
     def initial_state(self, batch_size: int) -> State:
         """Returns the memory state in which `batch_size` episodes start."""
-        state: State = self.memory.initial_state(batch_size)
-        return state
-
-    def _features(self, obs: Observation, state: State, starts: Tensor) -> tuple[Tensor, State]:
-        """One step: what the heads see ``(B, features)``, and the memory state after it."""
-        encoded = self.encoder(obs)
-        if starts.any():
-            state = where_state(starts, self.initial_state(len(starts)), state)
-        remembered, state = self.memory(encoded, state)
-        return torch.cat([encoded, remembered], dim=-1), state
+        return self.network.initial_state(batch_size)
 
     @torch.no_grad()
     def step(
@@ -115,32 +118,32 @@ class MemoryPolicy(BasePolicy):
         obs: Observation,
         state: State,
         starts: Tensor,
-        generator: torch.Generator | None = None,
+        sampler: Callable[[Distribution], Tensor],
         masks: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor, State]:
-        """Samples actions for one step of B environments.
+        """Chooses actions for one step of B environments.
 
         Args:
             obs: ``(B, ...)``.
             state: Memory state before the step.
             starts: ``(B,)`` bool, True where an episode starts with this observation.
-            generator: Source of randomness.
+            sampler: Takes the distribution of the actions and returns actions ``(B, ...)``.
             masks: ``(B, choices)`` bool, True where a choice is allowed.
 
         Returns:
             Actions ``(B, ...)``, values ``(B,)``, log-probabilities ``(B,)``, and the memory state
             after the step.
         """
-        features, state = self._features(obs, state, starts)
+        features, state = self.network(obs, state, starts)
         distribution = self.action_head(self.actor(features), masks)
-        actions = distribution.sample(generator)
+        actions = sampler(distribution)
         values = self.critic(features).squeeze(-1)
         return actions, values, distribution.log_prob(actions), state
 
     @torch.no_grad()
     def predict_values(self, obs: Observation, state: State, starts: Tensor) -> Tensor:
         """Returns the values ``(B,)`` of observations seen after `state`."""
-        values: Tensor = self.critic(self._features(obs, state, starts)[0]).squeeze(-1)
+        values: Tensor = self.critic(self.network(obs, state, starts)[0]).squeeze(-1)
         return values
 
     def evaluate(
@@ -160,16 +163,15 @@ class MemoryPolicy(BasePolicy):
             starts: ``(T, B)`` bool.
             masks: ``(T, B, choices)`` bool.
         """
-        encoded = self.encoder(map_observation(lambda x: x.flatten(0, 1), obs))
-        encoded = encoded.unflatten(0, starts.shape)
-        remembered, _ = unroll(self.memory, encoded, state, starts)
-        features = torch.cat([encoded, remembered], dim=-1)
+        unrolled = self.network.unroll(obs, state, starts)
+        features = unrolled.outs
         distribution: Distribution = self.action_head(self.actor(features), masks)
         judged = features.detach() if self.detach_critic else features
         return Evaluation(
             values=self.critic(judged).squeeze(-1),
             log_probs=distribution.log_prob(actions),
             entropy=distribution.entropy(),
+            losses=self.network.own_losses(unrolled),
         )
 
     def _act(
@@ -182,7 +184,7 @@ class MemoryPolicy(BasePolicy):
         """Returns actions for observations with which episodes start."""
         rows = count_rows(observation)
         starts = read_starts(None, rows, self.device)
-        features, _ = self._features(observation, self.initial_state(rows), starts)
+        features, _ = self.network(observation, self.initial_state(rows), starts)
         return self._act(features, None, deterministic, None)
 
     # SB3 declares states as tuples of arrays; to SB3 they are opaque, and ours stay tensors.
@@ -218,7 +220,7 @@ class MemoryPolicy(BasePolicy):
         starts = read_starts(episode_start, rows, self.device)
         masks = read_masks(self.action_head, action_masks, rows, self.device)
         before = self.initial_state(rows) if state is None else state
-        features, state = self._features(obs, before, starts)
+        features, state = self.network(obs, before, starts)
         actions = self.action_head.to_env(self._act(features, masks, deterministic, generator))
         return actions if vectorized else actions[0], state
 
@@ -234,12 +236,12 @@ class MemoryPolicy(BasePolicy):
             after: The memory state after it.
             action_masks: ``(B, choices)`` bool, or None.
         """
-        encoded = self.encoder(read_observation(self, observation)[0])
-        state = self.initial_state(len(encoded)) if before is None else before
-        remembered, _, seen = self.memory.trace(encoded, state)
-        features = torch.cat([encoded, remembered], dim=-1)
+        obs, _ = read_observation(self, observation)
+        rows = count_rows(obs)
+        state = self.initial_state(rows) if before is None else before
+        features, _, seen = self.network.trace(obs, state)
         seen["value"] = self.critic(features).squeeze(-1)
-        masks = read_masks(self.action_head, action_masks, len(encoded), self.device)
+        masks = read_masks(self.action_head, action_masks, rows, self.device)
         distribution: Distribution = self.action_head(self.actor(features), masks)
         if isinstance(distribution, Categorical):
             seen["probabilities"] = distribution.probs()

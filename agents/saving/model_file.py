@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
@@ -20,11 +20,12 @@ from torch import Tensor
 
 from agents.saving.archive import ModelFileError, read_archive, write_archive
 from agents.saving.model_tensors import (
-    NoOptimizer,
+    Trainable,
     check_policy_tensors,
     named_tensors,
     restore_tensors,
 )
+from agents.saving.registry import find_class, register
 from agents.saving.spaces_json import decode, decode_space, encode, encode_schedule, encode_space
 
 Algorithm = TypeVar("Algorithm", bound=BaseAlgorithm)
@@ -66,12 +67,6 @@ def save_model(model: BaseAlgorithm, path: str | Path, optimizer: bool = True) -
     """
     path = model_path(path)
     policy_class: Any = model.policy_class
-    names = [name for name, cls in model.policy_aliases.items() if cls is policy_class]
-    if not names:
-        raise TypeError(
-            f"policy {policy_class} has no name in {type(model).__name__}.policy_aliases, "
-            "without which it could not be loaded"
-        )
     settings = {}
     for name in _setting_names(type(model)):
         value = getattr(model, name)
@@ -82,7 +77,8 @@ def save_model(model: BaseAlgorithm, path: str | Path, optimizer: bool = True) -
     metadata = {
         "format": _FORMAT,
         "class": type(model).__name__,
-        "policy": names[0],
+        "policy": _policy_name(model),
+        "policy_module": policy_class.__module__,
         "revision": policy_class.revision,
         "settings": settings,
         "observation_space": encode_space(model.observation_space),
@@ -90,8 +86,38 @@ def save_model(model: BaseAlgorithm, path: str | Path, optimizer: bool = True) -
         "n_envs": model.n_envs,
         "counters": {name: getattr(model, name) for name in _COUNTERS},
     }
-    write_archive(path, metadata, named_tensors(model.policy, optimizer))
+    write_archive(path, metadata, named_tensors(cast(Trainable, model), optimizer))
     return path
+
+
+def check_saveable(model: BaseAlgorithm) -> None:
+    """Refuses a new model that could not be saved; a policy class of the user's own is registered.
+
+    Raises:
+        TypeError: If an argument of the policy cannot be stored.
+        ValueError: If another class has the name of the policy's.
+    """
+    if model.policy_class not in model.policy_aliases.values():
+        register(model.policy_class)
+    encode(model.policy_kwargs, "policy_kwargs")
+
+
+def _policy_name(model: BaseAlgorithm) -> str:
+    names = [name for name, cls in model.policy_aliases.items() if cls is model.policy_class]
+    return names[0] if names else model.policy_class.__name__
+
+
+def _policy_class(cls: type[BaseAlgorithm], metadata: Mapping[str, Any]) -> type[Any]:
+    """The policy class that a file names.
+
+    Raises:
+        UnknownClassError: If it is a user's own that is not registered.
+    """
+    name = metadata["policy"]
+    if name in cls.policy_aliases:
+        return cls.policy_aliases[name]
+    base = next(iter(cls.policy_aliases.values()))
+    return find_class(name, base, metadata["policy_module"])
 
 
 def read_model(path: str | Path) -> tuple[Path, dict[str, Any], dict[str, Tensor]]:
@@ -109,6 +135,8 @@ def read_model(path: str | Path) -> tuple[Path, dict[str, Any], dict[str, Tensor
     expected: dict[str, type] = {
         "class": str,
         "policy": str,
+        "policy_module": str,
+        "revision": int,
         "settings": dict,
         "observation_space": dict,
         "action_space": dict,
@@ -141,8 +169,7 @@ def load_model(
         device: PyTorch device, or ``"auto"``.
         overrides: Constructor arguments that replace those of the file.
         policy_state: Makes what the file's tensors are compared with before any memory is taken
-            for them. None if the file is our own: nothing is compared, and the model gets no
-            optimizer. Either would import seconds' worth of PyTorch.
+            for them. None if the file is our own: to compare imports seconds' worth of PyTorch.
 
     Raises:
         ModelFileError: If the file is not a valid model of this class.
@@ -172,7 +199,7 @@ def load_model(
             raise ValueError(f"{odd[0][:100]} is no setting of it")
         settings = {name: decode(value) for name, value in metadata["settings"].items()}
         model = cls(
-            metadata["policy"],
+            _policy_class(cls, metadata),
             env,
             device=device,
             **{**settings, **overrides, "_init_setup_model": False},
@@ -180,18 +207,10 @@ def load_model(
         if env is None:
             model.observation_space, model.action_space = observation_space, action_space
             model.n_envs = metadata["n_envs"]
-        kwargs = model.policy_kwargs
-        if policy_state is None:
-            model.policy_kwargs = {
-                **kwargs,
-                "optimizer_class": NoOptimizer,
-                "optimizer_kwargs": {},
-            }
-        else:
+        if policy_state is not None:
             check_policy_tensors(policy_state(model), tensors)
         model._setup_model()
-        model.policy_kwargs = kwargs  # those that the file would be written with
-        restore_tensors(model.policy, tensors)
+        restore_tensors(cast(Trainable, model), tensors)
     except Exception as error:  # the same: no setting is trusted
         raise ModelFileError(path, f"it does not make a {cls.__name__} ({error})") from error
     for name, value in metadata["counters"].items():
@@ -205,9 +224,12 @@ def _check_revision(cls: type[BaseAlgorithm], path: Path, metadata: Mapping[str,
     Raises:
         ModelFileError: If the policy computed differently when the file was written.
     """
-    policy: Any = cls.policy_aliases.get(metadata["policy"])
-    found = metadata.get("revision", 1)  # the first files did not say it
-    if policy is not None and found != policy.revision:
+    try:
+        policy = _policy_class(cls, metadata)
+    except ValueError as error:
+        raise ModelFileError(path, str(error)) from error
+    found = metadata["revision"]
+    if found != policy.revision:
         raise ModelFileError(
             path,
             f"its {metadata['policy']} is of revision {str(found)[:20]}, this version of "
@@ -231,6 +253,6 @@ def restore_from_file(model: BaseAlgorithm, path: str | Path, state: Mapping[str
     _check_revision(type(model), path, metadata)
     try:
         check_policy_tensors(state, tensors)
-        restore_tensors(model.policy, tensors)
+        restore_tensors(cast(Trainable, model), tensors)
     except ValueError as error:
         raise ModelFileError(path, f"it does not fit this model ({error})") from error

@@ -1,10 +1,10 @@
-"""A policy's tensors: named for a model file, checked, and put back."""
+"""A model's tensors: named for a model file, checked, and put back."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from stable_baselines3.common.policies import BasePolicy
@@ -13,38 +13,30 @@ from torch import Tensor
 _OPTIMIZER_TENSOR = re.compile(r"optimizer\.(\d{1,9})\.(\w+)")
 
 
-class NoOptimizer:
-    """In place of an optimizer in a model that only predicts.
+class Trainable(Protocol):
+    """What a model file takes tensors from and puts them back into.
 
-    Args:
-        _parameters: not changed.
-        lr: not used.
+    Attributes:
+        policy: The policy.
     """
 
-    def __init__(self, _parameters: Any, lr: float) -> None:
-        self.param_groups: list[dict[str, Any]] = []
-        self.lr = lr
+    policy: BasePolicy
 
-    def state_dict(self) -> dict[str, Any]:
-        """Nothing, in the form of an optimizer's."""
-        return {"state": {}}
+    @property
+    def optimizer(self) -> torch.optim.Optimizer:
+        """The optimizer of the policy's parameters, made when it is first asked for."""
+        ...
 
-    def zero_grad(self) -> None:
-        """Is what training begins with.
-
-        Raises:
-            RuntimeError: always; says how to get a model that can be trained.
-        """
-        raise RuntimeError(
-            "this model was loaded to predict, without an optimizer; save it, and "
-            "agents.load(path, env) makes one that can be trained"
-        )
+    def optimizer_settings(self) -> tuple[Any, dict[str, Any]]:
+        """Returns the optimizer's class, and its arguments other than the learning rate."""
+        ...
 
 
-def named_tensors(policy: BasePolicy, optimizer: bool) -> dict[str, Tensor]:
-    """The tensors of the policy, and of the optimizer if it is wanted, by their names in a file."""
-    tensors = {f"policy.{name}": value for name, value in policy.state_dict().items()}
-    kept = policy.optimizer.state_dict()["state"] if optimizer else {}
+def named_tensors(model: Trainable, optimizer: bool) -> dict[str, Tensor]:
+    """Returns the tensors of the policy, and of the optimizer if it is wanted, by name."""
+    tensors = {f"policy.{name}": value for name, value in model.policy.state_dict().items()}
+    # An optimizer that was never asked for has no state; making one here would cost seconds.
+    kept = model.optimizer.state_dict()["state"] if optimizer and "optimizer" in vars(model) else {}
     for index, state in kept.items():
         for key, value in state.items():
             if isinstance(value, Tensor):
@@ -75,25 +67,25 @@ def check_policy_tensors(state: Mapping[str, Tensor], tensors: Mapping[str, Tens
             )
 
 
-def restore_tensors(policy: BasePolicy, tensors: Mapping[str, Tensor]) -> None:
-    """Puts a file's tensors into a policy with the same names and shapes.
+def restore_tensors(model: Trainable, tensors: Mapping[str, Tensor]) -> None:
+    """Puts a file's tensors into a model with the same names and shapes.
 
     Raises:
         ValueError: If the optimizer's tensors do not fit.
     """
-    if not isinstance(policy.optimizer, NoOptimizer):
-        _restore_optimizer(policy, tensors)
-    policy.load_state_dict(
-        {k.removeprefix("policy."): v for k, v in tensors.items() if k.startswith("policy.")}
-    )
+    policy = {k.removeprefix("policy."): v for k, v in tensors.items() if k.startswith("policy.")}
+    others = {name: value for name, value in tensors.items() if not name.startswith("policy.")}
+    if others:
+        _restore_optimizer(model, others)
+    elif "optimizer" in vars(model):
+        model.optimizer.load_state_dict({**model.optimizer.state_dict(), "state": {}})
+    model.policy.load_state_dict(policy)
 
 
-def _restore_optimizer(policy: BasePolicy, tensors: Mapping[str, Tensor]) -> None:
-    parameters = [p for group in policy.optimizer.param_groups for p in group["params"]]
+def _restore_optimizer(model: Trainable, tensors: Mapping[str, Tensor]) -> None:
+    parameters = list(model.policy.parameters())
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
-        if name.startswith("policy."):
-            continue
         match = _OPTIMIZER_TENSOR.fullmatch(name)
         if match is None or int(match[1]) >= len(parameters):
             raise ValueError(f"tensor {name[:100]} is unknown")
@@ -101,18 +93,19 @@ def _restore_optimizer(policy: BasePolicy, tensors: Mapping[str, Tensor]) -> Non
         if value.shape not in ((), parameters[index].shape):
             raise ValueError(f"tensor {name} has shape {tuple(value.shape)}")
         state.setdefault(index, {})[key] = value
-    keys = _optimizer_keys(policy)
+    keys = _optimizer_keys(model)
     if any(set(entry) != keys for entry in state.values()):
         raise ValueError(f"the optimizer's tensors are not {sorted(keys)} for each parameter")
-    policy.optimizer.load_state_dict({**policy.optimizer.state_dict(), "state": state})
+    optimizer = model.optimizer
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 
-def _optimizer_keys(policy: BasePolicy) -> set[str]:
+def _optimizer_keys(model: Trainable) -> set[str]:
     """The names of the tensors that the optimizer keeps for a parameter, found by trying."""
     parameter = torch.zeros(1, requires_grad=True)
     parameter.grad = torch.zeros(1)
-    optimizer_class: Any = policy.optimizer_class
-    optimizer = optimizer_class([parameter], lr=1e-3, **policy.optimizer_kwargs)
+    make, kwargs = model.optimizer_settings()
+    optimizer = make([parameter], lr=1e-3, **kwargs)
     optimizer.step()
     kept = optimizer.state[parameter].items()
     return {key for key, value in kept if isinstance(value, Tensor)}

@@ -1,7 +1,8 @@
 """Settings and spaces as plain JSON, without loss and without pickle.
 
 What JSON has no word for is an object with one key: ``$float`` (inf, nan), ``$schedule`` (SB3's
-`LinearSchedule`) or ``$optimizer`` (a class of `torch.optim`). Anything else is refused.
+`LinearSchedule`), ``$optimizer`` (a class of `torch.optim`) or ``$class`` (a class that was
+registered with `agents.register`). Anything else is refused.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import numpy as np
 import torch
 from gymnasium import spaces
 from stable_baselines3.common.utils import ConstantSchedule, FloatSchedule, LinearSchedule
+
+from agents.saving.registry import find_class, is_registered
 
 # The most numbers that an observation or action may hold when it comes from a file.
 _LARGEST_SPACE = 1 << 24
@@ -43,9 +46,12 @@ def encode(value: Any, name: str) -> Any:
         return {"$schedule": encode([value.start, value.end, value.end_fraction], name)}
     if isinstance(value, type) and getattr(torch.optim, value.__name__, None) == value:
         return {"$optimizer": value.__name__}
+    if isinstance(value, type) and is_registered(value):
+        return {"$class": [value.__name__, value.__module__]}
     raise TypeError(
         f"{name} is {value!r}, which a model file cannot hold; allowed: numbers, strings, None, "
-        "lists, dicts, SB3's LinearSchedule, and optimizer classes of torch.optim"
+        "lists, dicts, SB3's LinearSchedule, optimizer classes of torch.optim, and classes that "
+        "were registered with agents.register"
     )
 
 
@@ -90,6 +96,8 @@ def decode(value: Any) -> Any:
             cls = getattr(torch.optim, name, None)
             if isinstance(cls, type) and issubclass(cls, torch.optim.Optimizer):
                 return cls
+        case {"$class": [str(name), str(module)]}:
+            return find_class(name, object, module)
     raise ValueError(f"unknown value {str(value)[:200]}")
 
 

@@ -27,17 +27,17 @@ class EvaluationCallback(BaseCallback):
     generator of its own, so that training goes on as it would without it.
 
     Args:
-        env: to evaluate in; without a curriculum.
-        every: environment steps between evaluations.
-        episodes: of each evaluation.
-        deterministic: whether the model takes its most probable action.
-        stop_at: ends the training when an evaluation and a second, larger one both reach this
-            share of successes; None never does.
-        confirming_episodes: of the second evaluation.
+        env: Environments to evaluate in; without a curriculum.
+        every: Environment steps between evaluations.
+        episodes: Episodes of each evaluation.
+        deterministic: Whether the model takes its most probable action.
+        stop_at: Share of successes that ends the training, when an evaluation and a second, larger
+            one both reach it; None never does.
+        confirming_episodes: Episodes of the second evaluation.
 
     Attributes:
-        stopped: whether the training was ended.
-        last: the last evaluation.
+        stopped: Whether the training was ended.
+        last: The last evaluation.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class EvaluationCallback(BaseCallback):
         self._due = 0
 
     def evaluate(self, episodes: int) -> Episodes:
-        """Play fresh episodes."""
+        """Plays fresh episodes."""
         seed, self._next_seed = self._next_seed, self._next_seed + episodes
         return play(model_policy(self.model, self.deterministic), self.env, episodes, seed)
 
@@ -96,7 +96,7 @@ class StopCallback(BaseCallback):
     """Ends the training at the next step once an event is set.
 
     Args:
-        event: set from outside, for instance by a signal handler.
+        event: Event that is set from outside, for instance by a signal handler.
     """
 
     def __init__(self, event: threading.Event) -> None:
@@ -111,10 +111,11 @@ class CheckpointCallback(BaseCallback):
     """Calls a function every so often, with the name of a checkpoint.
 
     Args:
-        every: environment steps between checkpoints that are kept.
-        save: called before a rollout, when the last update is done, with "model-" and the steps; or
-            with "model-latest" in between, so that little is lost if the process is killed.
-        seconds: after which "model-latest" is due.
+        every: Environment steps between checkpoints that are kept.
+        save: Function that is called before a rollout, when the last update is done, with "model-"
+            and the steps; or with "model-latest" in between, so that little is lost if the process
+            is killed.
+        seconds: Time after which "model-latest" is due.
     """
 
     def __init__(self, every: int, save: Callable[[str], Any], seconds: float = 60.0) -> None:
@@ -145,10 +146,10 @@ class ProgressCallback(BaseCallback):
     """Keeps a display up to date.
 
     Args:
-        display: entered already.
-        status: the numbers it shows.
-        curriculum: whose level is shown, if there is one.
-        evaluation: whose last result is shown.
+        display: The display, entered already.
+        status: The numbers that it shows.
+        curriculum: The curriculum whose level is shown, if there is one.
+        evaluation: The evaluations of which the last is shown.
     """
 
     def __init__(

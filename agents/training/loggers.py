@@ -20,7 +20,7 @@ class WandbWriter(KVWriter):
     """Sends numbers to Weights & Biases.
 
     Args:
-        run: a `wandb` run.
+        run: A `wandb` run.
     """
 
     def __init__(self, run: Any) -> None:
@@ -32,16 +32,16 @@ class WandbWriter(KVWriter):
         key_excluded: dict[str, tuple[str, ...]],
         step: int = 0,
     ) -> None:
-        """Log the numbers that TensorBoard would show."""
+        """Logs the numbers that TensorBoard would show."""
         self.run.log(filter_excluded_keys(key_values, key_excluded, "tensorboard"), step=step)
 
     def close(self) -> None:
-        """End the run."""
+        """Ends the run."""
         self.run.finish()
 
 
 def make_logger(run: RunDirectory, wandb_run: Any = None) -> Logger:
-    """A logger that writes `progress.csv`, the TensorBoard log and, if given, to a `wandb` run."""
+    """Returns a logger of `progress.csv`, the TensorBoard log and, if given, to a `wandb` run."""
     run.path.mkdir(parents=True, exist_ok=True)
     writers: list[KVWriter] = [
         CSVOutputFormat(str(run.progress)),
@@ -53,10 +53,10 @@ def make_logger(run: RunDirectory, wandb_run: Any = None) -> Logger:
 
 
 def start_wandb(run: RunDirectory, settings: dict[str, Any]) -> Any:
-    """Begin a Weights & Biases run: offline, with its files in the run's folder, without a key.
+    """Begins a Weights & Biases run: offline, with its files in the run's folder, without a key.
 
     Raises:
-        ImportError: if `wandb` is not installed.
+        ImportError: If `wandb` is not installed.
     """
     import wandb
 

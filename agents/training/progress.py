@@ -22,14 +22,14 @@ class Status:
     """The numbers shown; None where there is none yet, or none at all.
 
     Attributes:
-        total: environment steps to take.
-        steps: taken so far.
-        first: taken before this run began, by the run that it continues.
-        episode_return: mean over the latest training episodes.
-        success: share of them.
-        level: of the curriculum.
-        max_level: its highest.
-        evaluation: success, or return where there is no success, of the last evaluation.
+        total: Environment steps to take.
+        steps: Environment steps taken so far.
+        first: Environment steps that were taken by the run that this one continues.
+        episode_return: Mean return over the latest training episodes.
+        success: Share of successes among them.
+        level: Level of the curriculum.
+        max_level: Its highest level.
+        evaluation: Success, or return where there is no success, of the last evaluation.
     """
 
     total: int
@@ -58,20 +58,20 @@ class Display(ABC):
 
     @abstractmethod
     def update(self, status: Status) -> None:
-        """Show the present numbers."""
+        """Shows the present numbers."""
 
     @abstractmethod
     def say(self, message: str) -> None:
-        """Show a message that stays."""
+        """Shows a message that stays."""
 
 
 def make_display(console: Console, title: str) -> Display:
-    """The display that suits the console."""
+    """Returns the display that suits the console."""
     return LiveDisplay(console, title) if console.is_terminal else LineDisplay(console)
 
 
 def _fields(status: Status, seconds: float) -> list[tuple[str, str]]:
-    """What is shown, as (name, text)."""
+    """Returns what is shown, as (name, text)."""
 
     def number(value: float | None) -> str:
         return "-" if value is None else f"{value:.3f}"
@@ -95,8 +95,8 @@ class LineDisplay(Display):
     """A line every ten seconds, without control codes.
 
     Args:
-        console: where to.
-        clock: seconds.
+        console: Where the lines go.
+        clock: Function that returns the time in seconds.
     """
 
     def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
@@ -118,13 +118,13 @@ class LineDisplay(Display):
         self._write()
 
     def update(self, status: Status) -> None:
-        """Write a line if it is time."""
+        """Writes a line if it is time."""
         self._status = status
         if self.clock() - self._last_line >= _SECONDS_BETWEEN_LINES:
             self._write()
 
     def say(self, message: str) -> None:
-        """Write a message."""
+        """Writes a message."""
         self.console.print(message, highlight=False, soft_wrap=True)
 
     def _write(self) -> None:
@@ -138,8 +138,8 @@ class LiveDisplay(Display):
     """A bar and a table that are redrawn in place.
 
     Args:
-        console: a terminal.
-        title: above the table.
+        console: A terminal.
+        title: Title above the table.
     """
 
     def __init__(self, console: Console, title: str) -> None:
@@ -171,12 +171,12 @@ class LiveDisplay(Display):
         self._live.stop()
 
     def update(self, status: Status) -> None:
-        """Take the numbers into the next redrawing."""
+        """Takes the numbers into the next redrawing."""
         self._status = status
         self._bar.update(self._task, completed=status.steps, total=status.total)
 
     def say(self, message: str) -> None:
-        """Write a message above the display."""
+        """Writes a message above the display."""
         self._live.console.print(message, highlight=False)
 
     def _render(self) -> RenderableType:

@@ -8,46 +8,24 @@ from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from agents.algorithms import settings
+from agents.algorithms.table import ALGORITHMS
 from memory_envs import Curriculum
-from memory_envs.arguments import check_choice, check_flag, check_instance, check_integer
+from memory_envs.arguments import check_choice, check_instance
 
 if TYPE_CHECKING:  # imported when something is built: `memory-envs list` needs no torch
     from agents.algorithms.base import MemoryAlgorithm
+    from agents.algorithms.curriculum import CurriculumCallback
     from agents.environments.vec_env import GymnasiumVecEnv
 
-
-@dataclass(frozen=True)
-class AlgorithmSpec:
-    """An algorithm, as the command line knows it.
-
-    Attributes:
-        name: of its class in `agents`.
-        policy: of its policy's class in `agents`.
-        memory: the policy's argument that ``--memory`` sets.
-        best_memory: what it is without ``--memory``; None where the preset decides.
-    """
-
-    name: str
-    policy: str = "MemoryPolicy"
-    memory: str = "memory"
-    best_memory: str | None = None
-
-
-# What `--algo` takes.
-ALGORITHMS = {
-    "ppo": AlgorithmSpec("MemoryPPO"),
-    "a2c": AlgorithmSpec("MemoryA2C"),
-    "reinforce": AlgorithmSpec("Reinforce"),
-    "rl_ntm": AlgorithmSpec("RLNTM", "RLNTMPolicy", "controller", "direct_access"),
-    "rl_ntm-paper": AlgorithmSpec("RLNTM", "RLNTMPolicy", "controller", "direct_access"),
-}
 # Arguments of algorithms and policies that a recipe cannot hold, or holds elsewhere.
 _DECIDED = {
     *("policy", "env", "policy_kwargs", "seed", "device"),
     *("verbose", "tensorboard_log", "stats_window_size"),
-    *("observation_space", "action_space", "lr_schedule", "memory", "controller", "n_envs"),
+    *("observation_space", "action_space", "memory", "controller", "n_envs"),
 }
+
+# What `policy_kwargs` holds for the algorithm, as in SB3.
+_OF_OPTIMIZER = {"optimizer_class", "optimizer_kwargs"}
 
 
 class RecipeError(ValueError):
@@ -56,59 +34,72 @@ class RecipeError(ValueError):
 
 @dataclass(frozen=True)
 class Recipe:
-    """The settings of a training run.
+    """The settings of a training run; those that are left out are the algorithm's own.
 
     Attributes:
-        timesteps: environment steps, all rows together.
-        n_envs: rows of the vector environment.
-        env_kwargs: arguments of the environment.
-        curriculum: arguments of `memory_envs.Curriculum`, or None to train without one. Its
-            `max_level` is the environment's `max_length` unless given. And `error`, of
-            `agents.algorithms.curriculum.CurriculumCallback`.
-        algorithm: arguments of the algorithm. A number may be ``{"start": a, "end": b}``: it then
+        timesteps: Environment steps, all rows together.
+        n_envs: Rows of the vector environment.
+        env_kwargs: Arguments of the environment.
+        curriculum: Arguments of `agents.algorithms.curriculum.make_curriculum_callback`, or None to
+            train without a curriculum.
+        algorithm: Arguments of the algorithm. A number may be ``{"start": a, "end": b}``: it then
             changes linearly over the run.
-        policy: arguments of the policy, but for the name of the memory. `optimizer_class` is the
+        policy: Arguments of the policy, but for the name of the memory. `optimizer_class` is the
             name of a class in `torch.optim`.
-        deterministic: whether evaluations take the most probable action.
-        evaluation_kwargs: arguments of the environment that evaluations change.
+        deterministic: Whether evaluations take the most probable action.
+        evaluation_kwargs: Arguments of the environment that evaluations change.
     """
 
-    timesteps: int
-    n_envs: int
-    env_kwargs: dict[str, Any]
-    curriculum: dict[str, Any] | None
-    algorithm: dict[str, Any]
-    policy: dict[str, Any]
+    timesteps: int = 500_000
+    n_envs: int = 16
+    env_kwargs: dict[str, Any] = field(default_factory=dict)
+    curriculum: dict[str, Any] | None = None
+    algorithm: dict[str, Any] = field(default_factory=dict)
+    policy: dict[str, Any] = field(default_factory=dict)
     deterministic: bool = True
     evaluation_kwargs: dict[str, Any] = field(default_factory=dict)
 
     @property
     def evaluation_env_kwargs(self) -> dict[str, Any]:
-        """Arguments of the environment in evaluations."""
+        """The arguments of the environment in evaluations."""
         return {**self.env_kwargs, **self.evaluation_kwargs}
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields, ready for JSON."""
+        """Returns the fields, ready for JSON."""
         return asdict(self)
 
 
+def linear(start: float, end: float) -> dict[str, float]:
+    """Returns what stands in a recipe for a number that changes linearly over the run."""
+    return {"start": start, "end": end}
+
+
 def read_recipe(data: Any, algorithm: str, source: str) -> Recipe:
-    """Check a recipe.
+    """Checks a recipe.
 
     Args:
-        data: the fields of `Recipe`, as read from JSON.
-        algorithm: a key of `ALGORITHMS`, whose arguments are valid.
-        source: where the data comes from, for messages.
+        data: The fields of `Recipe`, as read from JSON.
+        algorithm: A name in `ALGORITHMS`, whose arguments are valid.
+        source: Where the data comes from, for messages.
 
     Raises:
-        RecipeError: for a missing or unknown setting, naming it and the nearest known one.
+        RecipeError: For a missing or unknown setting, naming it and the nearest known one.
     """
     known = {attribute.name for attribute in fields(Recipe)}
     _check_names(data, known, source, "")
-    missing = known - data.keys() - {"deterministic", "evaluation_kwargs"}
-    if missing:
+    if missing := known - data.keys():
         raise RecipeError(f"{source}: {', '.join(sorted(missing))} missing")
     recipe = Recipe(**data)
+    check_recipe(recipe, algorithm, source)
+    return recipe
+
+
+def check_recipe(recipe: Recipe, algorithm: str, source: str) -> None:
+    """Checks the settings of a recipe, down to the names of the algorithm's own.
+
+    Raises:
+        RecipeError: For the first wrong one.
+    """
     for name in ("timesteps", "n_envs"):
         _check(source, check_integer, name, getattr(recipe, name), 1)
     _check(source, check_flag, "deterministic", recipe.deterministic)
@@ -117,27 +108,24 @@ def read_recipe(data: Any, algorithm: str, source: str) -> Recipe:
     if recipe.curriculum is not None:
         known = _parameters(Curriculum) | {"error"}
         _check_names(recipe.curriculum, known, source, "curriculum.")
-    import agents
-
     spec = ALGORITHMS[algorithm]
-    allowed = _parameters(getattr(agents, spec.name)) - _DECIDED
-    _check_names(recipe.algorithm, allowed, source, "algorithm.")
-    allowed = _parameters(getattr(agents, spec.policy)) - _DECIDED
-    _check_names(recipe.policy, allowed, source, "policy.")
-    return recipe
+    known = _parameters(spec.load_class()) - _DECIDED
+    _check_names(recipe.algorithm, known, source, "algorithm.")
+    known = _parameters(spec.load_policy_class()) - _DECIDED | _OF_OPTIMIZER
+    _check_names(recipe.policy, known, source, "policy.")
 
 
 def change(recipe: Recipe, assignments: Collection[str], algorithm: str) -> Recipe:
-    """A recipe with single settings changed.
+    """Returns a recipe with single settings changed.
 
     Args:
-        recipe: stays as it is.
-        assignments: such as "n_envs=64" or "policy.memory_kwargs.hidden_size=32"; a value that is
+        recipe: Stays as it is.
+        assignments: Such as "n_envs=64" or "policy.memory_kwargs.hidden_size=32"; a value that is
             not JSON is a string.
-        algorithm: whose arguments are valid.
+        algorithm: The one whose arguments are valid.
 
     Raises:
-        RecipeError: naming the assignment and what is allowed.
+        RecipeError: Naming the assignment and what is allowed.
     """
     data = json.loads(json.dumps(recipe.to_dict()))
     for assignment in assignments:
@@ -160,16 +148,18 @@ def change(recipe: Recipe, assignments: Collection[str], algorithm: str) -> Reci
     return read_recipe(data, algorithm, "--set")
 
 
-def make_curriculum(recipe: Recipe, env_id: str) -> Curriculum | None:
-    """The recipe's curriculum, for one environment.
+def make_curriculum(recipe: Recipe, env_id: str) -> CurriculumCallback | None:
+    """Makes what advances the recipe's curriculum for one environment; it holds the curriculum.
 
     Raises:
-        RecipeError: if an argument is not valid, or the highest level is not known.
+        RecipeError: If an argument is not valid, or the highest level is not known.
     """
     if recipe.curriculum is None:
         return None
+    from agents.algorithms.curriculum import make_curriculum_callback
+
     try:
-        return settings.make_curriculum(recipe.curriculum, env_id, recipe.env_kwargs)
+        return make_curriculum_callback(recipe.curriculum, env_id, recipe.env_kwargs)
     except ValueError as error:
         raise RecipeError(error) from error
 
@@ -182,21 +172,21 @@ def make_model(
     seed: int,
     device: str = "auto",
 ) -> MemoryAlgorithm:
-    """An untrained model.
+    """Makes an untrained model.
 
     Raises:
-        RecipeError: if the algorithm or the policy refuses a setting.
+        RecipeError: If the algorithm or the policy refuses a setting.
     """
-    import agents
+    from agents.algorithms.optimizers import with_optimizer_class
 
     spec = ALGORITHMS[algorithm]
-    constructor = getattr(agents, spec.name)
     try:
+        constructor: Any = spec.load_class()  # each algorithm has arguments of its own
         model: MemoryAlgorithm = constructor(
-            spec.policy,
+            spec.load_policy_class(),
             env,
             **{name: _schedule(name, value) for name, value in recipe.algorithm.items()},
-            policy_kwargs={spec.memory: memory, **settings.policy_arguments(recipe.policy)},
+            policy_kwargs={spec.memory: memory, **with_optimizer_class(recipe.policy)},
             stats_window_size=max(100, 2 * recipe.n_envs),
             seed=seed,
             device=device,
@@ -206,19 +196,8 @@ def make_model(
     return model
 
 
-def memories(algorithm: str) -> list[str]:
-    """What an algorithm can have for its memory: the names of cells, or RL-NTM's controllers."""
-    if ALGORITHMS[algorithm].memory == "controller":
-        from agents.algorithms.rl_ntm.controller import KINDS
-
-        return list(KINDS)
-    from agents.cells import CELLS
-
-    return list(CELLS)
-
-
 def _schedule(name: str, value: Any) -> Any:
-    """The value, or the schedule that ``{"start": a, "end": b}`` stands for."""
+    """Returns the value, or the schedule that ``{"start": a, "end": b}`` stands for."""
     if not isinstance(value, dict):
         return value
     if value.keys() != {"start", "end"}:

@@ -17,12 +17,8 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import platform
 import re
-import subprocess
-from datetime import datetime, timezone
-from importlib import metadata
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +28,12 @@ TRAINING_SEEDS = 2**40
 HELD_OUT_SEEDS = 2**36
 _MOST_ROWS = 2**22
 
-_PACKAGES = ("memory-envs", "numpy", "numba", "gymnasium", "torch", "stable-baselines3")
-
 
 class RunDirectory:
     """Where the files of a run are.
 
     Args:
-        path: the folder.
+        path: The folder.
     """
 
     def __init__(self, path: Path) -> None:
@@ -57,10 +51,10 @@ class RunDirectory:
         self.trace_page = path / "trace.html"
 
     def newest_model(self) -> Path:
-        """The final model, or else the newest checkpoint.
+        """Returns the final model, or else the newest checkpoint.
 
         Raises:
-            ValueError: if there is none.
+            ValueError: If there is none.
         """
         if self.model.exists():
             return self.model
@@ -73,18 +67,18 @@ class RunDirectory:
         return newest
 
     def read_settings(self) -> dict[str, Any]:
-        """What `settings.json` holds.
+        """Returns what `settings.json` holds.
 
         Raises:
-            ValueError: if there is none, or if it is no JSON object.
+            ValueError: If there is none, or if it is no JSON object.
         """
         return self._read_object(self.settings)
 
     def read_curriculum(self) -> dict[str, Any]:
-        """What `curriculum.json` holds.
+        """Returns what `curriculum.json` holds.
 
         Raises:
-            ValueError: if there is none, or if it is no curriculum's state.
+            ValueError: If there is none, or if it is no curriculum's state.
         """
         state = self._read_object(self.curriculum)
         names = ("level", "running_error", "updates_since_advance")
@@ -104,7 +98,7 @@ class RunDirectory:
         return found
 
     def read_progress(self) -> dict[str, list[tuple[int, float]]]:
-        """The columns of `progress.csv`: (environment steps, value) wherever there is a value."""
+        """Returns the columns of `progress.csv`: (environment steps, value), where there is one."""
         columns: dict[str, list[tuple[int, float]]] = {}
         with self.progress.open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
@@ -116,66 +110,17 @@ class RunDirectory:
 
 
 def new_run_path(root: Path, env_id: str, algorithm: str, memory: str, seed: int) -> Path:
-    """A folder name under `root` that says what the run was."""
+    """Returns a path of a folder under `root` that says what the run is."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", env_id)
     moment = datetime.now().strftime("%Y%m%d-%H%M%S")
     return root / f"{name}-{algorithm}-{memory}-{seed}-{moment}"
 
 
 def training_seed(seed: int, part: int = 0) -> int:
-    """The seed of the first row of a run's environments.
+    """Returns the seed of the first row of a run's environments.
 
     Args:
-        seed: the run's.
-        part: how many runs this one continues: each part meets other episodes.
+        seed: The run's seed.
+        part: How many runs this one continues: each part meets other episodes.
     """
     return TRAINING_SEEDS + (16 * seed + part % 16) * _MOST_ROWS
-
-
-def circumstances() -> dict[str, Any]:
-    """What a result depends on beside its settings: time, versions, commit and machine."""
-    return {
-        "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "versions": {
-            "python": platform.python_version(),
-            **{package: _version(package) for package in _PACKAGES},
-        },
-        "commit": _commit(),
-        "machine": {
-            "system": platform.platform(),
-            "processor": _processor(),
-            "cores": os.cpu_count(),
-        },
-    }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def _commit() -> str | None:
-    """The commit of this code, with "+" if files differ from it; None outside a checkout."""
-    here = Path(__file__).parent
-
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(here), *arguments]
-        run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
-        return run.stdout.strip()
-
-    try:
-        git("ls-files", "--error-unmatch", __file__)  # not merely installed inside some checkout
-        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain") else "")
-    except (OSError, subprocess.SubprocessError):
-        return None
-
-
-def _processor() -> str:
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return platform.processor()
-    found = re.search(r"^model name\s*: (.+)$", text, re.MULTILINE)
-    return found[1] if found else platform.processor()

@@ -13,9 +13,9 @@ from typing import Any
 
 from stable_baselines3.common.callbacks import BaseCallback
 
-import agents
 from agents.algorithms.base import MemoryAlgorithm
-from agents.algorithms.curriculum import CurriculumCallback
+from agents.algorithms.loading import load
+from agents.environments.make_env import make_vec_env
 from agents.evaluation.actors import random_policy
 from agents.evaluation.evaluate import Evaluation, evaluate, evaluation_env, play
 from agents.evaluation.plots import learning_curve_png
@@ -30,8 +30,9 @@ from agents.training.callbacks import (
 )
 from agents.training.loggers import make_logger, start_wandb
 from agents.training.progress import Display, Status
+from agents.training.provenance import provenance
 from agents.training.recipes import Recipe, RecipeError, make_curriculum, make_model
-from agents.training.run_directory import HELD_OUT_SEEDS, RunDirectory, circumstances, training_seed
+from agents.training.run_directory import HELD_OUT_SEEDS, RunDirectory, training_seed
 
 _EVALUATIONS = 100  # during a run
 _EVALUATION_EPISODES = 256  # in each of them
@@ -40,8 +41,8 @@ FINAL_EPISODES = 1000
 FINAL_SEED = 7  # also what `memory-envs evaluate` uses: it finds the same numbers again
 
 
-class Outcome(Enum):
-    """How the training ended."""
+class StopReason(Enum):
+    """Why a training ended."""
 
     STEPS_DONE = "all steps done"
     SUCCESS = "success reached"
@@ -53,15 +54,15 @@ class Plan:
     """What to train.
 
     Attributes:
-        env: a registered id.
-        algorithm: a key of `agents.training.recipes.ALGORITHMS`.
-        memory: the name of a cell.
-        recipe: the settings.
-        preset: where the recipe comes from.
-        seed: of everything random.
-        device: for PyTorch.
-        stop_at_success: see `EvaluationCallback`.
-        part: how many runs this one continues.
+        env: A registered id.
+        algorithm: A name in `agents.algorithms.table.ALGORITHMS`.
+        memory: The name of a memory of that algorithm.
+        recipe: The settings.
+        preset: Where the recipe comes from.
+        seed: Seed of everything random.
+        device: PyTorch device, or ``"auto"``.
+        stop_at_success: See `EvaluationCallback`.
+        part: How many runs this one continues.
     """
 
     env: str
@@ -79,17 +80,17 @@ class Training:
     """One run.
 
     Args:
-        plan: what to train.
-        run: where its files go.
-        command: that does the same again, for the settings file.
-        parent: the run to continue with its model and its curriculum.
-        start: the model whose parameters to start with.
+        plan: What to train.
+        run: Where its files go.
+        command: The command that does the same again, for the settings file.
+        parent: The run to continue with its model and its curriculum.
+        start: The model whose parameters to start with.
 
     Attributes:
-        model: the model.
+        model: The model.
 
     Raises:
-        TypeError, ValueError, RuntimeError, gymnasium.error.Error: if a setting is refused; no file
+        TypeError, ValueError, RuntimeError, gymnasium.error.Error: If a setting is refused; no file
             is written then.
     """
 
@@ -103,14 +104,10 @@ class Training:
     ) -> None:
         self.plan, self.run, self.command = plan, run, command
         recipe = plan.recipe
-        self.curriculum = make_curriculum(recipe, plan.env)
-        self._curriculum_callbacks: list[BaseCallback] = []
-        extra: dict[str, Any] = {}
-        if self.curriculum is not None:
-            error = (recipe.curriculum or {}).get("error", "episodes")
-            self._curriculum_callbacks = [CurriculumCallback(self.curriculum, error)]
-            extra = {"curriculum": self.curriculum}
-        self.env = agents.make_vec_env(plan.env, recipe.n_envs, **recipe.env_kwargs, **extra)
+        self._advance = make_curriculum(recipe, plan.env)
+        self.curriculum = None if self._advance is None else self._advance.curriculum
+        extra: dict[str, Any] = {} if self.curriculum is None else {"curriculum": self.curriculum}
+        self.env = make_vec_env(plan.env, recipe.n_envs, **recipe.env_kwargs, **extra)
         if parent is None:
             self.model = make_model(
                 recipe, plan.algorithm, plan.memory, self.env, plan.seed, plan.device
@@ -118,7 +115,7 @@ class Training:
             if start is not None:
                 _take_parameters(self.model, start)
         else:
-            self.model = agents.load(parent.newest_model(), self.env, plan.device)
+            self.model = load(parent.newest_model(), self.env, plan.device)
             # Other noise than that of the run to continue, which starts from the same seed.
             self.model.generator.manual_seed(training_seed(plan.seed, plan.part))
             if self.curriculum is not None:
@@ -136,15 +133,15 @@ class Training:
         if plan.stop_at_success is not None:
             self._check_success()
 
-    def learn(self, display: Display, wandb: bool = False) -> Outcome:
-        """Train until the steps are done, the success is reached or a signal comes; save the model.
+    def learn(self, display: Display, wandb: bool = False) -> StopReason:
+        """Trains until the steps are done, the success is reached or a signal comes; saves then.
 
         Raises:
-            agents.NonFiniteError: see there; the checkpoints stay.
-            KeyboardInterrupt: at a second signal; the checkpoints stay.
+            agents.NonFiniteError: See there; the checkpoints stay.
+            KeyboardInterrupt: At a second signal; the checkpoints stay.
         """
         recipe, model = self.plan.recipe, self.model
-        settings = {"command": self.command, **asdict(self.plan), **circumstances()}
+        settings = {"command": self.command, **asdict(self.plan), **provenance()}
         settings["device"] = str(model.device)
         wandb_run = start_wandb(self.run, settings) if wandb else None
         write_json(self.run.settings, settings)
@@ -152,7 +149,7 @@ class Training:
         remaining = recipe.timesteps - (model.num_timesteps if self.plan.part else 0)
         with stop_on_signals() as stop:
             callbacks: list[BaseCallback] = [
-                *self._curriculum_callbacks,
+                *([] if self._advance is None else [self._advance]),
                 StopCallback(stop),
                 CheckpointCallback(max(recipe.timesteps // _CHECKPOINTS, 1), self._checkpoint),
                 self.evaluation,
@@ -168,11 +165,11 @@ class Training:
                 model.logger.close()
             self._save(self.run.model)
             if stop.is_set():
-                return Outcome.INTERRUPTED
-        return Outcome.SUCCESS if self.evaluation.stopped else Outcome.STEPS_DONE
+                return StopReason.INTERRUPTED
+        return StopReason.SUCCESS if self.evaluation.stopped else StopReason.STEPS_DONE
 
     def finish(self) -> tuple[Evaluation, Trace]:
-        """Evaluate on fresh episodes, and write the evaluation, the learning curve and a trace."""
+        """Evaluates on fresh episodes; writes the evaluation, the learning curve and a trace."""
         plan, recipe = self.plan, self.plan.recipe
         evaluation = evaluate(
             self.model,
@@ -213,10 +210,10 @@ class Training:
 
 
 def _take_parameters(model: MemoryAlgorithm, start: MemoryAlgorithm) -> None:
-    """Give a model the parameters of another one, perhaps of another task.
+    """Gives a model the parameters of another one, perhaps of another task.
 
     Raises:
-        RecipeError: if they do not fit, naming the first that does not.
+        RecipeError: If they do not fit, naming the first that does not.
     """
     theirs, own = start.policy.state_dict(), model.policy.state_dict()
     for name in {**own, **theirs}:
@@ -234,7 +231,7 @@ def _take_parameters(model: MemoryAlgorithm, start: MemoryAlgorithm) -> None:
 
 @contextmanager
 def stop_on_signals() -> Iterator[threading.Event]:
-    """Let SIGINT and SIGTERM set an event; a second signal raises KeyboardInterrupt.
+    """Lets SIGINT and SIGTERM set an event; a second signal raises KeyboardInterrupt.
 
     Training then ends between two steps, with a model that is whole.
     """

@@ -28,16 +28,17 @@ class Pretrained:
     """What is known of a model.
 
     Attributes:
-        env: the id that it was trained on.
-        env_kwargs: arguments of the environment at the hardest level.
-        controller: of the agent, or the name of its memory cell.
-        seed: of the training.
-        command: of the training.
-        commit: of the code that trained it.
-        steps: environment steps of the training.
-        success: share of `episodes` fresh episodes solved with the most probable actions, by level.
-        episodes: see `success`.
-        first_seed: the episodes of level n have the seeds from ``first_seed + n * episodes`` on.
+        env: The id that it was trained on.
+        env_kwargs: The arguments of the environment at the hardest level.
+        controller: The kind of its controller, or the name of its memory cell.
+        seed: The seed of the training.
+        command: The command that trained it.
+        commit: The commit of the code that trained it.
+        steps: Environment steps of the training.
+        success: The share of `episodes` fresh episodes that are solved with the most probable
+            actions, by level.
+        episodes: See `success`.
+        first_seed: The episodes of level n have the seeds from ``first_seed + n * episodes`` on.
     """
 
     env: str
@@ -57,13 +58,13 @@ class Pretrained:
         return max(self.success)
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields, ready for JSON."""
+        """Returns the fields, ready for JSON."""
         return asdict(self)
 
 
 @lru_cache(maxsize=1)
 def read_index() -> Mapping[str, Pretrained]:
-    """All models by name."""
+    """Returns what is known of all models, by name."""
     data = json.loads(resources.files(__name__).joinpath(INDEX).read_text(encoding="utf-8"))
     found = {}
     for name, fields in data.items():
@@ -73,10 +74,10 @@ def read_index() -> Mapping[str, Pretrained]:
 
 
 def find_pretrained(name: str) -> Pretrained:
-    """What is known of a model.
+    """Returns what is known of a model.
 
     Raises:
-        ValueError: if there is none of that name; says which there are.
+        ValueError: If there is none of that name; says which there are.
     """
     models = read_index()
     return models[check_choice("pretrained", name, models)]
@@ -86,18 +87,17 @@ def load_pretrained(name: str, device: torch.device | str = "auto") -> MemoryAlg
     """Loads a model that comes with the package, to predict or to be looked at.
 
     Args:
-        name: such as "rl-ntm/Copy"; ``memory-envs list`` shows them.
+        name: A name such as "rl-ntm/Copy"; ``memory-envs list`` shows them.
         device: PyTorch device, or ``"auto"``.
 
     Raises:
         ValueError: If there is none of that name; says which there are.
     """
-    import agents
-    from agents.saving.model_file import load_model, read_model
+    from agents.algorithms.loading import model_class
+    from agents.saving.model_file import load_model
 
     find_pretrained(name)
     with resources.as_file(resources.files(__name__).joinpath(f"{name}.zip")) as path:
-        algorithm = getattr(agents, read_model(path)[1]["class"])
-        model: MemoryAlgorithm = load_model(algorithm, path, None, device, {}, policy_state=None)
+        model = load_model(model_class(path), path, None, device, {}, policy_state=None)
         model.last_checkpoint = str(path)
         return model

@@ -2,33 +2,61 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import torch
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedule
-from stable_baselines3.common.utils import FloatSchedule
 from stable_baselines3.common.vec_env import VecEnv
-from torch import Tensor
+from torch import Tensor, nn
 
 from agents.algorithms.base import MemoryAlgorithm
 from agents.algorithms.curriculum import CurriculumCallback
-from agents.algorithms.on_policy import NonFiniteError
+from agents.algorithms.rl_ntm.backend import PLAIN, Backend
+from agents.algorithms.rl_ntm.controller import Scores
 from agents.algorithms.rl_ntm.episodes import Recorder
-from agents.algorithms.rl_ntm.fast.unroll import FastUnroll
+from agents.algorithms.rl_ntm.fast import FAST
 from agents.algorithms.rl_ntm.interfaces import InterfaceError, check_rules, check_targets
-from agents.algorithms.rl_ntm.losses import compute_losses
-from agents.algorithms.rl_ntm.objective import REWARDS
+from agents.algorithms.rl_ntm.objective import (
+    REWARDS,
+    Played,
+    desired_log_probs,
+    reinforce_loss,
+    rewards,
+    rewards_to_go,
+)
 from agents.algorithms.rl_ntm.paper import paper_setup
 from agents.algorithms.rl_ntm.policy import RLNTMPolicy
-from agents.algorithms.rl_ntm.unroll import PlainUnroll
+from agents.algorithms.rl_ntm.unroll import Seen
 from agents.environments.make_env import make_vec_env
 from agents.environments.vec_env import GymnasiumVecEnv
 from memory_envs import Curriculum
 
 Self = TypeVar("Self", bound="RLNTM")
+
+
+class Episodes(NamedTuple):
+    """A batch of `RLNTM`: B whole episodes.
+
+    Attributes:
+        played: What happened in them.
+        scores: The controller's scores of all steps, with gradients.
+        seen: What the controller saw.
+    """
+
+    played: Played
+    scores: Scores
+    seen: Seen
+
+    def row(self, row: int) -> Episodes:
+        """Returns one of the episodes."""
+        one, steps = slice(row, row + 1), self.played.running.nonzero()[:, 1] == row
+        return Episodes(
+            self.played.row(row),
+            Scores(*(part[:, one] for part in self.scores)),
+            Seen(*(part[steps] for part in self.seen)),
+        )
 
 
 class RLNTM(MemoryAlgorithm):
@@ -40,32 +68,33 @@ class RLNTM(MemoryAlgorithm):
 
     Args:
         policy: ``"RLNTMPolicy"`` or a subclass of it.
-        env: an id of the tape family, or a `GymnasiumVecEnv` made with ``forced_emission=True``
+        env: An id of the tape family, or a `GymnasiumVecEnv` made with ``forced_emission=True``
             and ``on_error="continue"``.
-        learning_rate: a number, or a function of the remaining progress (from 1 to 0).
-        n_envs: episodes per update, where `env` is an id.
-        reward: what moves are paid: "log_prob", the paper's, or "prefix_prob"; see
+        learning_rate: A number, or a function of the remaining progress (from 1 to 0).
+        n_envs: Episodes per update, where `env` is an id.
+        reward: What moves are paid: "log_prob", the paper's, or "prefix_prob"; see
             `agents.algorithms.rl_ntm.objective.rewards`.
-        gamma: discount factor; the paper has none.
-        causality: whether a move is judged by what came after it alone.
-        online_baseline: whether a running mean per time step is subtracted from the rewards-to-go.
-        offline_baseline: whether `OfflineBaseline` predicts what is left.
-        normalize_advantage: whether advantages are scaled to standard deviation 1.
-        ent_coef: weight of the entropy of the moves; a number or a schedule.
-        max_grad_norm: largest norm of the controller's gradient.
-        max_grad_norm_baseline: of the offline baseline's.
-        stats_window_size: episodes over which the logged means are taken.
-        tensorboard_log: folder of the TensorBoard log, or None.
-        policy_kwargs: arguments of the policy, see `RLNTMPolicy`.
+        gamma: Discount factor; the paper has none.
+        causality: Whether a move is judged by what came after it alone.
+        online_baseline: Whether a running mean per time step is subtracted from the rewards-to-go.
+        offline_baseline: Whether `OfflineBaseline` predicts what is left.
+        normalize_advantage: Whether advantages are scaled to standard deviation 1.
+        ent_coef: Weight of the entropy of the moves; a number or a schedule.
+        max_grad_norm: Largest norm of the controller's gradient.
+        max_grad_norm_baseline: Largest norm of the offline baseline's gradient.
+        stats_window_size: Episodes over which the logged means are taken.
+        tensorboard_log: Folder of the TensorBoard log, or None.
+        policy_kwargs: Arguments of the policy, see `RLNTMPolicy`; and ``optimizer_class`` and
+            ``optimizer_kwargs``, by default Adam's.
         verbose: 0 for no output, 1 for information, 2 for debugging.
-        seed: of everything random.
+        seed: Seed of everything random.
         device: PyTorch device, or ``"auto"``.
-        _init_setup_model: whether to build the networks at once.
+        _init_setup_model: Whether to build the networks at once.
     """
 
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"RLNTMPolicy": RLNTMPolicy}
-    policy: RLNTMPolicy  # type: ignore[assignment]  # its own kind
-    unroll_class: ClassVar[type[FastUnroll | PlainUnroll]] = FastUnroll
+    policy: RLNTMPolicy
+    cpu_backend: ClassVar[Backend] = FAST  # on other devices it is PLAIN
 
     def __init__(
         self,
@@ -103,15 +132,10 @@ class RLNTM(MemoryAlgorithm):
         if isinstance(env, str):
             env = make_vec_env(env, n_envs, forced_emission=True, on_error="continue")
         super().__init__(
-            policy,  # type: ignore[arg-type]  # its own kind
+            policy,
             env,
             learning_rate=learning_rate,
-            n_steps=1,
-            bptt=None,
-            gamma=gamma,
-            gae_lambda=1.0,
             ent_coef=ent_coef,
-            vf_coef=1.0,
             max_grad_norm=max_grad_norm,
             stats_window_size=stats_window_size,
             tensorboard_log=tensorboard_log,
@@ -121,12 +145,14 @@ class RLNTM(MemoryAlgorithm):
             device=device,
         )
         self.reward = reward
+        self.gamma = gamma
         self.causality = causality
         self.online_baseline = online_baseline
         self.offline_baseline = offline_baseline
         self.normalize_advantage = normalize_advantage
         self.max_grad_norm_baseline = max_grad_norm_baseline
         self._advance: CurriculumCallback | None = None
+        self._episodes: Episodes | None = None
         if self.env is not None:
             if not isinstance(self.env, GymnasiumVecEnv):
                 raise InterfaceError(f"env is {self.env}; allowed: an id, or make_vec_env(id, ...)")
@@ -136,13 +162,13 @@ class RLNTM(MemoryAlgorithm):
 
     @classmethod
     def paper(cls: type[Self], env: GymEnv | str, **overrides: Any) -> Self:
-        """An agent as in the paper's section 9, with the settings of the preset `rl_ntm-paper`.
+        """Returns an agent as in the paper's section 9, with the preset `rl_ntm-paper`.
 
         Args:
-            env: an id of the tape family, or environments as for the constructor. For an id they
+            env: An id of the tape family, or environments as for the constructor. For an id they
                 are made with the curriculum of Table 3, and `learn` advances it: by one length
                 when less than 20 % of the symbols are wrong, at most every 100 updates.
-            **overrides: arguments of the constructor in place of the paper's; `policy_kwargs` is
+            **overrides: Arguments of the constructor in place of the paper's; `policy_kwargs` is
                 added to the paper's, such as ``{"controller": "lstm"}``.
         """
         setup = paper_setup(env, overrides)
@@ -164,74 +190,90 @@ class RLNTM(MemoryAlgorithm):
         both.init_callback(self)
         return both
 
-    def collect_rollouts(
-        self, env: VecEnv, callback: BaseCallback, rollout_buffer: Any, n_rollout_steps: int
-    ) -> bool:
-        """Plays one episode in every row; see `MemoryOnPolicyAlgorithm.collect_rollouts`."""
+    def _default_optimizer(self) -> tuple[type[torch.optim.Optimizer], dict[str, Any]]:
+        return torch.optim.Adam, {}
+
+    @property
+    def _backend(self) -> Backend:
+        return self.cpu_backend if self.device.type == "cpu" else PLAIN
+
+    def collect_rollouts(self, env: VecEnv, callback: BaseCallback) -> bool:
+        """Plays one episode in every row; see `MemoryAlgorithm.collect_rollouts`."""
         assert isinstance(env, GymnasiumVecEnv)
         self.policy.set_training_mode(False)
         callback.on_rollout_start()
         obs: Any = env.reset()
         check_targets(env)
-        episodes = Recorder(env, self.policy.interfaces, self.device)
-        kind = self.unroll_class if self.device.type == "cpu" else PlainUnroll
-        unroll = kind(self.policy.controller, env.num_envs, episodes.max_steps)
-        while len(episodes.rows):
-            seen = torch.as_tensor(obs[episodes.rows], device=self.device)
-            scores = unroll.step(self.policy.symbols_seen(seen), episodes.rows)
-            moves = self.policy.sample(scores, episodes.masks(), self.generator)
+        recorder = Recorder(env, self.policy.interfaces, self.device)
+        backend = self._backend
+        unroll = backend.unroll(self.policy.controller, env.num_envs, recorder.max_steps)
+        while len(recorder.rows):
+            seen = torch.as_tensor(obs[recorder.rows], device=self.device)
+            scores = unroll.step(self.policy.symbols_seen(seen), recorder.rows)
+            moves = self.sampler(backend.moves(self.policy, scores, recorder.masks()))
             unroll.move(moves)
-            actions = episodes.actions(moves, scores.symbols.argmax(dim=1))
+            actions = recorder.actions(moves, scores.symbols.argmax(dim=1))
             obs, rewards, dones, infos = env.step(actions)
-            self.num_timesteps += len(episodes.rows)
-            dones = episodes.end(dones)  # what a row does after its episode is not looked at
+            self.num_timesteps += len(recorder.rows)
+            counted = recorder.end(dones)  # what a row does after its episode is not looked at
             callback.update_locals(locals())
             if not callback.on_step():
                 return False
-            ended = dones.nonzero()[0]
-            self._update_info_buffer([infos[row] for row in ended], dones[ended])
+            ended = counted.nonzero()[0]
+            self._update_info_buffer([infos[row] for row in ended], counted[ended])
         self._last_obs = obs
-        self._episodes = (episodes.played(), *unroll.finish())
+        self._episodes = Episodes(recorder.played(), *unroll.finish())
         callback.update_locals(locals())
         callback.on_rollout_end()
         return True
 
-    def train(self) -> None:
-        """Takes one gradient step on the episodes just played."""
-        self._update_learning_rate(self.policy.optimizer)
-        played, scores, seen = self._episodes
-        weights = torch.full_like(scores.symbols[0, :, 0], 1.0 / played.moves.shape[1])
-        losses = compute_losses(self, played, scores, seen, weights)
-        assert isinstance(self.ent_coef, FloatSchedule)
-        entropy_weight = self.ent_coef(self._current_progress_remaining)
-        self._optimize(
-            losses.symbols + losses.moves + losses.baseline + entropy_weight * losses.entropy
-        )
-        self._n_updates += 1
-        self.logger.record("train/log_prob", -float(losses.symbols.detach()))
-        self.logger.record("train/baseline_loss", float(losses.baseline.detach()))
-        self.logger.record("train/entropy_loss", float(losses.entropy.detach()))
-        self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
+    def rollout_batch(self) -> Episodes:
+        """Returns the episodes that were played last."""
+        if self._episodes is None:
+            raise RuntimeError("no episode has been played; collect a rollout first")
+        return self._episodes
 
-    def _optimize(self, loss: Tensor) -> None:
-        """Takes one gradient step, the norms of controller and baseline clipped apart.
+    def _returns(self, batch: Episodes) -> Tensor:
+        """The rewards-to-go of the moves, ``(T, B)``, without gradient."""
+        log_probs = desired_log_probs(batch.scores, batch.played)
+        paid = rewards(log_probs, batch.played, self.reward)
+        return rewards_to_go(paid, self.gamma, self.causality)
 
-        Raises:
-            NonFiniteError: if the loss or a gradient is not finite.
+    def losses(self, batch: Episodes) -> dict[str, Tensor]:
+        """Returns the losses, sums over the steps of an episode and means over episodes.
+
+        ``symbols`` and ``moves`` are the two parts of the hybrid objective, ``baseline`` is the
+        squared error of the offline baseline (where there is one), ``entropy`` that of the moves.
+        See `MemoryAlgorithm`.
         """
-        policy = self.policy
-        policy.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # PyTorch leaves it untyped
-        norm = torch.nn.utils.clip_grad_norm_(policy.controller.parameters(), self.max_grad_norm)
-        norm = norm + torch.nn.utils.clip_grad_norm_(
-            policy.baseline.parameters(), self.max_grad_norm_baseline
-        )
-        if not math.isfinite(float(norm + loss.detach())):
-            policy.optimizer.zero_grad()
-            raise NonFiniteError(
-                f"update {self._n_updates + 1} after {self.num_timesteps} steps: the loss is "
-                f"{float(loss.detach())}, the gradients' norms add up to {float(norm)}; the "
-                "parameters were left as they are; the last checkpoint is "
-                f"{self.last_checkpoint or 'none'}"
+        policy, (played, scores, seen) = self.policy, batch
+        running, episodes = played.running, played.running.shape[1]
+        log_probs = desired_log_probs(scores, played)
+        advantages = self._returns(batch)
+        losses = {"symbols": -log_probs.sum() / episodes}
+        if self.online_baseline:
+            advantages = advantages - policy.time_baseline(len(advantages))
+        if self.offline_baseline:
+            predicted = policy.baseline(
+                played.source, seen, played.remaining(), running, self._backend.lstm
             )
-        policy.optimizer.step()
+            losses["baseline"] = ((advantages - predicted).square() * running).sum() / episodes
+            advantages = advantages - predicted.detach()
+        if self.normalize_advantage:
+            advantages = advantages / (advantages[running].std() + 1e-8)
+        distribution = policy.moves(scores, played.masks)
+        losses["moves"] = reinforce_loss(distribution, played, advantages) / episodes
+        losses["entropy"] = -(distribution.entropy() * running).sum() / episodes
+        return losses
+
+    def _trained(self, batch: Episodes) -> None:
+        if self.online_baseline:
+            returns = self._returns(batch)
+            self.policy.time_baseline.update(returns, batch.played.running.to(returns.dtype))
+
+    def _clipped_parts(self) -> list[tuple[nn.Module, float]]:
+        policy = self.policy
+        return [
+            (policy.controller, self.max_grad_norm),
+            (policy.baseline, self.max_grad_norm_baseline),
+        ]

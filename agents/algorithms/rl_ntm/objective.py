@@ -22,13 +22,13 @@ class Played(NamedTuple):
     """B episodes of at most T steps, as they were played.
 
     Attributes:
-        moves: ``(T, B, moves)``.
-        masks: which moves were allowed, ``(T, B, sum(move_sizes))``.
-        running: whether the episode was under way, ``(T, B)``.
-        source: the input tapes, ``(B, S)``.
-        target: the desired outputs, ``(B, G)``.
-        target_size: how much of `target` counts, ``(B,)``.
-        limits: each episode's time limit, ``(B,)``.
+        moves: Moves that were made, ``(T, B, moves)``.
+        masks: Choices that were allowed, ``(T, B, sum(move_sizes))`` bool.
+        running: Whether the episode was under way, ``(T, B)`` bool.
+        source: Input tapes, ``(B, S)``.
+        target: Desired outputs, ``(B, G)``.
+        target_size: How many symbols of `target` count, ``(B,)``.
+        limits: Time limit of each episode, ``(B,)``.
     """
 
     moves: Tensor
@@ -39,25 +39,32 @@ class Played(NamedTuple):
     target_size: Tensor
     limits: Tensor
 
+    def row(self, row: int) -> Played:
+        """Returns one of the episodes; it still has T steps."""
+        one = slice(row, row + 1)
+        steps = (part[:, one] for part in (self.moves, self.masks, self.running))
+        tapes = (self.source, self.target, self.target_size, self.limits)
+        return Played(*steps, *(part[one] for part in tapes))
+
     @property
     def emits(self) -> Tensor:
         """Whether a step emitted a symbol, ``(T, B)``."""
         return (self.moves[..., -1] == 1) & self.running
 
     def emitted(self) -> Tensor:
-        """Symbols emitted before each step, ``(T, B)``."""
+        """Returns the number of symbols emitted before each step, ``(T, B)``."""
         emits = self.emits.long()
         return emits.cumsum(0) - emits
 
     def remaining(self) -> Tensor:
-        """Symbols and steps that remain before each step, ``(T, B, 2)`` float."""
+        """Returns how many symbols and steps remain before each step, ``(T, B, 2)`` float."""
         steps = torch.arange(len(self.moves), device=self.moves.device).unsqueeze(1)
         left = torch.stack([self.target_size - self.emitted(), self.limits - steps], dim=2)
         return left.clamp_min(0).float()
 
 
 def desired_log_probs(scores: Scores, played: Played) -> Tensor:
-    """The log-probability of the desired symbol where one was emitted, else 0; ``(T, B)``."""
+    """Returns the log-probability of the desired symbol, 0 where none was emitted; ``(T, B)``."""
     place = played.emitted().clamp_max(played.target.shape[1] - 1)
     # Beyond the target lie blanks, which no emission asks for and no score belongs to.
     desired = played.target.t().gather(0, place).clamp_max(scores.symbols.shape[2] - 1)
@@ -66,13 +73,13 @@ def desired_log_probs(scores: Scores, played: Played) -> Tensor:
 
 
 def rewards(log_probs: Tensor, played: Played, kind: str) -> Tensor:
-    """What REINFORCE is paid at each step, ``(T, B)``, without gradient.
+    """Returns what REINFORCE is paid at each step, ``(T, B)``, without gradient.
 
     Args:
-        log_probs: of the desired symbols, ``(T, B)``, 0 where none was emitted.
-        played: the episodes.
-        kind: "log_prob", the paper's; or "prefix_prob", the probability that this symbol and all
-            before it come out right. The second is what an environment with
+        log_probs: Log-probabilities of the desired symbols, ``(T, B)``, 0 where none was emitted.
+        played: The episodes.
+        kind: Either "log_prob", the paper's; or "prefix_prob", the probability that this symbol
+            and all before it come out right. The second is what an environment with
             ``on_error="terminate"`` pays on average if symbols are sampled: a mistake costs
             everything after it.
     """
@@ -82,25 +89,22 @@ def rewards(log_probs: Tensor, played: Played, kind: str) -> Tensor:
 
 
 def rewards_to_go(rewards: Tensor, gamma: float, causality: bool) -> Tensor:
-    """The discounted rewards from each step on; without causality from the first; ``(T, B)``."""
+    """Returns the discounted rewards from each step on, or from the first; ``(T, B)``."""
     returns = rewards.clone()
     for t in range(len(rewards) - 2, -1, -1):
         returns[t] += gamma * returns[t + 1]
     return returns if causality else returns[:1].expand_as(returns)
 
 
-def reinforce_loss(
-    distribution: Categorical, played: Played, advantages: Tensor, weights: Tensor
-) -> Tensor:
-    """Minus the REINFORCE part of the objective: its gradient counts, not its value.
+def reinforce_loss(distribution: Categorical, played: Played, advantages: Tensor) -> Tensor:
+    """Returns minus the REINFORCE part of the objective: its gradient counts, not its value.
 
     A forced emission has but one allowed choice, so its log-probability is 0 and has no gradient.
 
     Args:
-        distribution: of the moves, with the masks applied.
-        played: the episodes.
-        advantages: rewards-to-go less a baseline, ``(T, B)``, without gradient.
-        weights: of the episodes, ``(B,)``; 1 / B each for a mean.
+        distribution: Distribution of the moves, with the masks applied.
+        played: The episodes.
+        advantages: Rewards-to-go less a baseline, ``(T, B)``, without gradient.
     """
     log_probs = distribution.log_prob(played.moves) * played.running
-    return -((log_probs * advantages).sum(dim=0) * weights).sum()
+    return -(log_probs * advantages).sum()

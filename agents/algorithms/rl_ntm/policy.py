@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -12,13 +11,12 @@ import torch
 import torch.nn.functional as F
 from gymnasium import spaces
 from stable_baselines3.common.policies import BasePolicy
-from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
+from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor
 
 from agents.algorithms.rl_ntm.baseline import OfflineBaseline
 from agents.algorithms.rl_ntm.controller import Controller, ControllerState, Scores
 from agents.algorithms.rl_ntm.interfaces import InterfaceError, find_interfaces
-from agents.algorithms.rl_ntm.sampling import draw
 from agents.algorithms.time_baseline import TimeBaseline
 from agents.cells.state import where_state
 from agents.networks.distributions import Categorical, DiscreteHead
@@ -30,28 +28,25 @@ class RLNTMPolicy(BasePolicy):
     """The controller with its interfaces, as an SB3 policy.
 
     Args:
-        observation_space: of a tape environment.
-        action_space: of a tape environment.
-        lr_schedule: first learning rate.
+        observation_space: Observation space of a tape environment.
+        action_space: Action space of a tape environment.
         controller: "lstm", "direct_access" or "feedforward".
-        hidden_size: units of the controller.
-        memory: whether there is a memory tape; None for where the environment has one.
-        memory_size: cells of the memory tape, which is circular.
-        memory_radius: cells that are read and written on either side of the memory head.
-        inverse_temperature: what the logits of the moves are multiplied by.
-        init_std: of the Gaussian that all parameters start from.
-        free_symbols: whether the controller scores and writes content symbols by itself too, beside
+        hidden_size: Units of the controller.
+        memory: Whether there is a memory tape; None for where the environment has one.
+        memory_size: Cells of the memory tape, which is circular.
+        memory_radius: Cells that are read and written on either side of the memory head.
+        inverse_temperature: Factor by which the logits of the moves are multiplied.
+        init_std: Standard deviation of the Gaussian that all parameters start from.
+        free_symbols: Whether the controller scores and writes content symbols by itself too, beside
             the shortcuts of `direct_access`.
-        gain: see `Controller`.
-        mark: see `Controller`.
-        baseline_size: units of the offline baseline.
-        optimizer_class: class of the optimizer.
-        optimizer_kwargs: its further arguments.
+        gain: See `Controller`.
+        mark: See `Controller`.
+        baseline_size: Units of the offline baseline.
 
     Raises:
-        InterfaceError: if the spaces are not those of a tape environment, or the memory is too
+        InterfaceError: If the spaces are not those of a tape environment, or the memory is too
             small.
-        ValueError: for an unknown controller.
+        ValueError: If the controller is unknown.
     """
 
     revision: ClassVar[int] = 1  # grows when the same tensors come to mean something else
@@ -60,7 +55,6 @@ class RLNTMPolicy(BasePolicy):
         self,
         observation_space: spaces.Space[Any],
         action_space: spaces.Space[Any],
-        lr_schedule: Schedule,
         controller: str = "direct_access",
         hidden_size: int = 25,
         memory: bool | None = None,
@@ -72,20 +66,12 @@ class RLNTMPolicy(BasePolicy):
         gain: float | None = 1.0,
         mark: bool = True,
         baseline_size: int = 25,
-        optimizer_class: type[torch.optim.Optimizer] = torch.optim.Adam,
-        optimizer_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
         if inverse_temperature <= 0.0:
             raise ValueError(
                 f"inverse_temperature is {inverse_temperature!r}; allowed: numbers above 0"
             )
-        super().__init__(
-            observation_space,
-            action_space,
-            optimizer_class=optimizer_class,
-            optimizer_kwargs=dict(optimizer_kwargs or {}),
-            squash_output=False,
-        )
+        super().__init__(observation_space, action_space)
         self.interfaces = find_interfaces(
             observation_space, action_space, memory, memory_size, memory_radius
         )
@@ -96,18 +82,15 @@ class RLNTMPolicy(BasePolicy):
         self.baseline = OfflineBaseline(self.controller, baseline_size, init_std)
         self.time_baseline = TimeBaseline(MAX_STEPS)
         self.move_head = DiscreteHead(spaces.MultiDiscrete(self.interfaces.move_sizes))
-        self.optimizer = self.optimizer_class(  # type: ignore[call-arg]  # lr is in the subclasses
-            self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs
-        )
 
     def resize_memory(self, cells: int) -> None:
-        """Give the memory tape another length; it has no parameters.
+        """Gives the memory tape another length; it has no parameters.
 
         Args:
-            cells: at least as many as the window has.
+            cells: Number of cells, at least that of the window.
 
         Raises:
-            InterfaceError: if they are fewer.
+            InterfaceError: If they are fewer.
         """
         if not self.interfaces.memory_cells:
             return
@@ -119,41 +102,22 @@ class RLNTMPolicy(BasePolicy):
         self.controller.interfaces = self.interfaces
 
     def moves(self, scores: Scores, masks: Tensor | None) -> Categorical:
-        """The distribution of the moves.
+        """Returns the distribution of the moves.
 
         Args:
-            scores: of one step, or of all.
-            masks: allowed choices, ``(..., sum(move_sizes))``.
+            scores: Scores of one step, or of all.
+            masks: Choices that are allowed, ``(..., sum(move_sizes))`` bool.
         """
         distribution = self.move_head(scores.moves * self.inverse_temperature, masks)
         assert isinstance(distribution, Categorical)
         return distribution
 
-    def sample(self, scores: Scores, masks: Tensor, generator: torch.Generator) -> Tensor:
-        """Draws the moves of one step, ``(B, moves)``.
-
-        On the CPU, where the environment wants them, in a fraction of the time that `moves` and its
-        `sample` take.
-
-        Args:
-            scores: of the step.
-            masks: allowed choices, ``(B, sum(move_sizes))``.
-            generator: of what is random.
-        """
-        logits, sizes = scores.moves.detach().cpu().numpy(), np.array(self.interfaces.move_sizes)
-        shape = len(logits), len(sizes)
-        levels = torch.rand(shape, generator=generator, device=generator.device).cpu().numpy()
-        moves = np.empty(shape, np.int64)
-        allowed = masks.cpu().numpy()
-        draw(logits, allowed, levels, sizes, self.inverse_temperature, moves)
-        return torch.as_tensor(moves, device=scores.moves.device)
-
     def symbols_seen(self, obs: Tensor) -> Tensor:
-        """The input window of observations, ``(B, input_cells)`` int64."""
+        """Returns the input windows of observations, ``(B, input_cells)`` int64."""
         return obs[:, : self.interfaces.input_cells].long()
 
     def to_env(self, moves: Tensor, symbols: Tensor) -> npt.NDArray[np.int64]:
-        """What the environment takes, from moves ``(B, moves)`` and symbols ``(B,)``."""
+        """Returns what the environment takes, from moves ``(B, moves)`` and symbols ``(B,)``."""
         return self.interfaces.env_actions(moves.cpu().numpy(), symbols.cpu().numpy())
 
     @torch.no_grad()
@@ -169,12 +133,12 @@ class RLNTMPolicy(BasePolicy):
         """Chooses actions for observations, and carries tape, heads and moves.
 
         Args:
-            observation: ``(cells,)`` or ``(B, cells)``.
-            state: what the last call returned; None at the start.
-            episode_start: ``(B,)`` bool, which rows start an episode.
-            deterministic: whether to take the most probable moves; the symbol always is.
-            action_masks: the environment's, flat over its sub-actions, or None.
-            generator: of the sampled moves; None for PyTorch's own.
+            observation: Observations, ``(cells,)`` or ``(B, cells)``.
+            state: What the last call returned; None at the start.
+            episode_start: ``(B,)`` bool, True where an episode starts.
+            deterministic: Whether to take the most probable moves; the symbol always is.
+            action_masks: The environment's masks, flat over its sub-actions, or None.
+            generator: Source of randomness of the moves; None for PyTorch's own.
 
         Returns:
             Actions, and the state to hand back next time.
@@ -203,13 +167,13 @@ class RLNTMPolicy(BasePolicy):
         after: ControllerState,
         action_masks: npt.NDArray[np.bool_] | None = None,
     ) -> dict[str, Tensor]:
-        """What there was to see in a step that `predict` took; see `trace.watcher`.
+        """Returns what there was to see in a step that `predict` took; see `trace.watcher`.
 
         Args:
-            observation: ``(B, cells)``.
-            before: the state before the step; None at the start.
-            after: the state after it.
-            action_masks: the environment's, or None.
+            observation: Observations, ``(B, cells)``.
+            before: The state before the step; None at the start.
+            after: The state after it.
+            action_masks: The environment's masks, or None.
         """
         symbols = self.symbols_seen(torch.as_tensor(observation, device=self.device))
         state = self.controller.initial_state(len(symbols)) if before is None else before

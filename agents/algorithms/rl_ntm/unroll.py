@@ -13,19 +13,21 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from agents.algorithms.rl_ntm.controller import Controller, ControllerState, Scores
-from agents.algorithms.rl_ntm.fast.kernels import Ints
+
+Ints = npt.NDArray[np.int64]
 
 
 class Seen(NamedTuple):
     """What the controller saw in N steps of all rows together, by time and then by row.
 
     Attributes:
-        inputs: how often each row of `weight_in` was added, ``(N, rows)``.
-        read: the memory cells in the window, ``(N, memory_window * vocabulary)``, detached.
+        inputs: How often each row of `weight_in` was added, ``(N, rows)``.
+        read: Memory cells in the window, ``(N, memory_window * vocabulary)``, detached.
     """
 
     inputs: Tensor
@@ -36,20 +38,21 @@ class Unroll(Protocol):
     """Steps B episodes from their start."""
 
     def step(self, symbols: Tensor, rows: Ints) -> Scores:
-        """Take one step; see `Controller.forward`.
+        """Takes one step; see `Controller.forward`.
 
         Args:
-            symbols: in the input windows, ``(n, input_cells)`` int64.
-            rows: which n of the B rows still run, in ascending order; none of them comes back.
+            symbols: Symbols in the input windows, ``(n, input_cells)`` int64.
+            rows: Numbers of the n rows that still run, in ascending order; a row that is left out
+                never comes back.
         """
         ...
 
     def move(self, moves: Tensor) -> None:
-        """Apply the moves of the step, ``(n, moves)``."""
+        """Applies the moves of the step, ``(n, moves)``."""
         ...
 
     def finish(self) -> tuple[Scores, Seen]:
-        """The scores of all T steps, with gradients, and what was seen.
+        """Returns the scores of all T steps, with gradients, and what was seen.
 
         Scores are ``(T, B, ...)``, and 0 where a row ran no more.
         """
@@ -57,12 +60,12 @@ class Unroll(Protocol):
 
 
 class PlainUnroll:
-    """Step by step, with PyTorch's own graph.
+    """Steps with PyTorch's own graph.
 
     Args:
-        controller: steps.
+        controller: The controller.
         rows: B.
-        max_steps: not needed.
+        max_steps: Not needed.
     """
 
     def __init__(self, controller: Controller, rows: int, max_steps: int) -> None:
@@ -105,22 +108,22 @@ class PlainUnroll:
 
 
 def places_of(rows: list[Ints], count: int) -> Ints:
-    """Where packed steps lie in ``(T, B)`` arrays that are made flat, ``(N,)``.
+    """Returns where packed steps lie in ``(T, B)`` arrays that are made flat, ``(N,)``.
 
     Args:
-        rows: those that ran, step by step.
+        rows: Numbers of the rows that ran, step by step.
         count: B.
     """
     return np.concatenate([each + t * count for t, each in enumerate(rows)])
 
 
 def laid_out(packed: Tensor, places: Tensor, shape: tuple[int, int]) -> Tensor:
-    """Packed steps ``(N, k)`` as ``(T, B, k)``, 0 where nothing is."""
+    """Returns packed steps ``(N, k)`` as ``(T, B, k)``, 0 where nothing is."""
     everywhere = packed.new_zeros(shape[0] * shape[1], packed.shape[1])
     return everywhere.index_copy(0, places, packed).view(*shape, -1)
 
 
 def row_counts(controller: Controller, rows: Tensor) -> Tensor:
-    """How often each row of `weight_in` is among ``(N, n)`` rows, as a sum of one-hot vectors."""
+    """Returns how often each row of `weight_in` is among ``(N, n)`` rows, ``(N, rows)``."""
     counts = controller.bias.new_zeros(len(rows), len(controller.weight_in))
     return counts.scatter_add_(1, rows, torch.ones_like(rows, dtype=counts.dtype))

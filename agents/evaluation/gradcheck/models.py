@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import torch
 from stable_baselines3.common.logger import Logger
 
-from agents.algorithms.rl_ntm import RLNTM
+from agents.algorithms.rl_ntm.algorithm import RLNTM
 from agents.evaluation.gradcheck.check import Groups, check_gradients
 from agents.evaluation.gradcheck.environment import OneEpisodeVecEnv
 from agents.evaluation.gradcheck.on_policy import OnPolicySubject

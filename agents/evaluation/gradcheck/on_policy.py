@@ -59,7 +59,7 @@ class OnPolicySubject:
         """The parameters of encoder, memory, actor and critic."""
         found: dict[str, list[Tensor]] = {}
         for name, parameter in self._model.policy.named_parameters():
-            found.setdefault(name.partition(".")[0], []).append(parameter)
+            found.setdefault(name.removeprefix("network.").partition(".")[0], []).append(parameter)
         return found
 
     def exact(self, sampler: Sampler) -> None:
@@ -70,7 +70,7 @@ class OnPolicySubject:
         starts = torch.ones(sampler.rows, dtype=torch.bool)
         masked = env.has_attr("action_masks")
         while sampler.running.any():
-            features, state = policy._features(model._to_tensor(obs), state, starts)
+            features, state = policy.network(model._to_tensor(obs), state, starts)
             masks = torch.as_tensor(env.action_masks()) if masked else None
             actions = sampler.choose(policy.actor(features), self._head.sizes, masks)
             obs, rewards, dones, infos = env.step(self._head.to_env(self._shaped(actions)))

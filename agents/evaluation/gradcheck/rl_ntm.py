@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from agents.algorithms.rl_ntm import RLNTM, losses
+from agents.algorithms.rl_ntm import losses
+from agents.algorithms.rl_ntm.algorithm import RLNTM
 from agents.algorithms.rl_ntm.objective import desired_log_probs, rewards_to_go
 from agents.evaluation.gradcheck.check import Groups
 from agents.evaluation.gradcheck.environment import OneEpisodeVecEnv

@@ -8,32 +8,19 @@ from typing import Any
 
 import torch
 
-import agents
-from agents.algorithms.rl_ntm import RLNTM
+from agents.algorithms.rl_ntm.algorithm import RLNTM
+from agents.algorithms.table import ALGORITHMS
 from agents.cells import CELLS
 from agents.evaluation.gradcheck.environment import OneEpisodeVecEnv, one_episode_env
 from agents.evaluation.gradcheck.models import check_model
 from agents.evaluation.gradcheck.report import Report
 from memory_envs import ENVIRONMENTS
 
-# The algorithms, and what each can reduce its variance by.
-VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
-    "rl_ntm": {
-        "none": {"causality": False, "online_baseline": False, "offline_baseline": False},
-        "causality": {"causality": True, "online_baseline": False, "offline_baseline": False},
-        "online": {"causality": True, "online_baseline": True, "offline_baseline": False},
-        "offline": {"causality": True, "online_baseline": False, "offline_baseline": True},
-        "all": {"causality": True, "online_baseline": True, "offline_baseline": True},
-    },
-    "reinforce": {name: {"baseline": name} for name in ("none", "time", "value")},
-    "a2c": {"critic": {}},
-    "ppo": {"critic": {}},
-}
-DEFAULT_ENVS = {"rl_ntm": "Tape-ForwardReverse-v0"}
 _DEFAULT_ENV = "Tape-Copy-v0"
+_DEFAULT_ENV_OF_RL_NTM = "Tape-ForwardReverse-v0"
 # Three steps for two symbols: when to emit is free at first, and forced in the end.
 _TAPE = {"max_length": 1, "max_steps": 3, "forced_emission": True}
-_TAPE_OF = {"rl_ntm": {"symbols": 2, "on_error": "continue"}}
+_TAPE_OF_RL_NTM = {"symbols": 2, "on_error": "continue"}
 _TAPE_OF_OTHERS = {"symbols": 1, "on_error": "terminate", "wrong_reward": -0.5}
 _CELL = {"hidden_size": 4, "memory_size": 3, "word_size": 2}
 _CRITIC = {"gamma": 1.0, "gae_lambda": 1.0, "normalize_advantage": False}
@@ -45,15 +32,16 @@ def tiny_env(
     """What makes a tiny environment for a number of rows.
 
     Args:
-        algorithm: a key of `VARIANTS`.
+        algorithm: a name in `agents.algorithms.table.ALGORITHMS`.
         env_id: a registered id; those of the tape family are made tiny.
         seed: which episode.
         **env_kwargs: further arguments of the environment.
     """
-    env_id = env_id or DEFAULT_ENVS.get(algorithm, _DEFAULT_ENV)
+    is_rl_ntm = issubclass(ALGORITHMS[algorithm].load_class(), RLNTM)
+    env_id = env_id or (_DEFAULT_ENV_OF_RL_NTM if is_rl_ntm else _DEFAULT_ENV)
     arguments: dict[str, Any] = {}
     if env_id in ENVIRONMENTS and ENVIRONMENTS[env_id].family == "tape":
-        arguments = {**_TAPE, **_TAPE_OF.get(algorithm, _TAPE_OF_OTHERS)}
+        arguments = {**_TAPE, **(_TAPE_OF_RL_NTM if is_rl_ntm else _TAPE_OF_OTHERS)}
     arguments.update(env_kwargs)
     return lambda rows: one_episode_env(env_id, rows, seed, **arguments)
 
@@ -69,29 +57,33 @@ def tiny_model(
     """A model of few parameters.
 
     Args:
-        algorithm: a key of `VARIANTS`.
+        algorithm: a name in `agents.algorithms.table.ALGORITHMS`.
         env: the environment.
         memory: a cell, or a controller of RL-NTM.
         seed: of the parameters.
         policy: further arguments of the policy.
         **settings: of the algorithm.
     """
-    if algorithm == "rl_ntm":
+    spec = ALGORITHMS[algorithm]
+    constructor: Any = spec.load_class()  # each algorithm has arguments of its own
+    policy_class = spec.load_policy_class()
+    if issubclass(constructor, RLNTM):
         # All parts of the memory are in use, and no part of the gradient is next to nothing.
         small = {"hidden_size": 3, "baseline_size": 3, "memory_size": 4, "memory_radius": 1}
         scale = {"init_std": 0.5, "inverse_temperature": 0.7}
         kwargs = {"controller": memory or "direct_access", **small, **scale, **(policy or {})}
-        return RLNTM("RLNTMPolicy", env, policy_kwargs=kwargs, seed=seed, device="cpu", **settings)
+        return constructor(
+            policy_class, env, policy_kwargs=kwargs, seed=seed, device="cpu", **settings
+        )
     name = memory or "lstm"
     taken = inspect.signature(CELLS[name]).parameters
     cell = {key: value for key, value in _CELL.items() if key in taken}
     kwargs = {"memory": name, "memory_kwargs": cell, "encoder_size": 3, "net_arch": [3]}
     kwargs.update(policy or {})
-    classes = {"reinforce": "Reinforce", "a2c": "MemoryA2C", "ppo": "MemoryPPO"}
-    if algorithm != "reinforce":
-        settings = {**_CRITIC, **settings}
-    model: Any = getattr(agents, classes[algorithm])(
-        "MemoryPolicy", env, policy_kwargs=kwargs, seed=seed, device="cpu", **settings
+    taken = inspect.signature(constructor).parameters
+    settings = {**{key: value for key, value in _CRITIC.items() if key in taken}, **settings}
+    model = constructor(
+        policy_class, env, policy_kwargs=kwargs, seed=seed, device="cpu", **settings
     )
     with torch.no_grad():
         # The last layer starts so small that next to nothing would reach what is below.
@@ -110,7 +102,7 @@ def check_algorithm(
     """Check an algorithm with each of its baselines, all with the same parameters.
 
     Args:
-        algorithm: a key of `VARIANTS`.
+        algorithm: a name in `agents.algorithms.table.ALGORITHMS`.
         env_id: see `tiny_env`.
         memory: see `tiny_model`.
         seed: of the parameters and of the episode.
@@ -125,5 +117,5 @@ def check_algorithm(
             title=f"{algorithm}, baseline {name}",
             limit=limit,
         )
-        for name, settings in VARIANTS[algorithm].items()
+        for name, settings in ALGORITHMS[algorithm].variants.items()
     ]

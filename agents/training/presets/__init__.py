@@ -1,28 +1,27 @@
-"""Tuned settings, as data: one JSON file per family of environments.
+"""Tuned settings: one module per family of environments, and `general` for all others.
 
-A file maps an environment's id to its recipes, and ``"*"`` to those for the rest of the family:
-
-    {"Tape-Copy-v0": {"default": "ppo/gru", "ppo/gru": {...}},
-     "*":            {"default": "ppo/gru", "ppo/*": {...}}}
-
-A recipe is called ``algorithm/memory``; the memory ``*`` stands for every cell. Its content is that
-of `recipes.Recipe`. A recipe with ``"like": "*"`` only says what it changes in the family's
-recipes of that name, or of that algorithm if it is called ``algorithm/*``. `any.json` serves all
-other environments.
+`RECIPES` of a module maps an environment's id to its recipes, and ``"*"`` to those for the rest of
+the family. A recipe is called ``algorithm/memory``; the memory ``*`` stands for every one. The
+first recipe of an environment is the one to take where the user names neither.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import resources
-from typing import Any
 
 import memory_envs
-from agents.algorithms.settings import read_presets
-from agents.training.recipes import ALGORITHMS, Recipe, RecipeError, memories, read_recipe
+from agents.algorithms.table import ALGORITHMS
+from agents.training.presets import algorithmic, general, maze, tape
+from agents.training.recipes import Recipe, RecipeError, check_recipe
 
-_EVERY = "*"
+EVERY = "*"
+GENERAL = "general"
+MODULES: dict[str, dict[str, dict[str, Recipe]]] = {
+    "tape": tape.RECIPES,
+    "algorithmic": algorithmic.RECIPES,
+    "maze": maze.RECIPES,
+    GENERAL: general.RECIPES,
+}
 
 
 @dataclass(frozen=True)
@@ -30,11 +29,11 @@ class Preset:
     """A recipe, for whom, and where it comes from.
 
     Attributes:
-        source: such as "tape.json, Tape-Copy-v0, ppo/gru".
-        tuned: whether it was made for this very id rather than for its family.
-        algorithm: a key of `agents.training.recipes.ALGORITHMS`.
-        memory: the name of a cell.
-        recipe: the settings.
+        source: Where it comes from, such as "preset presets/tape.py, Tape-Copy-v0, ppo/lstm".
+        tuned: Whether it was made for this very id rather than for its family.
+        algorithm: A name in `agents.algorithms.table.ALGORITHMS`.
+        memory: The name of a memory of that algorithm.
+        recipe: The settings.
     """
 
     source: str
@@ -44,96 +43,61 @@ class Preset:
     recipe: Recipe
 
 
-def load_preset(env_id: str, algorithm: str | None = None, memory: str | None = None) -> Preset:
-    """The settings to train with.
+def find_preset(env_id: str, algorithm: str | None = None, memory: str | None = None) -> Preset:
+    """Finds the settings to train with: the most specific ones that there are.
+
+    An algorithm without a recipe that serves the environment is trained with its own defaults.
 
     Args:
-        env_id: a registered id.
-        algorithm: a key of `recipes.ALGORITHMS`; None leaves the choice to the preset.
-        memory: the name of a cell; None leaves the choice to the preset.
+        env_id: A registered id.
+        algorithm: A name in `ALGORITHMS`; None leaves the choice to the presets.
+        memory: The name of a memory; None leaves the choice to the presets.
 
     Raises:
-        RecipeError: if there is no such recipe, or the file is not valid.
+        RecipeError: If no algorithm has that memory, or the algorithm cannot play there.
     """
-    for file, entry_name, entry in _entries(env_id):
-        best_algorithm, best_memory = entry["default"].split("/")
-        if algorithm not in (None, best_algorithm):
-            best_memory = ALGORITHMS[algorithm].best_memory or best_memory
-        wish = f"{algorithm or best_algorithm}/{memory or best_memory}"
-        for name in dict.fromkeys([wish, f"{wish.split('/')[0]}/{_EVERY}", *_names(entry)]):
-            offered, cell = name.split("/")
-            chosen = memory or (best_memory if cell == _EVERY else cell)
-            fits = algorithm in (None, offered) and cell in (_EVERY, chosen)
-            if name in entry and fits and chosen in memories(offered):
-                source = f"{file}, {entry_name}, {name}"
-                recipe = read_recipe(entry[name], offered, source)
-                return Preset(source, entry_name == env_id, offered, chosen, recipe)
-    wish = "/".join(name for name in (algorithm, memory) if name)
-    families = [] if algorithm is None else _families(algorithm)
-    hint = f"; {algorithm} has presets for the family {', '.join(families)}" if families else ""
-    raise RecipeError(f"there is no preset for {wish} on {env_id}{hint}")
-
-
-def _families(algorithm: str) -> list[str]:
-    """The families of environments that an algorithm has a preset for; [] if it has one for any."""
-    files = [
-        file.removesuffix(".json")
-        for file in preset_files()
-        if any(f"{algorithm}/{_EVERY}" in entry for entry in read_file(file).values())
-    ]
-    return [] if "any" in files else files
+    places = _places(env_id)
+    offered = [name.split("/") for _, _, recipes in places for name in recipes]
+    if algorithm is None:
+        able = (name for name, _ in offered if memory in (None, *ALGORITHMS[name].memory_names()))
+        algorithm = next(able, None)
+        if algorithm is None:
+            raise RecipeError(f"there is no preset for {memory} on {env_id}")
+    spec = ALGORITHMS[algorithm]
+    known = spec.memory_names()
+    if memory is None:
+        memory = spec.best_memory or next((cell for _, cell in offered if cell in known), known[0])
+    elif memory not in known:
+        raise RecipeError(f"memory is {memory!r}; allowed with {algorithm}: {', '.join(known)}")
+    for module, entry, recipes in places:
+        for name in (f"{algorithm}/{memory}", f"{algorithm}/{EVERY}"):
+            if name in recipes:
+                tuned = entry == env_id
+                kind = "preset" if tuned else "untuned preset"
+                source = f"{kind} presets/{module}.py, {entry}, {name}"
+                check_recipe(recipes[name], algorithm, source)
+                return Preset(source, tuned, algorithm, memory, recipes[name])
+    if spec.families:
+        raise RecipeError(
+            f"there is no preset for {algorithm} on {env_id}; "
+            f"it plays the family {', '.join(spec.families)}"
+        )
+    source = f"no preset, the defaults of {spec.class_name}"
+    return Preset(source, False, algorithm, memory, Recipe())
 
 
 def tuned_recipes(env_id: str) -> list[str]:
-    """The names of the recipes made for this very id, the default first."""
-    entries = (entry for _, name, entry in _entries(env_id) if name == env_id)
-    return _names(next(entries, {"default": "/"}))
+    """Returns the names of the recipes made for this very id, the best first."""
+    return [name for _, entry, recipes in _places(env_id) if entry == env_id for name in recipes]
 
 
-def _names(entry: dict[str, Any]) -> list[str]:
-    """The recipes of an entry, the default first."""
-    return sorted(entry.keys() - {"default"}, key=lambda name: (name != entry["default"], name))
-
-
-def _entries(env_id: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """File, name and content of the entries that serve an id, the most specific first."""
+def _places(env_id: str) -> list[tuple[str, str, dict[str, Recipe]]]:
+    """Returns module, entry and content of what serves an id, the most specific first."""
     spec = memory_envs.ENVIRONMENTS.get(env_id)
-    family_file = [] if spec is None else [f"{spec.family}.json"]
-    for file in (*family_file, "any.json"):
-        data = read_file(file)
-        for name in (env_id, _EVERY):
-            if name in data:
-                yield file, name, data[name]
-
-
-def preset_files() -> list[str]:
-    """The names of all files."""
-    names = (item.name for item in resources.files(__name__).iterdir())
-    return sorted(name for name in names if name.endswith(".json"))
-
-
-def read_file(name: str) -> dict[str, Any]:
-    """One file, its outline checked, its recipes complete.
-
-    Raises:
-        RecipeError: if an entry has no valid default, or a recipe no valid name.
-    """
-    data = read_presets(name)
-    for entry_name, entry in data.items():
-        check_entry(f"{name}, {entry_name}", entry)
-    return data
-
-
-def check_entry(source: str, entry: dict[str, Any]) -> None:
-    """Check the names in an entry; the recipes are checked when they are read.
-
-    Raises:
-        RecipeError: see `read_file`.
-    """
-    for name in entry.keys() - {"default"}:
-        algorithm, slash, memory = name.partition("/")
-        if algorithm not in ALGORITHMS or not slash or not memory:
-            raise RecipeError(f"{source}: preset is {name!r}; allowed: algorithm/memory")
-    default = entry.get("default", "")
-    if default not in entry and f"{default.split('/')[0]}/{_EVERY}" not in entry:
-        raise RecipeError(f"{source}: default {default!r} is not one of its recipes")
+    modules = [GENERAL] if spec is None else [spec.family, GENERAL]
+    return [
+        (module, entry, MODULES[module][entry])
+        for module in modules
+        for entry in (env_id, EVERY)
+        if entry in MODULES[module]
+    ]

@@ -36,8 +36,7 @@ def _model(algorithm: Any = MemoryPPO, **kwargs: Any) -> Any:
         **{"n_steps": STEPS, "learning_rate": 0.1, "seed": 0, "max_grad_norm": 1e9, **kwargs},
         policy_kwargs=policy_kwargs,
     )
-    _, callback = model._setup_learn(10**6, None)
-    model.collect_rollouts(model.env, callback, model.rollout_buffer, STEPS)
+    model.rollout()
     return model
 
 
@@ -51,7 +50,7 @@ def _descend(model: Any, loss: Callable[[Any, Any], Any], rate: float = 0.1) -> 
     twin.policy = copy.deepcopy(model.policy)
     (batch,) = model.rollout_buffer.batches()
     parameters = list(twin.policy.parameters())
-    gradients = torch.autograd.grad(loss(batch, twin._evaluate(batch)), parameters)
+    gradients = torch.autograd.grad(loss(batch, twin.evaluate_batch(batch)), parameters)
     return torch.cat(
         [(p - rate * g).detach().flatten() for p, g in zip(parameters, gradients, strict=True)]
     )
@@ -139,7 +138,7 @@ def test_target_kl_ends_an_update_before_the_step(
     model = _model(n_epochs=3)
     _shift_old(model)
     (batch,) = model.rollout_buffer.batches()
-    log_ratio = (model._evaluate(batch).log_probs - batch.old_log_probs).detach()
+    log_ratio = (model.evaluate_batch(batch).log_probs - batch.old_log_probs).detach()
     kl = float((log_ratio.exp() - 1 - log_ratio).mean())  # Schulman's k3 estimate
     model.target_kl = kl / 1.5 / excess
     taken: list[Any] = []
@@ -204,7 +203,7 @@ def test_schedules_follow_the_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     model._update_current_progress_remaining(1, 4)
     model.train()
     assert logged["train/learning_rate"] == pytest.approx(0.3)
-    assert model.policy.optimizer.param_groups[0]["lr"] == pytest.approx(0.3)
+    assert model.optimizer.param_groups[0]["lr"] == pytest.approx(0.3)
     assert logged["train/clip_range"] == pytest.approx(0.15)
     assert logged["train/clip_range_vf"] == 0.1
 
@@ -223,5 +222,5 @@ def test_optimizers() -> None:
     ):
         given = copy.deepcopy(kwargs)
         model = MemoryA2C("MemoryPolicy", env, **kwargs)
-        assert type(model.policy.optimizer) is expected
+        assert type(model.optimizer) is expected
         assert kwargs == given, "the caller's arguments were changed"

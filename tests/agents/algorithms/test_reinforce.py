@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from typing import Any
 
 import gymnasium as gym
@@ -11,7 +12,9 @@ from gymnasium import spaces
 from torch import Tensor
 
 from agents import Reinforce
+from agents.algorithms.curriculum import CurriculumCallback
 from agents.algorithms.time_baseline import TimeBaseline
+from memory_envs import Curriculum
 from tests.agents.toy_envs import RandomEnv, sync
 
 
@@ -51,8 +54,7 @@ def _model(env: Any, **kwargs: Any) -> Any:
 
 
 def _collect(model: Any) -> None:
-    _, callback = model._setup_learn(10**6, None)
-    model.collect_rollouts(model.env, callback, model.rollout_buffer, model.n_steps)
+    model.rollout()
 
 
 def _vector(model: Any) -> Tensor:
@@ -104,7 +106,7 @@ def test_the_gradient_is_the_exact_one_by_enumeration(baseline: str) -> None:
     estimates: list[Tensor] = []
     _, callback = model._setup_learn(10**6, None)
     while len(estimates) * 500 < rows:
-        model.collect_rollouts(model.env, callback, model.rollout_buffer, model.n_steps)
+        model.collect_rollouts(model.env, callback)
         model.train()
         estimates.append(_vector(model) - before)  # ascent with a learning rate of one
         torch.nn.utils.vector_to_parameters(before.clone(), model.policy.parameters())
@@ -137,7 +139,7 @@ def test_each_update_plays_one_whole_episode_per_row() -> None:
     model = _model(env)
     _, callback = model._setup_learn(10**6, None)
     for update in range(3):
-        model.collect_rollouts(env, callback, model.rollout_buffer, model.n_steps)
+        model.collect_rollouts(env, callback)
         data = model.rollout_buffer.data
         assert data.episode_starts[0].all()
         # It ends when the last row has finished its first episode, and not later.
@@ -145,6 +147,20 @@ def test_each_update_plays_one_whole_episode_per_row() -> None:
         assert unfinished.any()
         assert model._last_episode_starts[unfinished.numpy()].all()
         assert len(model.ep_info_buffer) == 5 * (update + 1)
+
+
+def test_a_curriculum_counts_the_episodes_that_are_learned_from() -> None:
+    class Count(Curriculum):
+        counted = 0
+
+        def record(self, errors: Iterable[float]) -> None:
+            self.counted += len(list(errors))
+
+    env = sync(lambda: RandomEnv(spaces.Discrete(3), spaces.Discrete(2), max_steps=30), 5)
+    curriculum = Count(3)
+    model = _model(env).learn(1, CurriculumCallback(curriculum))
+    assert (model.rollout_buffer.data.episode_starts[1:]).any()
+    assert curriculum.counted == 5 == len(model.ep_info_buffer)
 
 
 @pytest.mark.parametrize("baseline", ["none", "time", "value"])
@@ -158,8 +174,7 @@ def test_what_early_finishers_do_afterwards_has_no_weight(baseline: str) -> None
         later = data.episode_starts.cumsum(0) > 1
         assert later.any()
         data.rewards[later] *= factor
-        last = torch.zeros(4)
-        model.rollout_buffer.compute_returns_and_advantages(last, torch.ones(4, dtype=torch.bool))
+        model._compute_advantages(None, torch.ones(4, dtype=torch.bool))
         model.train()
         moved.append(_vector(model))
     torch.testing.assert_close(moved[0], moved[1])
@@ -199,7 +214,7 @@ def test_truncated_backpropagation_uses_whole_chunks() -> None:
     model = _model(env, bptt=4)
     _collect(model)
     assert model.rollout_buffer.size % 4 == 0
-    assert model._finished.all()
+    assert (model.rollout_buffer.data.episode_starts.cumsum(0) > 1).any(dim=0).sum() >= 3
     before = _vector(model)
     model.train()
     assert not torch.equal(before, _vector(model))
@@ -209,14 +224,16 @@ def test_time_baseline_is_a_running_mean_read_before_it_is_updated() -> None:
     baseline = TimeBaseline(max_steps=5, rate=0.4)
     returns = torch.tensor([[1.0, 3.0], [5.0, 7.0], [9.0, 9.0]])
     weights = torch.tensor([[1.0, 1.0], [1.0, 0.0], [0.0, 0.0]])
-    assert baseline(returns, weights).flatten().tolist() == [0.0, 0.0, 0.0]
+    assert baseline(3).flatten().tolist() == [0.0, 0.0, 0.0]
+    baseline.update(returns, weights)
     assert baseline.means.tolist() == [2.0, 5.0, 0.0, 0.0, 0.0]
     # The second update moves by 1/2, the third by no less than 0.4.
-    assert baseline(returns + 4.0, weights).flatten().tolist() == [2.0, 5.0, 0.0]
+    assert baseline(3).flatten().tolist() == [2.0, 5.0, 0.0]
+    baseline.update(returns + 4.0, weights)
     assert baseline.means.tolist() == [4.0, 7.0, 0.0, 0.0, 0.0]
-    baseline(returns + 2.0, weights)
+    baseline.update(returns + 2.0, weights)
     torch.testing.assert_close(baseline.means[:2], torch.tensor([4.0, 7.0]))
-    baseline(returns + 12.0, weights)
+    baseline.update(returns + 12.0, weights)
     torch.testing.assert_close(baseline.means[:2], torch.tensor([8.0, 11.0]))
 
 
@@ -224,9 +241,10 @@ def test_steps_beyond_the_time_baseline_share_its_last_mean() -> None:
     baseline = TimeBaseline(max_steps=2)
     returns = torch.tensor([[1.0, 3.0], [5.0, 7.0], [9.0, 1.0], [6.0, 8.0]])
     weights = torch.tensor([[1.0, 1.0], [1.0, 1.0], [1.0, 0.0], [0.0, 0.0]])
-    assert baseline(returns, weights).flatten().tolist() == [0.0, 0.0, 0.0, 0.0]
+    assert baseline(4).flatten().tolist() == [0.0, 0.0, 0.0, 0.0]
+    baseline.update(returns, weights)
     assert baseline.means.tolist() == [2.0, 7.0]
-    assert baseline(returns, weights).flatten().tolist() == [2.0, 7.0, 7.0, 0.0]
+    assert baseline(4).flatten().tolist() == [2.0, 7.0, 7.0, 7.0]
 
 
 def test_the_time_baseline_is_saved_with_the_model(tmp_path: Any) -> None:

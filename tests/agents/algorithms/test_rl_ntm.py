@@ -10,11 +10,13 @@ import torch
 from gymnasium import spaces
 
 from agents import RLNTM, GymnasiumVecEnv, NonFiniteError, make_vec_env
-from agents.algorithms.rl_ntm import InterfaceError
+from agents.algorithms.rl_ntm.backend import PLAIN, Backend
+from agents.algorithms.rl_ntm.baseline import padded_lstm
 from agents.algorithms.rl_ntm.controller import KINDS, Controller, Scores
+from agents.algorithms.rl_ntm.fast import FAST
 from agents.algorithms.rl_ntm.fast.packed_lstm import packed_lstm
 from agents.algorithms.rl_ntm.fast.unroll import FastUnroll
-from agents.algorithms.rl_ntm.interfaces import Interfaces, find_interfaces
+from agents.algorithms.rl_ntm.interfaces import InterfaceError, Interfaces, find_interfaces
 from agents.algorithms.rl_ntm.objective import (
     Played,
     desired_log_probs,
@@ -82,10 +84,12 @@ def test_the_packed_lstm_equals_the_cell_over_padded_sequences() -> None:
     starts = torch.zeros(4, 3, dtype=torch.bool)
     padded = unroll_steps(cell, laid_out(xs, places, (4, 3)), cell.initial_state(3), starts)[0]
     results = []
-    for hidden in (packed_lstm(cell, xs, rows, 3), padded.flatten(0, 1)[places]):
+    expected = padded.flatten(0, 1)[places]
+    for hidden in (packed_lstm(cell, xs, rows, 3), padded_lstm(cell, xs, rows, 3), expected):
         grads = torch.autograd.grad(hidden.square().sum(), [xs, *cell.parameters()])
         results.append((hidden, grads))
-    torch.testing.assert_close(results[0], results[1])
+    torch.testing.assert_close(results[0], results[2])
+    torch.testing.assert_close(results[1], results[2])
 
 
 def test_what_is_played_is_what_is_predicted() -> None:
@@ -173,12 +177,16 @@ def test_rewards_by_hand() -> None:
     assert played.remaining()[:, 0].tolist() == [[2, 5], [2, 4], [1, 3], [1, 2], [0, 1]]
 
 
-def test_moves_are_drawn_with_their_probabilities_and_never_against_a_mask() -> None:
+@pytest.mark.parametrize("backend", [FAST, PLAIN], ids=["fast", "plain"])
+def test_moves_are_drawn_with_their_probabilities_and_never_against_a_mask(
+    backend: Backend,
+) -> None:
     policy = make(WITHOUT, policy_kwargs={"inverse_temperature": 0.5}).policy
     scores = Scores(torch.tensor([[2.0, 0.0, 0.0, 1.0, 3.0]]).expand(20_000, -1), torch.empty(0))
     masks = torch.ones(20_000, 5, dtype=torch.bool)
     masks[:10_000, 4] = False
-    moves = policy.sample(scores, masks, torch.Generator().manual_seed(0))
+    moves = backend.moves(policy, scores, masks).sample(torch.Generator().manual_seed(0))
+    assert backend.moves(policy, scores, masks).mode()[[0, -1]].tolist() == [[0, 0], [0, 1]]
     expected = policy.moves(scores, masks).log_probs.exp()
     shares = torch.stack([(moves[10_000:, 0] == k).float().mean() for k in range(3)])
     torch.testing.assert_close(shares, expected[-1, 0, :3], atol=0.02, rtol=0.0)
@@ -193,7 +201,7 @@ def test_moves_are_drawn_with_their_probabilities_and_never_against_a_mask() -> 
 def test_only_first_episodes_count() -> None:
     model = make(n_envs=32, stats_window_size=1000)
     model.learn(1)
-    played, scores, _ = model._episodes
+    played, scores, _ = model.rollout_batch()
     lengths = played.running.sum(dim=0)
     assert model.num_timesteps == int(lengths.sum())
     assert len(model.ep_info_buffer or ()) == 32
@@ -309,7 +317,7 @@ def test_targets_that_a_wrapper_takes_away() -> None:
 def test_an_episode_longer_than_the_baseline_per_time_step() -> None:
     env = make_vec_env("Tape-Copy-v0", 2, seed=0, min_length=1200, max_length=1200, **FORCED)
     model = RLNTM("RLNTMPolicy", env, policy_kwargs={"controller": "feedforward"}, seed=0).learn(1)
-    assert len(model._episodes[0].running) > len(model.policy.time_baseline.means)
+    assert len(model.rollout_batch().played.running) > len(model.policy.time_baseline.means)
     assert model.policy.time_baseline.updates[-1] == 1.0
 
 

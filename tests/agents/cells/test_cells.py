@@ -16,6 +16,9 @@ from agents.cells.state import State, index_state, map_state
 from agents.cells.unroll import unroll
 
 INPUT_SIZE = 5
+# In a batch of another size a product of matrices adds its terms in another order. A step has some
+# ten products and quotients in a row, with at most 30 terms of order one: a few hundred roundings.
+ROUNDING = 1000 * torch.finfo(torch.float64).eps
 NTM_SIZES = {"hidden_size": 6, "memory_size": 5, "word_size": 3}
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "none": ("none", {}),
@@ -97,7 +100,7 @@ def test_rows_are_independent(cell: MemoryCell[Any]) -> None:
     both = cell(x, state)
     alone = cell(x[1:2], index_state(state, slice(1, 2)))
     for y, z in zip(tensors(both), tensors(alone), strict=True):
-        torch.testing.assert_close(y[1:2], z, rtol=0, atol=1e-14)
+        torch.testing.assert_close(y[1:2], z, rtol=0, atol=ROUNDING)
     inputs = [x, *tensors(state)]
     for gradient in torch.autograd.grad(both[0][1].sum(), inputs, materialize_grads=True):
         assert not gradient[[0, 2]].any()
@@ -106,22 +109,22 @@ def test_rows_are_independent(cell: MemoryCell[Any]) -> None:
 def test_an_episode_start_resets_its_row_alone(cell: MemoryCell[Any]) -> None:
     xs, state = random_input(4, 3), states_after(cell, 3)
     starts = torch.zeros(4, 3, dtype=torch.bool)
-    kept, kept_last = unroll(cell, xs, state, starts)
+    kept, kept_last, _ = unroll(cell, xs, state, starts)
     starts[2, 1] = True
-    outs, last = unroll(cell, xs, state, starts)
-    fresh, fresh_last = unroll(cell, xs[2:], cell.initial_state(3), starts[:2])
-    assert torch.equal(outs[:2], kept[:2])
-    torch.testing.assert_close(outs[2:, 1], fresh[:, 1], rtol=0, atol=1e-14)
-    torch.testing.assert_close(outs[:, [0, 2]], kept[:, [0, 2]], rtol=0, atol=1e-14)
+    outs, last, _ = unroll(cell, xs, state, starts)
+    fresh, fresh_last, _ = unroll(cell, xs[2:], cell.initial_state(3), starts[:2])
+    torch.testing.assert_close(outs[:2], kept[:2], rtol=0, atol=ROUNDING)
+    torch.testing.assert_close(outs[2:, 1], fresh[:, 1], rtol=0, atol=ROUNDING)
+    torch.testing.assert_close(outs[:, [0, 2]], kept[:, [0, 2]], rtol=0, atol=ROUNDING)
     for x, y, z in zip(tensors(last), tensors(kept_last), tensors(fresh_last), strict=True):
-        torch.testing.assert_close(x[1], z[1], rtol=0, atol=1e-14)
-        torch.testing.assert_close(x[[0, 2]], y[[0, 2]], rtol=0, atol=1e-14)
+        torch.testing.assert_close(x[1], z[1], rtol=0, atol=ROUNDING)
+        torch.testing.assert_close(x[[0, 2]], y[[0, 2]], rtol=0, atol=ROUNDING)
 
 
 def test_a_broken_state_does_not_survive_an_episode_start(cell: MemoryCell[Any]) -> None:
     broken = map_state(lambda x: torch.full_like(x, torch.nan), states_after(cell, 2))
     xs, starts = random_input(2, 2), torch.tensor([[True, True], [False, False]])
-    outs, last = unroll(cell, xs, broken, starts)
+    outs, last, _ = unroll(cell, xs, broken, starts)
     gradients = torch.autograd.grad(outs.sum(), [xs, *cell.parameters()])
     assert all(x.isfinite().all() for x in (outs, *tensors(last), *gradients))
 
@@ -136,7 +139,7 @@ class Unrolled(nn.Module):
     def forward(self, xs: Tensor, *parts: Tensor) -> tuple[Tensor, ...]:
         remaining = iter(parts)
         state = map_state(lambda _: next(remaining), self.structure)
-        return tuple(tensors(unroll(self.cell, xs, state, self.starts)))
+        return tuple(tensors(unroll(self.cell, xs, state, self.starts)[:2]))
 
 
 def test_gradients_are_those_of_finite_differences(cell: MemoryCell[Any]) -> None:
@@ -197,7 +200,7 @@ def test_only_a_cell_with_memory_learns_to_remember(name: str) -> None:
     starts = torch.zeros(5, 4, dtype=torch.bool)
     starts[0] = True
     for _ in range(100):
-        outs, _ = unroll(cell, xs, cell.initial_state(4), starts)
+        outs, _, _ = unroll(cell, xs, cell.initial_state(4), starts)
         loss = nn.functional.cross_entropy(readout(outs[-1]), symbols)
         optimizer.zero_grad()
         torch.autograd.backward(loss)

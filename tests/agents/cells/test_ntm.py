@@ -112,7 +112,7 @@ def test_a_step_reads_what_it_has_just_written() -> None:
             bias[start + WORD_SIZE + 1] = -1000  # the gate keeps the previous weighting
             bias[start + WORD_SIZE + 3] = 1000  # no shift
         bias[head : head + WORD_SIZE] = 1000  # erase all
-        bias[head + WORD_SIZE :] = torch.tensor([0.1, -0.2, 0.3])
+        bias[head + WORD_SIZE :] = torch.tensor([0.1, -0.2, 0.3], dtype=torch.float64)
     out, state = cell(torch.zeros(1, INPUT_SIZE, dtype=torch.float64), cell.initial_state(1))
     written = torch.tensor([[0.1, -0.2, 0.3]], dtype=torch.float64).tanh()
     torch.testing.assert_close(state.memory[:, 0], written)
@@ -171,7 +171,7 @@ def test_extreme_parameters_stay_finite(scale: float, dtype: torch.dtype) -> Non
     xs = torch.randn(8, 3, INPUT_SIZE, dtype=dtype)
     starts = torch.zeros(8, 3, dtype=torch.bool)
     starts[4, 1] = True
-    outs, state = unroll(cell, xs, cell.initial_state(3), starts)
+    outs, state, _ = unroll(cell, xs, cell.initial_state(3), starts)
     gradients = torch.autograd.grad(outs.sum(), list(cell.parameters()))
     tensors: list[Tensor] = [outs, *state[:4], *gradients]
     assert all(x.isfinite().all() for x in tensors)

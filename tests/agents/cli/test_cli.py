@@ -124,7 +124,10 @@ def test_the_module_is_the_command_and_starts_without_torch() -> None:
         ("evaluate --pretrained rl-ntm/Cpy", "pretrained is 'rl-ntm/Cpy'; allowed: "),
         ("evaluate rl-ntm/Copy", "(did you mean '--pretrained rl-ntm/Copy'?)"),
         ("evaluate --pretrained rl-ntm/Copy --env Tape-Copy-v0", "observation_space is"),
-        ("train --env CartPole-v1 --algo rl_ntm", "rl_ntm has presets for the family tape"),
+        (
+            "train --env CartPole-v1 --algo rl_ntm",
+            "it plays the family tape",
+        ),
         (f"{RL_NTM} --set env_kwargs.forced_emission=false", "forced_emission is False; RL-NTM"),
         (f"{RL_NTM} --set policy.memory_radius=20", "memory_size is 30 and memory_radius 20"),
         (f"{RL_NTM} --set policy.memory_size=x", "memory_size is 'x'"),

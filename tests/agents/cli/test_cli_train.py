@@ -16,8 +16,7 @@ import torch
 
 import agents
 from agents.cli.main import main
-from agents.saving.atomic import whole_file
-from agents.training.presets import load_preset
+from agents.training.presets import find_preset
 from agents.training.recipes import change, read_recipe
 from agents.training.run_directory import RunDirectory, training_seed
 from agents.training.training import Plan, Training
@@ -83,7 +82,7 @@ def test_the_same_command_makes_the_same_model(finished: Path, tmp_path: Path) -
 
 
 def test_training_meets_its_own_episodes_only(tmp_path: Path) -> None:
-    recipe = change(load_preset(ENV, "ppo", "none").recipe, ["n_envs=8", "curriculum=null"], "ppo")
+    recipe = change(find_preset(ENV, "ppo", "none").recipe, ["n_envs=8", "curriculum=null"], "ppo")
     plan = Plan(ENV, "ppo", "none", recipe, "here", seed=5)
     for part in (0, 1):
         training = Training(replace(plan, part=part), RunDirectory(tmp_path), "command")
@@ -157,7 +156,7 @@ def test_what_is_shown_has_no_control_codes(tmp_path: Path, capsys: Capture) -> 
     shown = capsys.readouterr().out
     assert "\x1b" not in shown
     assert "\r" not in shown
-    for words in ("settings: untuned preset tape.json", "steps 128 of 128", "success  0."):
+    for words in ("settings: untuned preset presets/tape.py", "steps 128 of 128", "success  0."):
         assert words in shown
     assert f"results: {out}" in shown
     assert "step  input tape" in shown
@@ -189,7 +188,7 @@ def test_any_environment_and_algorithm_can_be_trained(tmp_path: Path, capsys: Ca
         success = json.loads((out / "evaluation.json").read_text())["success"]
         assert (success is None) == (env_id == "CartPole-v1")
         assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
-    assert "untuned preset any.json" in capsys.readouterr().out
+    assert "untuned preset presets/general.py" in capsys.readouterr().out
 
 
 def wait_for(condition: Any, seconds: float = 300.0) -> None:
@@ -258,7 +257,7 @@ def test_a_killed_run_of_rl_ntm_is_continued(tmp_path: Path, capsys: Capture) ->
     assert not (out / "model.zip").exists()
     checkpoint = RunDirectory(out).newest_model()
     before, state = agents.load(checkpoint), RunDirectory(out).read_curriculum()
-    momentum = before.policy.optimizer.state_dict()["state"][0]["momentum_buffer"]
+    momentum = before.optimizer.state_dict()["state"][0]["momentum_buffer"]
     assert momentum.abs().max() > 0
     command = f"--continue-from {out} --timesteps {before.num_timesteps + 200} --out {further}"
     assert main(["train", *command.split()]) == 0
@@ -298,21 +297,3 @@ def test_a_number_that_is_not_finite_ends_the_run_with_a_message(
     assert len(message.splitlines()) == 1
     assert (out / "settings.json").exists()
     assert not (out / "evaluation.json").exists()
-
-
-def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "file.txt"
-    with whole_file(path) as temporary:
-        temporary.write_text("first")
-        assert not path.exists()
-    assert path.read_text() == "first"
-
-    def fail() -> None:
-        with whole_file(path) as temporary:
-            temporary.write_text("half")
-            raise RuntimeError("power cut")
-
-    with pytest.raises(RuntimeError, match="power cut"):
-        fail()
-    assert path.read_text() == "first"
-    assert os.listdir(path.parent) == ["file.txt"]

@@ -157,7 +157,8 @@ def test_what_the_critic_says_is_what_training_sees() -> None:
         starts,
     )
     assert trace.values is not None
-    np.testing.assert_allclose(trace.values, now.values[:, 0].detach(), atol=1e-6)
+    # Values are of order 0.1, from sums of 128 terms in float32.
+    np.testing.assert_allclose(trace.values, now.values[:, 0].detach(), atol=1e-5)
 
 
 def test_an_algorithmic_grid_is_shown_row_by_row() -> None:

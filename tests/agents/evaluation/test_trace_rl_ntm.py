@@ -49,7 +49,7 @@ def test_the_memory_is_what_predict_carries(radius: int) -> None:
         assert (head + moved) % 5 == int(state.head)
         content = state.memory[0, :, :11].numpy()
         strengths = content.max(axis=1) - content.mean(axis=1)
-        np.testing.assert_allclose(tape.strengths[step], strengths, atol=1e-6)
+        np.testing.assert_allclose(tape.strengths[step], strengths, atol=1e-5)
         shown = np.where(strengths < 0.1, 11, content.argmax(axis=1))
         assert tape.cells[step].tolist() == shown.tolist()
         near = [(head + offset) % 5 for offset in range(-radius, radius + 1)]

@@ -40,7 +40,6 @@ def _policy(
     return MemoryPolicy(
         observation_space,
         action_space,
-        lambda _: 1e-3,
         memory=memory,
         memory_kwargs=sizes,
         encoder_size=16,
@@ -123,7 +122,7 @@ def test_unrolling_gives_what_stepping_gave(name: str, memory: str) -> None:
     for t in range(steps):
         now = {k: v[t] for k, v in obs.items()} if isinstance(obs, dict) else obs[t]
         actions, values, log_probs, carried = policy.step(
-            now, carried, starts[t], generator, masks[t]
+            now, carried, starts[t], lambda actions: actions.sample(generator), masks[t]
         )
         outputs.append((actions, values, log_probs))
     actions, values, log_probs = (torch.stack(parts) for parts in zip(*outputs, strict=True))
@@ -156,7 +155,7 @@ def test_a_start_resets_its_row_alone(memory: str) -> None:
 def test_the_heads_see_the_observation_beside_the_memory() -> None:
     policy = _policy(memory="lstm")
     with torch.no_grad():
-        for parameter in policy.memory.parameters():
+        for parameter in policy.network.memory.parameters():
             parameter.zero_()  # a memory that tells nothing
     obs = _sample(BOX, 2)
     values = policy.predict_values(obs, policy.initial_state(2), torch.tensor([True, True]))
@@ -275,7 +274,7 @@ def test_a_detached_critic_trains_nothing_but_itself(detach_critic: bool) -> Non
     actions = torch.zeros(3, 2, 2, dtype=torch.int64)
     policy.evaluate(obs, actions, policy.initial_state(2), starts).values.sum().backward()  # type: ignore[no-untyped-call]
     trained = {
-        name.split(".")[0]
+        name.removeprefix("network.").split(".")[0]
         for name, parameter in policy.named_parameters()
         if parameter.grad is not None and parameter.grad.any()
     }

@@ -113,7 +113,7 @@ def test_training_goes_on_with_optimizer_and_counters(algorithm: Any, tmp_path: 
     assert loaded.n_envs == 3
     assert loaded.num_timesteps == model.num_timesteps
     assert loaded._n_updates == model._n_updates
-    ours, theirs = (m.policy.optimizer.state_dict()["state"] for m in (model, loaded))
+    ours, theirs = (m.optimizer.state_dict()["state"] for m in (model, loaded))
     assert set(ours) == set(theirs)
     assert ours
     for index, state in ours.items():
@@ -178,18 +178,18 @@ def test_without_the_optimizer_it_predicts_the_same_and_is_smaller(
     model.save(tmp_path / "small", optimizer=False)
     assert (tmp_path / "small.zip").stat().st_size < 0.6 * saved.stat().st_size
     small: Any = MemoryPPO.load(tmp_path / "small")
-    assert not small.policy.optimizer.state_dict()["state"]
+    assert not small.optimizer.state_dict()["state"]
     for a, b in zip(model.policy.parameters(), small.policy.parameters(), strict=True):
         assert torch.equal(a, b)
 
 
 def test_a_model_of_another_revision_is_refused(saved: Path, tmp_path: Path) -> None:
     other = _changed(saved, tmp_path, metadata=_set("revision", value=0))
-    _refused(other, r"its MemoryPolicy is of revision 0, .* has revision 1: train the model again")
+    _refused(other, r"its MemoryPolicy is of revision 0, .* has revision 2: train the model again")
     with pytest.raises(ModelFileError, match="revision"):
         _model().set_parameters(other)
     old = _changed(saved, tmp_path, metadata=lambda settings: settings.pop("revision"))
-    assert agents.load(old).num_timesteps == 32
+    _refused(old, "no int 'revision'")
 
 
 def test_the_same_model_gives_the_same_bytes(saved: Path, tmp_path: Path) -> None:
@@ -337,7 +337,10 @@ def _set(*keys: str, value: Any) -> Callable[[dict[str, Any]], None]:
         (_set("format", value=99), "format is 99; allowed: 1"),
         (_set("class", value="PPO"), "a PPO, which is unknown"),
         (_set("class", value=["MemoryPPO"]), "no str 'class'"),
-        (_set("policy", value="MlpPolicy"), "MlpPolicy unknown"),
+        (
+            _set("policy", value="MlpPolicy"),
+            "the class 'MlpPolicy' is not registered; import it from",
+        ),
         (_set("settings", "no_such_setting", value=1), "no_such_setting"),
         (_set("settings", "_init_setup_model", value=1), "_init_setup_model"),
         (_set("settings", "env", value="CartPole-v1"), "env"),

@@ -1,15 +1,13 @@
-"""Presets are data: all of it is valid, and what is not is refused."""
+"""Every preset is valid, the most specific one is found, and wrong recipes are refused."""
 
 import copy
-import json
 from typing import Any
 
 import pytest
 
-import agents.training.presets
 from agents import make_vec_env
-from agents.algorithms.settings import read_presets
-from agents.training.presets import check_entry, load_preset, preset_files, read_file, tuned_recipes
+from agents.algorithms.table import ALGORITHMS
+from agents.training.presets import EVERY, GENERAL, MODULES, find_preset, tuned_recipes
 from agents.training.recipes import (
     Recipe,
     RecipeError,
@@ -27,32 +25,38 @@ VALID: dict[str, Any] = {
     "curriculum": {"level": 1},
     "algorithm": {"learning_rate": {"start": 0.01, "end": 0.001}, "n_steps": 8, "batch_size": 16},
     "policy": {"net_arch": [8], "memory_kwargs": {"hidden_size": 4}},
+    "deterministic": True,
+    "evaluation_kwargs": {},
 }
 RECIPES = [
-    (file, entry, name)
-    for file in preset_files()
-    for entry, recipes in read_file(file).items()
+    (module, entry, name)
+    for module, entries in MODULES.items()
+    for entry, recipes in entries.items()
     for name in recipes
-    if name != "default"
 ]
-REAL_IDS = {"tape.json": "Tape-Sort-v0", "algorithmic.json": "Algorithmic/Reverse-v0"}
-REAL_IDS |= {"maze.json": "Maze-InvisibleGoal-9x9-v0", "any.json": "CartPole-v1"}
+REAL_IDS = {"tape": "Tape-Sort-v0", "algorithmic": "Algorithmic/Reverse-v0"}
+REAL_IDS |= {"maze": "Maze-InvisibleGoal-9x9-v0", GENERAL: "CartPole-v1"}
 
 
-def test_every_family_has_a_file() -> None:
+def test_every_family_has_recipes() -> None:
     families = {spec.family for spec in ENVIRONMENTS.values()}
-    assert {f"{family}.json" for family in families} | {"any.json"} == set(preset_files())
+    assert families | {GENERAL} == set(MODULES)
+    for module, entries in MODULES.items():
+        for entry in entries.keys() - {EVERY}:
+            assert ENVIRONMENTS[entry].family == module
+        first = next(iter(entries[EVERY]))
+        assert first.split("/")[1] in ALGORITHMS[first.split("/")[0]].memory_names()
 
 
-@pytest.mark.parametrize(("file", "entry", "name"), RECIPES, ids=" ".join)
-def test_every_recipe_builds_a_model(file: str, entry: str, name: str) -> None:
-    env_id = REAL_IDS[file] if entry == "*" else entry
+@pytest.mark.parametrize(("module", "entry", "name"), RECIPES, ids=" ".join)
+def test_every_recipe_builds_a_model(module: str, entry: str, name: str) -> None:
+    env_id = REAL_IDS[module] if entry == EVERY else entry
     algorithm, memory = name.split("/")
-    recipe = read_recipe(read_file(file)[entry][name], algorithm, file)
-    curriculum = make_curriculum(recipe, env_id)
-    extra: dict[str, Any] = {} if curriculum is None else {"curriculum": curriculum}
+    recipe = read_recipe(MODULES[module][entry][name].to_dict(), algorithm, module)
+    advance = make_curriculum(recipe, env_id)
+    extra: dict[str, Any] = {} if advance is None else {"curriculum": advance.curriculum}
     env = make_vec_env(env_id, 2, **recipe.env_kwargs, **extra)
-    model = make_model(recipe, algorithm, memory.replace("*", "lstm"), env, seed=0)
+    model = make_model(recipe, algorithm, memory.replace(EVERY, "lstm"), env, seed=0)
     settings = recipe.algorithm
     assert model.gamma == settings["gamma"]
     rate = settings["learning_rate"]
@@ -64,87 +68,61 @@ def test_every_recipe_builds_a_model(file: str, entry: str, name: str) -> None:
 
 @pytest.mark.parametrize("env_id", [*ENVIRONMENTS, "CartPole-v1"])
 def test_every_id_has_a_recipe_for_everything(env_id: str) -> None:
-    default = load_preset(env_id)
+    default = find_preset(env_id)
     assert default.tuned == bool(tuned_recipes(env_id))
     if default.tuned:
         assert f"{default.algorithm}/{default.memory}" == tuned_recipes(env_id)[0]
     for algorithm in ("ppo", "a2c", "reinforce"):
         for memory in ("none", "lstm", "gru", "ntm"):
-            preset = load_preset(env_id, algorithm, memory)
+            preset = find_preset(env_id, algorithm, memory)
             assert (preset.algorithm, preset.memory) == (algorithm, memory)
 
 
 def test_the_tasks_of_the_main_job_are_tuned() -> None:
     for task in ("Copy", "DuplicatedInput", "Reverse", "RepeatCopy", "ForwardReverse"):
-        assert load_preset(f"Tape-{task}-v0").tuned
+        assert find_preset(f"Tape-{task}-v0").tuned
 
 
 def test_the_most_specific_recipe_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    def named(timesteps: int) -> dict[str, Any]:
-        return {**VALID, "timesteps": timesteps}
-
-    files: dict[str, Any] = {
-        "tape.json": {
-            "Tape-Copy-v0": {"default": "ppo/gru", "ppo/gru": named(1), "a2c/lstm": named(2)},
-            "*": {"default": "ppo/lstm", "ppo/*": named(3), "ppo/ntm": named(4)},
-        },
-        "any.json": {"*": {"default": "ppo/none", "ppo/*": named(5), "reinforce/*": named(6)}},
+    tape = {
+        "Tape-Copy-v0": {"ppo/gru": Recipe(timesteps=1), "a2c/lstm": Recipe(timesteps=2)},
+        EVERY: {"ppo/lstm": Recipe(timesteps=3), "ppo/*": Recipe(timesteps=4)},
     }
-    for recipes in (files["tape.json"]["Tape-Copy-v0"], files["any.json"]["*"]):
-        for name in recipes.keys() & {"a2c/lstm", "reinforce/*"}:
-            data = copy.deepcopy(VALID)
-            del data["algorithm"]["batch_size"]
-            if name == "reinforce/*":
-                del data["algorithm"]["n_steps"]
-            recipes[name] = {**data, "timesteps": recipes[name]["timesteps"]}
-    monkeypatch.setattr(agents.training.presets, "read_file", files.__getitem__)
-    monkeypatch.setattr(agents.training.presets, "preset_files", lambda: sorted(files))
+    general = {EVERY: {"ppo/none": Recipe(timesteps=5), "reinforce/*": Recipe(timesteps=6)}}
+    monkeypatch.setitem(MODULES, "tape", tape)
+    monkeypatch.setitem(MODULES, GENERAL, general)
 
     def found(env_id: str, *wanted: str | None) -> tuple[int, str, str]:
-        preset = load_preset(env_id, *wanted)
+        preset = find_preset(env_id, *wanted)
         return preset.recipe.timesteps, preset.algorithm, preset.memory
 
     assert found("Tape-Copy-v0") == (1, "ppo", "gru")
     assert found("Tape-Copy-v0", "ppo") == (1, "ppo", "gru")
-    assert found("Tape-Copy-v0", None, "lstm") == (2, "a2c", "lstm")
+    assert found("Tape-Copy-v0", None, "lstm") == (3, "ppo", "lstm")
     assert found("Tape-Copy-v0", "ppo", "lstm") == (3, "ppo", "lstm")
+    assert found("Tape-Copy-v0", "a2c", "lstm") == (2, "a2c", "lstm")
     assert found("Tape-Copy-v0", None, "ntm") == (4, "ppo", "ntm")
     assert found("Tape-Copy-v0", "reinforce", "ntm") == (6, "reinforce", "ntm")
     assert found("Tape-Sort-v0") == (3, "ppo", "lstm")
     assert found("CartPole-v1") == (5, "ppo", "none")
-    with pytest.raises(RecipeError, match="no preset for a2c/gru"):
-        load_preset("CartPole-v1", "a2c", "gru")
+    own = Recipe().timesteps
+    assert found("CartPole-v1", "a2c", "gru") == (own, "a2c", "gru")
+    assert find_preset("CartPole-v1", "a2c").source == "no preset, the defaults of MemoryA2C"
 
 
-def test_a_recipe_takes_over_what_it_does_not_change(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = {
-        "Tape-Copy-v0": {
-            "default": "rl_ntm/lstm",
-            "rl_ntm/*": {"like": "*", "timesteps": 7, "policy": {"hidden_size": 2}},
-        },
-        "*": {
-            "default": "ppo/gru",
-            "ppo/*": {"timesteps": 1},
-            "rl_ntm/*": {"timesteps": 2, "policy": {"gain": 3.0, "hidden_size": 1}},
-            "rl_ntm/lstm": {"timesteps": 3, "n_envs": 5},
-        },
-    }
-    monkeypatch.setattr(json, "loads", lambda _text: data)
-    found = read_presets("tape.json")["Tape-Copy-v0"]
-    assert found == {
-        "default": "rl_ntm/lstm",
-        "rl_ntm/*": {"timesteps": 7, "policy": {"gain": 3.0, "hidden_size": 2}},
-        "rl_ntm/lstm": {"timesteps": 7, "n_envs": 5, "policy": {"hidden_size": 2}},
-    }
-    del data["*"]["rl_ntm/*"], data["*"]["rl_ntm/lstm"]
-    with pytest.raises(ValueError, match=r"Tape-Copy-v0: rl_ntm/\* is like '\*'"):
-        read_presets("tape.json")
+def test_what_cannot_be_trained_has_no_preset() -> None:
+    with pytest.raises(RecipeError, match="for rl_ntm on CartPole-v1; it plays the family tape"):
+        find_preset("CartPole-v1", "rl_ntm")
+    with pytest.raises(RecipeError, match="no preset for feedforward on CartPole-v1"):
+        find_preset("CartPole-v1", None, "feedforward")
+    with pytest.raises(RecipeError, match="memory is 'gru'; allowed with rl_ntm: lstm, direct_"):
+        find_preset("Tape-Copy-v0", "rl_ntm", "gru")
 
 
 def test_rl_ntm_has_direct_access_by_default() -> None:
     for env_id in ("Tape-Copy-Easy-v0", "Tape-Sort-v0", "Tape-Reverse-Hard-v0"):
         for algorithm in ("rl_ntm", "rl_ntm-paper"):
-            assert load_preset(env_id, algorithm).memory == "direct_access"
+            assert find_preset(env_id, algorithm).memory == "direct_access"
 
 
 @pytest.mark.parametrize(
@@ -184,26 +162,6 @@ def test_an_incomplete_recipe_is_refused() -> None:
 def test_each_algorithm_has_its_own_arguments() -> None:
     with pytest.raises(RecipeError, match=r"algorithm setting is 'batch_size'; allowed"):
         read_recipe(VALID, "a2c", "here")
-
-
-@pytest.mark.parametrize(
-    ("entry", "message"),
-    [
-        ({"default": "ppo/gru", "ppo/lstm": {}}, "default 'ppo/gru' is not one of its recipes"),
-        ({"ppo/lstm": {}}, "default '' is not one"),
-        (
-            {"default": "ppo/lstm", "ppo/lstm": {}, "pp/lstm": {}},
-            "preset is 'pp/lstm'; allowed",
-        ),
-        (
-            {"default": "ppo/lstm", "ppo/lstm": {}, "ppo": {}},
-            "preset is 'ppo'; allowed",
-        ),
-    ],
-)
-def test_a_wrong_entry_is_refused(entry: dict[str, Any], message: str) -> None:
-    with pytest.raises(RecipeError, match=message):
-        check_entry("here", entry)
 
 
 def recipe(**fields: Any) -> Recipe:
@@ -255,7 +213,8 @@ def test_the_curriculum_reaches_up_to_the_longest_input() -> None:
     given = make_curriculum(recipe(env_kwargs={"max_length": 4}), "Tape-Copy-Hard-v0")
     assert by_id is not None
     assert given is not None
-    assert (by_id.max_level, given.max_level, by_id.level) == (30, 4, 1)
+    assert (by_id.curriculum.max_level, given.curriculum.max_level) == (30, 4)
+    assert (by_id.curriculum.level, by_id.error) == (1, "episodes")
     assert make_curriculum(recipe(curriculum=None), "CartPole-v1") is None
     with pytest.raises(RecipeError, match="has no max_length"):
         make_curriculum(recipe(), "CartPole-v1")

@@ -1,19 +1,23 @@
 """The parts of a step that are no matrix products, compiled, row by row.
 
 Each kernel works on one step of the n rows that run, and needs no temporary memory. What they
-compute is what the controller says; `kernels_backward` goes back through it.
+compute is what the controller says; `kernels_backward` goes back through it. Shapes: B rows in all,
+V symbols in the vocabulary, H units, G numbers that enter the nonlinearities.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from agents.algorithms.rl_ntm.controller import ControllerState
+from agents.algorithms.rl_ntm.fast.record import Record
+from agents.algorithms.rl_ntm.unroll import Ints
+
 Floats = npt.NDArray[np.floating[Any]]
-Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 # Sums may be reordered, so that they use vector instructions; NaN stays NaN. For the same reason
@@ -21,54 +25,64 @@ Bools = npt.NDArray[np.bool_]
 compiled = njit(cache=True, fastmath={"reassoc", "contract", "nsz"})
 
 
+class Entrance(NamedTuple):
+    """What steps look up; arrays that all steps share.
+
+    Attributes:
+        offsets: First row of `weight_in` for each cell of the input window, ``(input_cells,)``.
+        weight_in: Weights of the inputs, ``(rows, G)``.
+        bias: Bias of what enters the nonlinearities, ``(G,)``.
+    """
+
+    offsets: Ints
+    weight_in: Floats
+    bias: Floats
+
+
+class Exit(NamedTuple):
+    """How the output layer's columns are divided, and what the scores are multiplied by.
+
+    Attributes:
+        gain: Factor of all scores of symbols.
+        choices: Number of choices that moves have.
+        shortcuts: Number of gates of shortcuts, 0 without them.
+    """
+
+    gain: Any
+    choices: int
+    shortcuts: int
+
+
 @compiled
 def enter(
-    rows: Ints,
-    symbols: Ints,
-    offsets: Ints,
-    moves: Ints,
-    head: Ints,
-    memory: Floats,
-    hidden: Floats,
-    weight_in: Floats,
-    bias: Floats,
-    inputs: Ints,
-    symbol: Ints,
-    cells: Ints,
-    entered: Floats,
-    gates: Floats,
+    rows: Ints, seen: Ints, entrance: Entrance, state: ControllerState, record: Record
 ) -> None:
-    """Look up what the step sees.
+    """Looks up what the step sees.
 
     Args:
-        rows: that run, ``(n,)``, among B.
-        symbols: in the input windows, ``(n, input_cells)``.
-        offsets: of their rows in `weight_in`, ``(input_cells,)``.
-        moves: the rows of `weight_in` for the previous moves, ``(B, moves)``.
-        head: of the memory tape, ``(B,)``.
-        memory: the tape, ``(B, cells, V)``.
-        hidden: the state before the step, ``(B, H)``; ``(B, 0)`` without one.
-        weight_in: ``(rows, G)``.
-        bias: ``(G,)``.
-        inputs: takes the rows of `weight_in`, ``(n, input_cells + moves)``.
-        symbol: takes that under the input head, ``(n,)``.
-        cells: takes the memory cells in the window, ``(n, window)``.
-        entered: takes their contents, then the hidden state, ``(n, window * V + H)``.
-        gates: takes bias plus the sum of the rows, ``(n, G)``.
+        rows: Numbers of the rows that run, ``(n,)``.
+        seen: Symbols in their input windows, ``(n, input_cells)``.
+        entrance: What is looked up.
+        state: The state of all B rows before the step, as arrays.
+        record: The n entries of the step. `inputs`, `symbol`, `cells` and `entered` are filled;
+            `gates` takes the bias plus the rows of `weight_in`.
     """
+    offsets, weight_in, bias = entrance.offsets, entrance.weight_in, entrance.bias
+    memory, head, moves, hidden = state.memory, state.head, state.moves, state.hidden
+    inputs, cells, entered = record.inputs, record.cells, record.entered
     size, width = memory.shape[1], memory.shape[2]
-    window, seen = cells.shape[1], symbols.shape[1]
+    window, width_in = cells.shape[1], seen.shape[1]
     for j in range(len(rows)):
         b = rows[j]
-        symbol[j] = symbols[j, seen // 2]
-        gate = gates[j]
+        record.symbol[j] = seen[j, width_in // 2]
+        gate = record.gates[j]
         for g in range(len(bias)):
             gate[g] = bias[g]
         for i in range(inputs.shape[1]):
-            if i < seen:
-                inputs[j, i] = symbols[j, i] + offsets[i]
+            if i < width_in:
+                inputs[j, i] = seen[j, i] + offsets[i]
             else:
-                inputs[j, i] = moves[b, i - seen]
+                inputs[j, i] = moves[b, i - width_in]
             weight = weight_in[inputs[j, i]]
             for g in range(len(bias)):
                 gate[g] += weight[g]
@@ -78,21 +92,22 @@ def enter(
             tape, read = memory[b, cell], entered[j, w * width : (w + 1) * width]
             for v in range(width):
                 read[v] = tape[v]
-        state, old = hidden[b], entered[j, window * width :]
-        for h in range(len(state)):
-            old[h] = state[h]
+        carried, old = hidden[b], entered[j, window * width :]
+        for h in range(len(carried)):
+            old[h] = carried[h]
 
 
 @compiled
 def remember(rows: Ints, gates: Floats, cell: Floats, before: Floats, after: Floats) -> None:
-    """Blend the LSTM's cell state with what is new.
+    """Blends the LSTM's cell state with what is new.
 
     Args:
-        rows: see `enter`.
-        gates: o, i, f, g, ``(n, 4 * H)``, where g is a sigmoid and is made a hyperbolic tangent.
-        cell: the state, ``(B, H)``; is changed.
-        before: takes what it was, ``(n, H)``.
-        after: takes what it becomes, ``(n, H)``.
+        rows: Numbers of the rows that run, ``(n,)``.
+        gates: Gates in the order o, i, f, g, ``(n, 4 * H)``; g is a sigmoid and is made a
+            hyperbolic tangent.
+        cell: Cell state of all rows, ``(B, H)``; is changed.
+        before: Array that takes what it was, ``(n, H)``.
+        after: Array that takes what it becomes, ``(n, H)``.
     """
     n, size = before.shape
     parts, one = gates.reshape(n, 4, size), gates.dtype.type(1.0)
@@ -105,32 +120,17 @@ def remember(rows: Ints, gates: Floats, cell: Floats, before: Floats, after: Flo
 
 
 @compiled
-def leave(
-    rows: Ints,
-    symbol: Ints,
-    cells: Ints,
-    entered: Floats,
-    out: Floats,
-    memory: Floats,
-    gain: float,
-    choices: int,
-    shortcuts: int,
-    symbols: Floats,
-) -> None:
-    """Score the symbols and write to the tape.
+def leave(rows: Ints, exit: Exit, state: ControllerState, record: Record) -> None:
+    """Scores the symbols and writes to the tape.
 
     Args:
-        rows: see `enter`.
-        symbol: under the input head, ``(n,)``.
-        cells: see `enter`.
-        entered: see `enter`.
-        out: of the output layer, gates of shortcuts after their nonlinearity, ``(n, ...)``.
-        memory: the tape, ``(B, cells, V)``; is written.
-        gain: that all scores are multiplied by.
-        choices: that moves have.
-        shortcuts: the number of gates, 0 without them.
-        symbols: takes their scores, ``(n, outputs)``.
+        rows: Numbers of the rows that run, ``(n,)``.
+        exit: How the output layer is divided.
+        state: The state of all B rows, as arrays; its memory is written.
+        record: The n entries of the step; `symbols` is filled.
     """
+    memory, choices, shortcuts = state.memory, exit.choices, exit.shortcuts
+    cells, entered, out, symbols = record.cells, record.entered, record.out, record.symbols
     outputs, width, window = symbols.shape[1], memory.shape[2], cells.shape[1]
     scores = choices + shortcuts
     content = scores + outputs
@@ -145,7 +145,7 @@ def leave(
             for v in range(width):
                 tape[v] += written[v]
         if shortcuts:
-            gates, seen = out[j, choices:scores], symbol[j]
+            gates, seen = out[j, choices:scores], record.symbol[j]
             if seen < outputs:
                 score[seen] += gates[0]
             middle = window // 2
@@ -163,4 +163,4 @@ def leave(
                     for v in range(width):
                         tape[v] += gate * (centre[v] - read[v])
         for k in range(outputs):
-            score[k] *= gain
+            score[k] *= exit.gain

@@ -2,44 +2,74 @@
 
 from __future__ import annotations
 
-from agents.algorithms.rl_ntm.fast.kernels import Floats, Ints, compiled
+from typing import Any, NamedTuple
+
+from agents.algorithms.rl_ntm.fast.kernels import Exit, Floats, compiled
+from agents.algorithms.rl_ntm.fast.record import Record
+from agents.algorithms.rl_ntm.unroll import Ints
 
 # Smaller gradients are taken for 0. Products of numbers near the end of what 32 bits can hold are
 # many times as slow as others.
 _TINY = 1e-30
 
 
+class Gradients(NamedTuple):
+    """Gradients by what N steps computed, packed, as tensors or as arrays.
+
+    Attributes:
+        out: Gradient by the output layer, ``(N, ...)``; is filled.
+        gates: Gradient by what enters the nonlinearities, ``(N, G)``; is filled.
+        moves: Gradient by the scores of the moves, ``(N, choices)``.
+        symbols: Gradient by the scores of the symbols, ``(N, outputs)``.
+    """
+
+    out: Any
+    gates: Any
+    moves: Any
+    symbols: Any
+
+    def part(self, start: int, stop: int) -> Gradients:
+        """Returns some of the N entries."""
+        return Gradients(*(entries[start:stop] for entries in self))
+
+    def arrays(self) -> Gradients:
+        """Returns the same as NumPy arrays."""
+        return Gradients(*(tensor.numpy() for tensor in self))
+
+
+class Carried(NamedTuple):
+    """Gradients by the state of all B rows, carried from the last step to the first.
+
+    Attributes:
+        memory: Gradient by the tape, ``(B, cells, V)``.
+        read: For the n rows that run, the part of the gradient by what was read that passes
+            through shortcuts, ``(at least n, window * V)``; belongs to one step.
+        hidden: Gradient by the hidden state, ``(B, H)``.
+        cell: Gradient by the LSTM's cell state, ``(B, H)``.
+    """
+
+    memory: Any
+    read: Any
+    hidden: Any
+    cell: Any
+
+
 @compiled
 def leave_back(
-    rows: Ints,
-    symbol: Ints,
-    cells: Ints,
-    entered: Floats,
-    out: Floats,
-    grad_moves: Floats,
-    grad_symbols: Floats,
-    grad_memory: Floats,
-    gain: float,
-    shortcuts: int,
-    grad_out: Floats,
-    grad_read: Floats,
+    rows: Ints, exit: Exit, record: Record, gradients: Gradients, carried: Carried
 ) -> None:
-    """Go back through `leave`.
+    """Goes back through `leave`.
 
     Args:
-        rows: see `enter`.
-        symbol: see `leave`.
-        cells: see `enter`.
-        entered: see `enter`.
-        out: see `leave`.
-        grad_moves: the gradient of the moves' scores, ``(n, choices)``.
-        grad_symbols: of the symbols' scores, ``(n, outputs)``.
-        grad_memory: of the tape after the step, ``(B, cells, V)``.
-        gain: see `leave`.
-        shortcuts: see `leave`.
-        grad_out: takes the gradient of the output layer, ``(n, ...)``.
-        grad_read: takes the part of what was read that passed the shortcuts, ``(n, window * V)``.
+        rows: Numbers of the rows that run, ``(n,)``.
+        exit: How the output layer is divided.
+        record: The n entries of the step.
+        gradients: The n entries of the step; `out` is filled.
+        carried: Gradients by the state after the step; `read` is filled if there are shortcuts.
     """
+    grad_moves, grad_symbols, grad_out = gradients.moves, gradients.symbols, gradients.out
+    cells, entered, out, shortcuts = record.cells, record.entered, record.out, exit.shortcuts
+    grad_memory, grad_read = carried.memory, carried.read
     choices, outputs = grad_moves.shape[1], grad_symbols.shape[1]
     window, width = cells.shape[1], grad_memory.shape[2]
     scores = choices + shortcuts
@@ -51,7 +81,7 @@ def leave_back(
             grad_out[j, c] = grad_moves[j, c]
         grad_score, grad_symbol = grad_out[j, scores:content], grad_symbols[j]
         for k in range(outputs):
-            grad_score[k] = grad_symbol[k] * gain
+            grad_score[k] = grad_symbol[k] * exit.gain
         for w in range(window):
             place = content + w * width
             tape, by_written = grad_memory[b, cells[j, w]], grad_out[j, place : place + width]
@@ -62,7 +92,7 @@ def leave_back(
         for n in range(window * width):
             grad_read[j, n] = zero
         gates, grad_gates = out[j, choices:scores], grad_out[j, choices:scores]
-        seen = symbol[j]
+        seen = record.symbol[j]
         grad_gates[0] = zero
         if seen < outputs:
             grad_gates[0] = grad_score[seen]
@@ -101,18 +131,19 @@ def core_back(
     carried_cell: Floats,
     grad_gates: Floats,
 ) -> None:
-    """Go back through the nonlinearities of an LSTM.
+    """Goes back through the nonlinearities of an LSTM.
 
     Args:
-        rows: see `enter`.
-        gates: o, i, f, g after their nonlinearities, ``(n, 4 * H)``.
-        before: the cell state before the step, ``(n, H)``.
-        squashed: the hyperbolic tangent of the cell state after the step, ``(n, H)``.
-        grad_output: what the output layer says about the hidden state, ``(n, H)``.
-        carried: what later steps say about it, ``(B, H)``.
-        carried_cell: what later steps say about the cell state, ``(B, H)``; becomes what this one
-            says about the state before.
-        grad_gates: takes the gradient by what entered the nonlinearities, ``(n, 4 * H)``.
+        rows: Numbers of the rows that run, ``(n,)``.
+        gates: Gates in the order o, i, f, g, after their nonlinearities, ``(n, 4 * H)``.
+        before: Cell state before the step, ``(n, H)``.
+        squashed: Hyperbolic tangent of the cell state after the step, ``(n, H)``.
+        grad_output: Gradient by the hidden state that the output layer gives, ``(n, H)``.
+        carried: Gradient by the hidden state that later steps give, ``(B, H)``.
+        carried_cell: Gradient by the cell state after the step, ``(B, H)``; becomes that by the
+            cell state before it.
+        grad_gates: Array that takes the gradient by what entered the nonlinearities,
+            ``(n, 4 * H)``.
     """
     n, size = before.shape
     one, tiny = gates.dtype.type(1.0), gates.dtype.type(_TINY)
@@ -134,26 +165,18 @@ def core_back(
 
 
 @compiled
-def enter_back(
-    rows: Ints,
-    cells: Ints,
-    grad_entered: Floats,
-    grad_read: Floats,
-    shortcuts: int,
-    grad_memory: Floats,
-    carried: Floats,
-) -> None:
-    """Hand on what the step says about the cells that it read and the state that it had.
+def enter_back(rows: Ints, exit: Exit, cells: Ints, grad_entered: Floats, carried: Carried) -> None:
+    """Hands on the gradients by the cells that a step read and by the hidden state that it had.
 
     Args:
-        rows: see `enter`.
-        cells: see `enter`.
-        grad_entered: by what entered the core, ``(n, window * V + H)``.
-        grad_read: from `leave_back`.
-        shortcuts: see `leave`; without them `grad_read` is not looked at.
-        grad_memory: of the tape, ``(B, cells, V)``; becomes that before the step.
-        carried: takes what is said about the hidden state, ``(B, H)``.
+        rows: Numbers of the rows that run, ``(n,)``.
+        exit: Says whether there are shortcuts; without them `carried.read` is not looked at.
+        cells: Memory cells in the window, ``(n, window)``.
+        grad_entered: Gradient by what entered the nonlinearities through a matrix,
+            ``(n, window * V + H)``.
+        carried: Gradients by the state; `memory` and `hidden` become those before the step.
     """
+    grad_memory, grad_read, shortcuts = carried.memory, carried.read, exit.shortcuts
     width, window = grad_memory.shape[2], cells.shape[1]
     for j in range(len(rows)):
         b = rows[j]
@@ -166,6 +189,6 @@ def enter_back(
                 more = grad_read[j, w * width : (w + 1) * width]
                 for v in range(width):
                     tape[v] += more[v]
-        later, grad = carried[b], grad_entered[j, window * width :]
+        later, grad = carried.hidden[b], grad_entered[j, window * width :]
         for h in range(len(later)):
             later[h] = grad[h]

@@ -9,26 +9,13 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from agents.algorithms.rl_ntm.fast import kernels, kernels_backward
-from agents.algorithms.rl_ntm.fast.kernels import Floats, Ints
-from agents.algorithms.rl_ntm.unroll import laid_out, places_of
+from agents.algorithms.rl_ntm.fast.kernels import Floats
+from agents.algorithms.rl_ntm.unroll import Ints
 from agents.cells.lstm import LSTM
-from agents.cells.unroll import unroll
 
 
 def packed_lstm(cell: LSTM, xs: Tensor, rows: list[Ints], count: int) -> Tensor:
-    """The hidden states after each step, ``(N, H)``.
-
-    Args:
-        cell: the LSTM; all rows start from its initial state.
-        xs: inputs, packed by time and then by row, ``(N, input_size)``.
-        rows: that run, step by step; none comes back.
-        count: B.
-    """
-    if xs.device.type != "cpu":  # kernels are compiled for the CPU
-        places = torch.as_tensor(places_of(rows, count), device=xs.device)
-        padded = laid_out(xs, places, (len(rows), count))
-        starts = torch.zeros(len(rows), count, dtype=torch.bool, device=xs.device)
-        return unroll(cell, padded, cell.initial_state(count), starts)[0].flatten(0, 1)[places]
+    """Returns the hidden states after each step, ``(N, H)``; the arguments are `padded_lstm`'s."""
     # To the order o, i, f, g: sigmoids lie side by side.
     parameters = (cell.weight_ih, cell.weight_hh, cell.bias_ih + cell.bias_hh)
     rolled = (parameter.roll(cell.hidden_size, dims=0) for parameter in parameters)
@@ -39,15 +26,15 @@ def packed_lstm(cell: LSTM, xs: Tensor, rows: list[Ints], count: int) -> Tensor:
 def squash(
     rows: Ints, gates: Tensor, cell: Floats, before: Tensor, squashed: Tensor, hidden: Tensor
 ) -> None:
-    """One step from what enters the nonlinearities to the hidden state, on the CPU.
+    """Takes one step, from what enters the nonlinearities to the hidden state, on the CPU.
 
     Args:
-        rows: that run, ``(n,)``, among B.
-        gates: o, i, f, g, ``(n, 4 * H)``; nonlinearities are applied.
-        cell: the cell state, ``(B, H)``; is changed.
-        before: takes what it was, ``(n, H)``.
-        squashed: takes the hyperbolic tangent of what it becomes, ``(n, H)``.
-        hidden: takes the hidden state, ``(n, H)``.
+        rows: Numbers of the rows that run, ``(n,)``.
+        gates: Gates in the order o, i, f, g, ``(n, 4 * H)``; nonlinearities are applied.
+        cell: Cell state of all rows, ``(B, H)``; is changed.
+        before: Tensor that takes what it was, ``(n, H)``.
+        squashed: Tensor that takes the hyperbolic tangent of what it becomes, ``(n, H)``.
+        hidden: Tensor that takes the hidden state, ``(n, H)``.
     """
     size = cell.shape[1]
     # tanh(x) = 2 * sigmoid(2 * x) - 1: one operation on what lies together, not two on parts.
@@ -96,8 +83,9 @@ class _Packed(torch.autograd.Function):
         for these in reversed(ctx.rows):
             start = stop - len(these)
             of_gates, old, tanh, by_hidden, by_gates = (x[start:stop] for x in arrays)
-            now = of_gates, old, tanh, by_hidden
-            kernels_backward.core_back(these, *now, carried, carried_cell, by_gates)
+            kernels_backward.core_back(
+                these, of_gates, old, tanh, by_hidden, carried, carried_cell, by_gates
+            )
             carried[these] = (grad_gates[start:stop] @ weight_hh).numpy()
             stop = start
         return (

@@ -15,19 +15,19 @@ from torch import Tensor
 from agents.algorithms.rl_ntm.controller import Controller, ControllerState, Scores
 from agents.algorithms.rl_ntm.fast import kernels
 from agents.algorithms.rl_ntm.fast.backward import Episodes
-from agents.algorithms.rl_ntm.fast.kernels import Ints
+from agents.algorithms.rl_ntm.fast.kernels import Entrance, Exit
 from agents.algorithms.rl_ntm.fast.packed_lstm import squash
-from agents.algorithms.rl_ntm.record import new_record
-from agents.algorithms.rl_ntm.unroll import Seen, row_counts
+from agents.algorithms.rl_ntm.fast.record import new_record
+from agents.algorithms.rl_ntm.unroll import Ints, Seen, row_counts
 
 
 class FastUnroll:
     """Steps B episodes from their start.
 
     Args:
-        controller: whose parameters are used.
+        controller: The controller whose parameters are used.
         rows: B.
-        max_steps: the most steps that will be taken.
+        max_steps: Largest number of steps that will be taken.
     """
 
     def __init__(self, controller: Controller, rows: int, max_steps: int) -> None:
@@ -38,12 +38,16 @@ class FastUnroll:
         self._size = 0
         state = (part.contiguous().numpy() for part in controller.initial_state(rows))
         self._state: Any = ControllerState(*state)  # type: ignore[arg-type]  # of NumPy arrays
-        self._offsets, self._move_rows = controller.offsets.numpy(), controller.move_rows.numpy()
-        self._weight_in = controller.weight_in.detach().numpy()
-        self._bias = controller.bias.detach().numpy()
+        self._move_rows = controller.move_rows.numpy()
+        self._entrance = Entrance(
+            controller.offsets.numpy(),
+            controller.weight_in.detach().numpy(),
+            controller.bias.detach().numpy(),
+        )
         self._weight_out, self._bias_out = controller.output_layer()
         self._weight = torch.cat([controller.weight_read, controller.weight_hidden])
-        self._gain: Any = controller.log_gain.detach().exp().numpy()[()]
+        gain: Any = controller.log_gain.detach().exp().numpy()[()]
+        self._exit = Exit(gain, controller.choices, controller.gates)
 
     @torch.no_grad()
     def step(self, symbols: Tensor, rows: Ints) -> Scores:
@@ -53,25 +57,17 @@ class FastUnroll:
         self._rows.append(rows)
         record = self._record.part(start, self._size)
         arrays = self._arrays.part(start, self._size)
-        kernels.enter(
-            *(rows, symbols.numpy(), self._offsets),
-            *(state.moves, state.head, state.memory, state.hidden, self._weight_in, self._bias),
-            *(arrays.inputs, arrays.symbol, arrays.cells, arrays.entered, arrays.gates),
-        )
+        kernels.enter(rows, symbols.numpy(), self._entrance, state, arrays)
         record.gates.addmm_(record.entered, self._weight)
         if controller.recurrent:
-            after = record.before, record.squashed, record.hidden
-            squash(rows, record.gates, state.cell, *after)
+            squash(rows, record.gates, state.cell, record.before, record.squashed, record.hidden)
             state.hidden[rows] = arrays.hidden
         else:
             torch.tanh(record.gates, out=record.hidden)
         torch.addmm(self._bias_out, record.hidden, self._weight_out, out=record.out)
         content = controller.choices + controller.gates
         record.out[:, controller.choices : content].sigmoid_()
-        kernels.leave(
-            *(rows, arrays.symbol, arrays.cells, arrays.entered, arrays.out, state.memory),
-            *(self._gain, controller.choices, controller.gates, arrays.symbols),
-        )
+        kernels.leave(rows, self._exit, state, arrays)
         return Scores(record.out[:, : controller.choices], record.symbols)
 
     def move(self, moves: Tensor) -> None:

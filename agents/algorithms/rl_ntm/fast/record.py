@@ -11,19 +11,21 @@ from agents.algorithms.rl_ntm.controller import Controller
 
 
 class Record(NamedTuple):
-    """What steps write down, packed, each ``(N, ...)``.
+    """What N steps write down, packed, as tensors or as arrays that share their memory.
 
     Attributes:
-        inputs: rows of `weight_in`.
-        symbol: under the input head.
-        cells: in the memory window.
-        entered: their contents before the step, flat, and the hidden state before the step.
-        before: the LSTM's cell state before the step.
-        gates: of the LSTM, o, i, f, g after their nonlinearities; else the hidden state.
-        squashed: the hyperbolic tangent of the LSTM's cell state after the step.
-        hidden: after the step.
-        out: of the output layer; gates of shortcuts after their nonlinearity.
-        symbols: their scores.
+        inputs: Rows of `weight_in` that were added up, ``(N, input_cells + moves)``.
+        symbol: Symbol under the input head, ``(N,)``.
+        cells: Memory cells in the window, ``(N, window)``.
+        entered: Contents of these cells before the step, flat, and the hidden state before the
+            step, ``(N, window * V + H)``.
+        before: Cell state of the LSTM before the step, ``(N, H)``.
+        gates: Gates of the LSTM in the order o, i, f, g, after their nonlinearities,
+            ``(N, 4 * H)``; without an LSTM what enters the nonlinearity, ``(N, H)``.
+        squashed: Hyperbolic tangent of the LSTM's cell state after the step, ``(N, H)``.
+        hidden: Hidden state after the step, ``(N, H)``.
+        out: Output layer, ``(N, ...)``; the gates of shortcuts after their nonlinearity.
+        symbols: Scores of the symbols, ``(N, outputs)``.
     """
 
     inputs: Any
@@ -38,16 +40,16 @@ class Record(NamedTuple):
     symbols: Any
 
     def part(self, start: int, stop: int) -> Record:
-        """Some of the N entries."""
+        """Returns some of the N entries."""
         return Record(*(entries[start:stop] for entries in self))
 
     def arrays(self) -> Record:
-        """The same as NumPy arrays."""
+        """Returns the same as NumPy arrays."""
         return Record(*(tensor.numpy() for tensor in self))
 
 
 def new_record(controller: Controller, size: int) -> Record:
-    """Room for N entries; what no step touches costs nothing."""
+    """Returns room for `size` entries; what no step touches costs nothing."""
     interfaces, like = controller.interfaces, controller.bias.detach()
     state = controller.hidden_size if controller.recurrent else 0
     read = interfaces.memory_window * interfaces.vocabulary

@@ -33,7 +33,7 @@ class List:
     """Print one JSON array instead of a table."""
 
     def run(self) -> int:
-        """Print the list."""
+        """Prints the list."""
         families = {spec.family for spec in ENVIRONMENTS.values()}
         if self.family is not None:
             checked(check_choice, "family", self.family, families)

@@ -1,0 +1,217 @@
+"""What the LSTM and the GRU do between their matrix products, compiled.
+
+A kernel works on step t of a whole sequence of float32 arrays, row by row, and needs no temporary
+memory: a handful of them takes the place of some twenty small operations a step. Forward kernels
+also prepare what enters the next step, which is zero in the rows where an episode starts; backward
+kernels let no gradient cross such a start.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+Floats = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
+
+# Sums may be reordered and fused, so that they use vector instructions; NaN stays NaN.
+compiled = njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+inlined = njit(inline="always")
+
+# Numba keeps the type of a global constant; a Python number would make its expression float64.
+ONE, TWO, HALF = np.float32(1.0), np.float32(2.0), np.float32(0.5)
+# Beyond it, a sigmoid in float32 is 1, or less than 1e-17.
+_BOUND = np.float32(40.0)
+_LOG2_E = np.float32(1.0 / math.log(2.0))
+# The logarithm of 2 in two parts, the first with so few bits that its multiples are exact.
+_LN_2_HIGH = np.float32(355 / 512)
+_LN_2_LOW = np.float32(math.log(2.0) - 355 / 512)
+_C2, _C3, _C4, _C5, _C6 = (np.float32(1.0 / math.factorial(k)) for k in range(2, 7))
+_EXPONENT_BIAS, _MANTISSA_BITS = np.int32(127), np.int32(23)
+
+
+@inlined
+def sigmoid(x: np.float32) -> np.float32:
+    """Returns ``1 / (1 + exp(-x))`` with an error of at most 1e-7.
+
+    The library's exponential is a call for each number. This one is arithmetic, which the compiler
+    turns into vector instructions: ``exp(-x)`` is ``2**n * exp(r)``, where r is at most half the
+    logarithm of 2, so that six terms of the series do; ``2**n`` is n in a float's exponent.
+    """
+    x = _BOUND if x > _BOUND else x
+    x = -_BOUND if x < -_BOUND else x
+    n = np.floor(HALF - x * _LOG2_E)
+    r = -x - n * _LN_2_HIGH - n * _LN_2_LOW
+    series = ONE + r * (ONE + r * (_C2 + r * (_C3 + r * (_C4 + r * (_C5 + r * _C6)))))
+    power = np.int32((np.int32(n) + _EXPONENT_BIAS) << _MANTISSA_BITS).view(np.float32)
+    return ONE / (ONE + series * power)
+
+
+@inlined
+def tanh(x: np.float32) -> np.float32:
+    """Returns the hyperbolic tangent with an error of at most 2e-7."""
+    return TWO * sigmoid(TWO * x) - ONE
+
+
+@compiled
+def lstm_step(
+    t: int,
+    starts: Bools,
+    gates: Floats,
+    cells: Floats,
+    squashed: Floats,
+    outs: Floats,
+    hiddens: Floats,
+) -> None:
+    """Takes step t of an LSTM.
+
+    Args:
+        t: The step, from 0 to T - 1.
+        starts: Where episodes start, ``(T, B)``.
+        gates: What enters the nonlinearities of i, f, g, o, ``(T, B, 4 * H)``; step t is replaced
+            by what leaves them.
+        cells: The cell states that enter the steps, ``(T + 1, B, H)``; step t + 1 is written.
+        squashed: Takes the hyperbolic tangent of the cell state after step t, ``(T, B, H)``.
+        outs: Takes the output of step t, ``(T, B, H)``.
+        hiddens: The hidden states that enter the steps, like `cells`.
+    """
+    T, B, H = outs.shape
+    for b in range(B):
+        gate, old, out, tanh_cell = gates[t, b], cells[t, b], outs[t, b], squashed[t, b]
+        i, f, g, o = gate[:H], gate[H : 2 * H], gate[2 * H : 3 * H], gate[3 * H :]
+        cell, hidden = cells[t + 1, b], hiddens[t + 1, b]
+        for h in range(H):
+            i[h], f[h], g[h], o[h] = sigmoid(i[h]), sigmoid(f[h]), tanh(g[h]), sigmoid(o[h])
+            new = f[h] * old[h] + i[h] * g[h]
+            tanh_new = tanh(new)
+            tanh_cell[h], out[h] = tanh_new, o[h] * tanh_new
+            cell[h], hidden[h] = new, out[h]
+        if t + 1 < T and starts[t + 1, b]:
+            cell[:] = 0
+            hidden[:] = 0
+
+
+@compiled
+def lstm_step_backward(
+    t: int,
+    starts: Bools,
+    gates: Floats,
+    cells: Floats,
+    squashed: Floats,
+    grad_outs: Floats,
+    grad_hidden: Floats,
+    grad_cell: Floats,
+    grad_gates: Floats,
+) -> None:
+    """Goes back through step t of an LSTM, except for its matrix product.
+
+    Args:
+        t: See `lstm_step`; so are the next four, as the forward pass left them.
+        starts: ``(T, B)``.
+        gates: ``(T, B, 4 * H)``.
+        cells: ``(T + 1, B, H)``.
+        squashed: ``(T, B, H)``.
+        grad_outs: The gradient by the outputs, ``(T, B, H)``.
+        grad_hidden: That by the hidden state that enters step t + 1, ``(B, H)``.
+        grad_cell: That by the cell state after step t, ``(B, H)``; is replaced by that by the cell
+            state before it.
+        grad_gates: Takes, at step t, that by what entered the nonlinearities, ``(T, B, 4 * H)``.
+    """
+    T, B, H = squashed.shape
+    for b in range(B):
+        by_hidden, by_cell, by_out = grad_hidden[b], grad_cell[b], grad_outs[t, b]
+        gate, old, tanh_cell = gates[t, b], cells[t, b], squashed[t, b]
+        i, f, g, o = gate[:H], gate[H : 2 * H], gate[2 * H : 3 * H], gate[3 * H :]
+        by_gate = grad_gates[t, b]
+        by_i, by_f = by_gate[:H], by_gate[H : 2 * H]
+        by_g, by_o = by_gate[2 * H : 3 * H], by_gate[3 * H :]
+        if t + 1 < T and starts[t + 1, b]:
+            by_hidden[:] = 0
+        for h in range(H):
+            to_hidden = by_hidden[h] + by_out[h]
+            to_cell = by_cell[h] + to_hidden * o[h] * (ONE - tanh_cell[h] * tanh_cell[h])
+            by_i[h] = to_cell * g[h] * i[h] * (ONE - i[h])
+            by_f[h] = to_cell * old[h] * f[h] * (ONE - f[h])
+            by_g[h] = to_cell * i[h] * (ONE - g[h] * g[h])
+            by_o[h] = to_hidden * tanh_cell[h] * o[h] * (ONE - o[h])
+            by_cell[h] = to_cell * f[h]
+        if starts[t, b]:
+            by_cell[:] = 0
+
+
+@compiled
+def gru_step(
+    t: int, starts: Bools, projected: Floats, products: Floats, outs: Floats, hiddens: Floats
+) -> None:
+    """Takes step t of a GRU.
+
+    Args:
+        t: The step, from 0 to T - 1.
+        starts: Where episodes start, ``(T, B)``.
+        projected: The inputs' part of r, z, n, ``(T, B, 3 * H)``; step t is replaced by what leaves
+            the nonlinearities.
+        products: The hidden states' part of r, z, n, ``(T, B, 3 * H)``.
+        outs: Takes the output of step t, ``(T, B, H)``.
+        hiddens: The hidden states that enter the steps, ``(T + 1, B, H)``; step t + 1 is written.
+    """
+    T, B, H = outs.shape
+    for b in range(B):
+        gate, product, out = projected[t, b], products[t, b], outs[t, b]
+        r, z, n = gate[:H], gate[H : 2 * H], gate[2 * H :]
+        from_r, from_z, from_n = product[:H], product[H : 2 * H], product[2 * H :]
+        old, hidden = hiddens[t, b], hiddens[t + 1, b]
+        for h in range(H):
+            r[h], z[h] = sigmoid(r[h] + from_r[h]), sigmoid(z[h] + from_z[h])
+            n[h] = tanh(n[h] + r[h] * from_n[h])
+            out[h] = n[h] + z[h] * (old[h] - n[h])
+            hidden[h] = out[h]
+        if t + 1 < T and starts[t + 1, b]:
+            hidden[:] = 0
+
+
+@compiled
+def gru_step_backward(
+    t: int,
+    starts: Bools,
+    projected: Floats,
+    products: Floats,
+    hiddens: Floats,
+    grad_outs: Floats,
+    grad_hidden: Floats,
+    grad_projected: Floats,
+    grad_products: Floats,
+) -> None:
+    """Goes back through step t of a GRU, except for its matrix product.
+
+    Args:
+        t: See `gru_step`; so are the next four, as the forward pass left them.
+        starts: ``(T, B)``.
+        projected: ``(T, B, 3 * H)``.
+        products: ``(T, B, 3 * H)``.
+        hiddens: ``(T + 1, B, H)``.
+        grad_outs: The gradient by the outputs, ``(T, B, H)``.
+        grad_hidden: That by the hidden state that enters step t + 1, ``(B, H)``; is replaced by
+            that by the hidden state before step t, without what comes through the products.
+        grad_projected: Takes, at step t, that by the inputs' part, ``(T, B, 3 * H)``.
+        grad_products: Takes, at step t, that by the products, ``(T, B, 3 * H)``.
+    """
+    T, B, H = grad_outs.shape
+    for b in range(B):
+        by_hidden, by_out, old = grad_hidden[b], grad_outs[t, b], hiddens[t, b]
+        gate, from_n = projected[t, b], products[t, b, 2 * H :]
+        r, z, n = gate[:H], gate[H : 2 * H], gate[2 * H :]
+        by_gate, by_product = grad_projected[t, b], grad_products[t, b]
+        if t + 1 < T and starts[t + 1, b]:
+            by_hidden[:] = 0
+        for h in range(H):
+            to_hidden = by_hidden[h] + by_out[h]
+            to_n = to_hidden * (ONE - z[h]) * (ONE - n[h] * n[h])
+            by_gate[2 * H + h] = to_n
+            by_product[2 * H + h] = to_n * r[h]
+            by_gate[h] = by_product[h] = to_n * from_n[h] * r[h] * (ONE - r[h])
+            to_z = to_hidden * (old[h] - n[h]) * z[h] * (ONE - z[h])
+            by_gate[H + h] = by_product[H + h] = to_z
+            by_hidden[h] = to_hidden * z[h]

@@ -1,0 +1,46 @@
+"""Recipes for every environment that no other module knows."""
+
+from agents.training.recipes import Recipe, linear
+
+_POLICY = {"encoder_size": 64, "net_arch": [64]}
+PPO = Recipe(
+    timesteps=500_000,
+    n_envs=16,
+    algorithm={
+        "learning_rate": linear(0.001, 0.0001),
+        "n_steps": 128,
+        "batch_size": 256,
+        "n_epochs": 4,
+        "gamma": 0.99,
+        "gae_lambda": 0.95,
+        "clip_range": 0.2,
+        "ent_coef": 0.0,
+    },
+    policy=_POLICY,
+)
+A2C = Recipe(
+    timesteps=500_000,
+    n_envs=16,
+    algorithm={
+        "learning_rate": linear(0.001, 0.0001),
+        "n_steps": 16,
+        "gamma": 0.99,
+        "gae_lambda": 0.95,
+        "ent_coef": 0.0,
+        "use_rms_prop": False,
+    },
+    policy=_POLICY,
+)
+REINFORCE = Recipe(
+    timesteps=500_000,
+    n_envs=16,
+    algorithm={
+        "learning_rate": linear(0.002, 0.0002),
+        "baseline": "value",
+        "gamma": 0.99,
+        "ent_coef": 0.0,
+    },
+    policy=_POLICY,
+)
+
+RECIPES = {"*": {"ppo/lstm": PPO, "ppo/*": PPO, "a2c/*": A2C, "reinforce/*": REINFORCE}}

@@ -1,0 +1,37 @@
+"""A file holds all of what was written to it, or what it held before."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from agents.saving.atomic import whole_file, write_json, write_text
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "file.txt"
+    with whole_file(path) as temporary:
+        temporary.write_text("first")
+        assert not path.exists()
+    assert path.read_text() == "first"
+
+    def fail() -> None:
+        with whole_file(path) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError, match="power cut"):
+        fail()
+    assert path.read_text() == "first"
+    assert os.listdir(path.parent) == ["file.txt"]
+
+
+def test_what_cannot_be_written_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "file.json"
+    write_text(path, "before")
+    with pytest.raises(UnicodeEncodeError):
+        write_text(path, "x" * 100_000 + "\ud800")
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(path, [0.0, float("nan")])
+    assert path.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [path]
