@@ -209,7 +209,7 @@ class MemoryOnPolicyAlgorithm(MemoryAlgorithm):
 
     def rollout_batch(self) -> Any:
         """Returns the last rollout, whole, as `losses` takes it."""
-        return next(self.rollout_buffer.batches())
+        return self.rollout_buffer.chunks()
 
     def loss_weights(self) -> dict[str, float]:
         """Returns the weights of losses in `total_loss`; a loss that is not named weighs 1."""

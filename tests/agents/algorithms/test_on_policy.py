@@ -12,7 +12,7 @@ from stable_baselines3.common.env_util import make_vec_env as sb3_make_vec_env
 from torch import Tensor
 
 from agents import MemoryA2C, MemoryPPO, NonFiniteError, Reinforce
-from agents.algorithms.buffer import Batch
+from agents.algorithms.buffer import Batch, minibatches
 from agents.algorithms.on_policy import MemoryOnPolicyAlgorithm
 from agents.cells import CELLS
 from agents.cells.state import index_state
@@ -87,7 +87,7 @@ def test_ratio_one(algorithm: Any, memory: str, bptt: int | None, masked: bool) 
     _collect(model, rollouts=2)
     data = model.rollout_buffer.data
     assert data.episode_starts[1:].any()
-    (batch,) = model.rollout_buffer.batches()
+    batch = model.rollout_buffer.chunks()
     assert (batch.masks is not None) == masked
     now = model.evaluate_batch(batch)
     torch.testing.assert_close(now.log_probs, batch.old_log_probs, atol=1e-5, rtol=0)
@@ -99,7 +99,7 @@ def test_ratio_one(algorithm: Any, memory: str, bptt: int | None, masked: bool) 
 def test_ratio_one_and_learning_on_every_space(observations: str, actions: str) -> None:
     model = _model(observation_space=OBSERVATIONS[observations], action_space=ACTIONS[actions])
     _collect(model, rollouts=2)
-    (batch,) = model.rollout_buffer.batches()
+    batch = model.rollout_buffer.chunks()
     now = model.evaluate_batch(batch)
     torch.testing.assert_close(now.log_probs, batch.old_log_probs, atol=1e-5, rtol=0)
     before = _bits(model)
@@ -135,12 +135,12 @@ def _columns(batch: Batch, columns: list[int]) -> Batch:
 def test_gradients_do_not_depend_on_column_order_or_batch_size(memory: str) -> None:
     model = _model(memory=memory, masked=True, n_envs=4, batch_size=2 * STEPS)
     _collect(model, rollouts=2)
-    (batch,) = model.rollout_buffer.batches()
+    batch = model.rollout_buffer.chunks()
     whole = _gradient(model, batch)
     torch.testing.assert_close(
         _gradient(model, _columns(batch, [2, 0, 3, 1])), whole, atol=1e-6, rtol=1e-4
     )
-    halves = [_gradient(model, part) for part in model.rollout_buffer.batches(2 * STEPS)]
+    halves = [_gradient(model, part) for part in minibatches(batch, 2 * STEPS, model.generator)]
     assert len(halves) == 2
     torch.testing.assert_close((halves[0] + halves[1]) / 2, whole, atol=1e-6, rtol=1e-4)
 
@@ -149,7 +149,7 @@ def test_gradients_do_not_depend_on_column_order_or_batch_size(memory: str) -> N
 def test_a_row_does_not_see_what_other_rows_do(memory: str) -> None:
     model = _model(memory=memory, observation_space=BOX)
     _collect(model, rollouts=2)
-    (batch,) = model.rollout_buffer.batches()
+    batch = model.rollout_buffer.chunks()
     before = model.evaluate_batch(batch)
     batch.observations[:, 1:] = torch.randn_like(batch.observations[:, 1:])
     batch.episode_starts[:, 1:] ^= True
@@ -245,7 +245,7 @@ def test_the_memory_goes_on_from_rollout_to_rollout_and_starts_anew_with_an_epis
     model = _model(MemoryA2C, bptt=4)
     _collect(model, rollouts=3)
     data = model.rollout_buffer.data
-    (batch,) = model.rollout_buffer.batches()
+    batch = model.rollout_buffer.chunks()
     # What `predict` finds when it replays the rollout from an episode's start:
     for row in range(3):
         first = int(data.episode_starts[:, row].nonzero()[0])
