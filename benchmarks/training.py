@@ -115,7 +115,7 @@ class _Run(NamedTuple):
     parameters: int
 
 
-class _EpisodeLog(BaseCallback):
+class EpisodeLog(BaseCallback):
     """Keeps when each episode ended, in environment steps, and its return."""
 
     def __init__(self) -> None:
@@ -132,7 +132,7 @@ class _EpisodeLog(BaseCallback):
 
 
 def _train(model: Model, timesteps: int) -> _Run:
-    log = _EpisodeLog()
+    log = EpisodeLog()
     start = time.perf_counter()
     model.learn(timesteps, callback=log)
     elapsed = time.perf_counter() - start
