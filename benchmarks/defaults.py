@@ -22,9 +22,10 @@ from typing import Any
 import torch
 from stable_baselines3.common.evaluation import evaluate_policy
 
-from benchmarks.machine import commit, describe_machine, versions
+from agents.saving.atomic import write_json
+from agents.training.provenance import commit, versions
+from benchmarks.machine import describe_machine
 from benchmarks.panel import ALGORITHMS, PANEL, Algorithm, Task, make_env, make_model
-from benchmarks.results import write_whole
 from benchmarks.training import EpisodeLog, mean_returns
 
 RECORDS = Path("runs") / "defaults.json"
@@ -92,7 +93,7 @@ def run(
         for future in as_completed(futures):
             record = future.result()
             records.append({**record, **about})
-            write_whole(path, json.dumps(records, indent=1) + "\n")
+            write_json(path, records)
             print(
                 f"{record['task']:30} {record['algorithm']:12} seed {record['seed']} "
                 f"final {record['final']:8.3f} evaluation {record['evaluation']:8.3f} "

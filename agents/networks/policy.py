@@ -134,10 +134,20 @@ class MemoryPolicy(BasePolicy):
             return state
         return ActorCriticState(state, self.critic_network.initial_state(batch_size))
 
-    def _features(
+    def features(
         self, obs: Observation, state: Any, starts: Tensor
     ) -> tuple[Tensor, Tensor, State]:
-        """One step: what actor and critic see, each ``(B, features)``, and the state after it."""
+        """Takes one step of the memories.
+
+        Args:
+            obs: ``(B, ...)``.
+            state: Memory state before the step.
+            starts: ``(B,)`` bool, True where an episode starts with this observation.
+
+        Returns:
+            What the actor sees and what the critic sees, each ``(B, features)``, and the memory
+            state after the step.
+        """
         if self.critic_network is None:
             features, state = self.network(obs, state, starts)
             return features, features, state
@@ -167,7 +177,7 @@ class MemoryPolicy(BasePolicy):
             Actions ``(B, ...)``, values ``(B,)``, log-probabilities ``(B,)``, and the memory state
             after the step.
         """
-        features, judged, state = self._features(obs, state, starts)
+        features, judged, state = self.features(obs, state, starts)
         distribution = self.action_head(self.actor(features), masks)
         actions = sampler(distribution)
         return actions, self.critic(judged), distribution.log_prob(actions), state
@@ -175,7 +185,7 @@ class MemoryPolicy(BasePolicy):
     @torch.no_grad()
     def predict_values(self, obs: Observation, state: State, starts: Tensor) -> Tensor:
         """Returns the values ``(B,)`` of observations seen after `state`."""
-        values: Tensor = self.critic(self._features(obs, state, starts)[1])
+        values: Tensor = self.critic(self.features(obs, state, starts)[1])
         return values
 
     def evaluate(
@@ -224,7 +234,7 @@ class MemoryPolicy(BasePolicy):
         """Returns actions for observations with which episodes start."""
         rows = count_rows(observation)
         starts = read_starts(None, rows, self.device)
-        features, _, _ = self._features(observation, self.initial_state(rows), starts)
+        features, _, _ = self.features(observation, self.initial_state(rows), starts)
         return self._act(features, None, deterministic, None)
 
     # SB3 declares states as tuples of arrays; to SB3 they are opaque, and ours stay tensors.
@@ -260,7 +270,7 @@ class MemoryPolicy(BasePolicy):
         starts = read_starts(episode_start, rows, self.device)
         masks = read_masks(self.action_head, action_masks, rows, self.device)
         before = self.initial_state(rows) if state is None else state
-        features, _, state = self._features(obs, before, starts)
+        features, _, state = self.features(obs, before, starts)
         actions = self.action_head.to_env(self._act(features, masks, deterministic, generator))
         return actions if vectorized else actions[0], state
 

@@ -65,6 +65,7 @@ class ValueHead(nn.Module):
             variance = within + weight * (1.0 - weight) * step.square()
         scale = variance.sqrt().clamp(min=_SMALLEST_SCALE)
         last = self.mlp[-1]
+        assert isinstance(last, nn.Linear)
         last.weight.mul_(self.scale / scale)
         last.bias.mul_(self.scale).add_(self.shift - shift).div_(scale)
         self.shift.copy_(shift)

@@ -62,9 +62,9 @@ class Rollout:
     def step(self) -> None:
         """Plays one step."""
         policy, head = self._policy, self._policy.action_head
-        features, self._state = policy.network(self._obs, self._state, self._starts)
+        features, judged, self._state = policy.features(self._obs, self._state, self._starts)
         with torch.no_grad():
-            _, self._critic_state = self._critic.network(
+            *_, self._critic_state = self._critic.features(
                 self._obs, self._critic_state, self._starts
             )
         logits = policy.actor(features)
@@ -79,8 +79,8 @@ class Rollout:
             log_prob = log_prob + every.gather(1, action[:, None]).squeeze(1)
             possible = every.exp() * every.masked_fill(part == -torch.inf, 0.0)
             entropy = entropy - possible.sum(dim=1)
-        judged = features.detach() if policy.detach_critic else features
-        self.values.append(policy.critic(judged).squeeze(1))
+        judged = judged.detach() if policy.critic_memory == "detached" else judged
+        self.values.append(policy.critic(judged))
         self.log_probs.append(log_prob)
         self.entropies.append(entropy)
         obs, rewards, dones, infos = self._env.step(head.to_env(actions))
@@ -97,8 +97,8 @@ class Rollout:
                 one = slice(int(row), int(row) + 1)
                 last = _tensors(_one_row(infos[row]["terminal_observation"]))
                 state = index_state(self._critic_state, one)
-                features, _ = self._critic.network(last, state, torch.tensor([False]))
-                paid[one] += self._bootstraps * self._critic.critic(features).squeeze(1)
+                _, judged, _ = self._critic.features(last, state, torch.tensor([False]))
+                paid[one] += self._bootstraps * self._critic.critic(judged)
         return paid
 
     def cut_gradients(self) -> None:
@@ -108,8 +108,8 @@ class Rollout:
     @torch.no_grad()
     def last_values(self) -> Tensor:
         """Returns the values of what is seen after the last step, ``(B,)``."""
-        features, _ = self._policy.network(self._obs, self._state, self._starts)
-        values: Tensor = self._policy.critic(features).squeeze(1)
+        _, judged, _ = self._policy.features(self._obs, self._state, self._starts)
+        values: Tensor = self._policy.critic(judged)
         return values
 
 
