@@ -194,7 +194,7 @@ MISTAKES = {
     ),
     "mask ignored in the log-probability": Mistake(
         *("reinforce", "none", MemoryPolicy, "evaluate"),
-        *("self.actor(features), masks)", "self.actor(features), None)", "actor"),
+        *("self.actor(unrolled.outs), masks)", "self.actor(unrolled.outs), None)", "actor"),
     ),
     "forced step counted as sampled": Mistake(
         *("rl_ntm", "all", RLNTMPolicy, "moves", ", masks)", ", None)", "bias_out", NO_TAPE),

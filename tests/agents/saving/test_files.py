@@ -185,7 +185,7 @@ def test_without_the_optimizer_it_predicts_the_same_and_is_smaller(
 
 def test_a_model_of_another_revision_is_refused(saved: Path, tmp_path: Path) -> None:
     other = _changed(saved, tmp_path, metadata=_set("revision", value=0))
-    _refused(other, r"its MemoryPolicy is of revision 0, .* has revision 2: train the model again")
+    _refused(other, r"its MemoryPolicy is of revision 0, .* has revision 3: train the model again")
     with pytest.raises(ModelFileError, match="revision"):
         _model().set_parameters(other)
     old = _changed(saved, tmp_path, metadata=lambda settings: settings.pop("revision"))
@@ -379,19 +379,19 @@ def test_hostile_metadata_is_refused(
 
 
 def _poison(tensors: dict[str, torch.Tensor]) -> None:
-    tensors["policy.critic.0.weight"][0, 0] = torch.nan
+    tensors["policy.critic.mlp.0.weight"][0, 0] = torch.nan
 
 
 def _rename(tensors: dict[str, torch.Tensor]) -> None:
-    tensors["policy.other"] = tensors.pop("policy.critic.0.weight")
+    tensors["policy.other"] = tensors.pop("policy.critic.mlp.0.weight")
 
 
 def _reshape(tensors: dict[str, torch.Tensor]) -> None:
-    tensors["policy.critic.0.weight"] = tensors["policy.critic.0.weight"].T.contiguous()
+    tensors["policy.critic.mlp.0.weight"] = tensors["policy.critic.mlp.0.weight"].T.contiguous()
 
 
 def _retype(tensors: dict[str, torch.Tensor]) -> None:
-    tensors["policy.critic.0.bias"] = tensors["policy.critic.0.bias"].double()
+    tensors["policy.critic.mlp.0.bias"] = tensors["policy.critic.mlp.0.bias"].double()
 
 
 def _odd_optimizer(tensors: dict[str, torch.Tensor]) -> None:
@@ -409,10 +409,10 @@ def _misshapen_optimizer(tensors: dict[str, torch.Tensor]) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (_poison, r"tensor policy\.critic\.0\.weight is not finite"),
+        (_poison, r"tensor policy\.critic\.mlp\.0\.weight is not finite"),
         (_rename, "missing or unknown"),
-        (_reshape, r"tensor policy\.critic\.0\.weight is"),
-        (_retype, r"policy\.critic\.0\.bias is torch\.float64"),
+        (_reshape, r"tensor policy\.critic\.mlp\.0\.weight is"),
+        (_retype, r"policy\.critic\.mlp\.0\.bias is torch\.float64"),
         (_odd_optimizer, "optimizer's tensors are not"),
         (_far_optimizer, r"optimizer\.999\.step is unknown"),
         (_misshapen_optimizer, r"optimizer\.0\.exp_avg has shape"),
