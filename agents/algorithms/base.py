@@ -231,7 +231,9 @@ class MemoryAlgorithm(BaseAlgorithm):
             losses: What `losses` returns.
         """
         weights = self.loss_weights()
-        return torch.stack([weights.get(k, 1.0) * loss for k, loss in losses.items()]).sum()
+        # Going back through a loss of no weight takes time.
+        weighed = {k: loss for k, loss in losses.items() if weights.get(k, 1.0) != 0.0}
+        return torch.stack([weights.get(k, 1.0) * loss for k, loss in weighed.items()]).sum()
 
     def rollout(self) -> Any:
         """Plays a rollout as `learn` does first, from new episodes, and returns its batch."""

@@ -60,6 +60,20 @@ def _write(storage: Step, t: int, step: Step) -> None:
             store[t] = field
 
 
+def minibatches(rollout: Batch, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
+    """Yields every chunk of a rollout once, in shuffled minibatches.
+
+    Args:
+        rollout: What `MemoryRolloutBuffer.chunks` returns.
+        batch_size: Transitions in a minibatch, rounded down to whole chunks (at least one).
+        generator: Source of randomness of the shuffling.
+    """
+    length, columns = rollout.advantages.shape
+    order = torch.randperm(columns, generator=generator, device=rollout.advantages.device)
+    for picked in torch.split(order, max(1, batch_size // length)):
+        yield _pick(rollout, picked)
+
+
 def _pick(batch: Batch, columns: Tensor) -> Batch:
     fields = [_map(lambda x: x.index_select(1, columns), field) for field in batch[:-1]]
     return Batch._make([*fields, index_state(batch.state, columns)])
@@ -147,32 +161,14 @@ class MemoryRolloutBuffer:
         for t in range(self.size - 2, -1, -1):
             self.returns[t] += self.gamma * self.returns[t + 1] * ~ends[t]
 
-    def batches(
-        self, batch_size: int | None = None, generator: torch.Generator | None = None
-    ) -> Iterator[Batch]:
-        """Yields every chunk once, in shuffled minibatches.
-
-        Args:
-            batch_size: Transitions in a minibatch, rounded down to whole chunks (at least one); all
-                transitions in the buffer's own order if None.
-            generator: Source of randomness of the shuffling.
-        """
-        chunks = self._chunks()
-        length, columns = chunks.advantages.shape
-        if batch_size is None:
-            yield chunks
-            return
-        order = torch.randperm(columns, generator=generator, device=chunks.advantages.device)
-        for picked in torch.split(order, max(1, batch_size // length)):
-            yield _pick(chunks, picked)
-
     def cut(self, x: Tensor) -> Tensor:
         """Arranges ``(T, B, ...)`` as ``(bptt, chunks * B, ...)``, the first chunk first."""
         length = self.size if self.bptt is None else self.bptt
         parts = x.reshape(-1, length, *x.shape[1:])
         return parts.transpose(0, 1).flatten(1, 2)
 
-    def _chunks(self) -> Batch:
+    def chunks(self) -> Batch:
+        """Returns all chunks, a column each, in the order of `cut`."""
         data = self.data
         return Batch(
             observations=map_observation(self.cut, data.observations),

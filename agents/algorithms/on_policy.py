@@ -149,7 +149,7 @@ class MemoryOnPolicyAlgorithm(MemoryAlgorithm):
             if not callback.on_step():
                 return False
             self._update_info_buffer(infos, counted)
-            step_rewards = self._bootstrapped(rewards, dones, infos)
+            step_rewards = self._bootstrapped(rewards, dones, infos, values.dtype)
             step = Step(obs_tensor, actions, step_rewards, starts, values, log_probs, masks)
             rollout_buffer.add(step, state)
         self._compute_advantages(self._to_tensor(new_obs), torch.as_tensor(dones).to(self.device))
@@ -169,13 +169,17 @@ class MemoryOnPolicyAlgorithm(MemoryAlgorithm):
         self.rollout_buffer.compute_returns_and_advantages(last_values, ends)
 
     def _bootstrapped(
-        self, rewards: npt.NDArray[Any], dones: npt.NDArray[np.bool_], infos: list[dict[str, Any]]
+        self,
+        rewards: npt.NDArray[Any],
+        dones: npt.NDArray[np.bool_],
+        infos: list[dict[str, Any]],
+        dtype: torch.dtype,
     ) -> Tensor:
         """The rewards, plus the discounted value of what a time limit cut off.
 
         The last observation is fed to the memory as the next step of the same episode.
         """
-        tensor = torch.as_tensor(rewards, dtype=torch.float32, device=self.device)
+        tensor = torch.as_tensor(rewards, dtype=dtype, device=self.device)
         if self.whole_episodes or not dones.any():
             return tensor
         rows = [i for i in np.flatnonzero(dones).tolist() if infos[i].get("TimeLimit.truncated")]
@@ -191,7 +195,7 @@ class MemoryOnPolicyAlgorithm(MemoryAlgorithm):
         values = self.policy.predict_values(
             obs, index_state(self._memory_state, index), torch.zeros_like(index, dtype=torch.bool)
         )
-        return tensor.to(values.dtype).index_add(0, index, values, alpha=self.gamma)
+        return tensor.index_add(0, index, values, alpha=self.gamma)
 
     def _update_info_buffer(
         self, infos: list[dict[str, Any]], dones: npt.NDArray[np.bool_] | None = None
@@ -205,7 +209,7 @@ class MemoryOnPolicyAlgorithm(MemoryAlgorithm):
 
     def rollout_batch(self) -> Any:
         """Returns the last rollout, whole, as `losses` takes it."""
-        return next(self.rollout_buffer.batches())
+        return self.rollout_buffer.chunks()
 
     def loss_weights(self) -> dict[str, float]:
         """Returns the weights of losses in `total_loss`; a loss that is not named weighs 1."""

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from collections import defaultdict
+from typing import Any, NamedTuple
 
 import torch
 from stable_baselines3.common.type_aliases import GymEnv, Schedule
 from stable_baselines3.common.utils import FloatSchedule
 from torch import Tensor
 
-from agents.algorithms.buffer import Batch
+from agents.algorithms.buffer import Batch, minibatches
 from agents.algorithms.on_policy import MemoryOnPolicyAlgorithm, normalized
 from agents.networks.policy import Evaluation, MemoryPolicy
+
+
+class _Step(NamedTuple):
+    """What is logged of a gradient step.
+
+    Attributes:
+        losses: By name, without gradient.
+        loss: Their weighted sum.
+        log_ratio: New minus old log-probabilities of the actions, ``(T, N)``.
+    """
+
+    losses: dict[str, Tensor]
+    loss: Tensor
+    log_ratio: Tensor
 
 
 class MemoryPPO(MemoryOnPolicyAlgorithm):
@@ -159,38 +174,56 @@ class MemoryPPO(MemoryOnPolicyAlgorithm):
         """Runs `n_epochs` passes over the rollout, or fewer if `target_kl` is exceeded."""
         self.policy.set_training_mode(True)
         self._update_learning_rate(self.optimizer)
+        rollout = self.rollout_batch()
         for _ in range(self.n_epochs):
-            logged: list[dict[str, Tensor]] = []
-            complete = self._epoch(logged)
+            steps: list[_Step] = []
+            complete = self._epoch(rollout, steps)
             self._n_updates += 1
             if not complete:
                 break
-        # Means over the last epoch.
-        for name in logged[0]:
-            mean = torch.stack([values[name] for values in logged]).mean()
-            self.logger.record(f"train/{name}", float(mean))
+        self._log_epoch(steps)
         self.logger.record("train/clip_range", self._clip_range())
         if (clip_range_vf := self._clip_range_vf()) is not None:
             self.logger.record("train/clip_range_vf", clip_range_vf)
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
         self._log_rollout_fit()
 
-    def _epoch(self, logged: list[dict[str, Tensor]]) -> bool:
+    def _epoch(self, rollout: Batch, steps: list[_Step]) -> bool:
         """One pass over the rollout; returns whether `target_kl` allows another."""
-        for batch in self.rollout_buffer.batches(self.batch_size, self.generator):
+        for batch in minibatches(rollout, self.batch_size, self.generator):
             now = self.evaluate_batch(batch)
             losses = self.losses(batch, now)
             loss = self.total_loss(losses)
-            with torch.no_grad():
-                log_ratio = now.log_probs - batch.old_log_probs
-                ratio = log_ratio.exp()
-                seen = {f"{name}_loss": value.detach() for name, value in losses.items()}
-                seen["policy_gradient_loss"] = seen.pop("policy_loss")  # SB3's name
-                seen["loss"] = loss.detach()
-                seen["approx_kl"] = (ratio - 1.0 - log_ratio).mean()
-                seen["clip_fraction"] = ((ratio - 1.0).abs() > self._clip_range()).float().mean()
-                logged.append(seen)
-            if self.target_kl is not None and float(seen["approx_kl"]) > 1.5 * self.target_kl:
+            step = _Step(
+                {name: value.detach() for name, value in losses.items()},
+                loss.detach(),
+                now.log_probs.detach() - batch.old_log_probs,
+            )
+            steps.append(step)
+            limit = self.target_kl and 1.5 * self.target_kl
+            if limit is not None and float(approximate_kl(step.log_ratio)) > limit:
                 return False
             self._optimize(loss)
         return True
+
+    def _log_epoch(self, steps: list[_Step]) -> None:
+        """Logs the means over the minibatches of one epoch, by SB3's names."""
+        seen: dict[str, list[Tensor]] = defaultdict(list)
+        for step in steps:
+            for name, value in step.losses.items():
+                seen["policy_gradient_loss" if name == "policy" else f"{name}_loss"].append(value)
+            seen["loss"].append(step.loss)
+            seen["approx_kl"].append(approximate_kl(step.log_ratio))
+            clipped = (step.log_ratio.exp() - 1.0).abs() > self._clip_range()
+            seen["clip_fraction"].append(clipped.float().mean())
+        for name, values in seen.items():
+            self.logger.record(f"train/{name}", float(torch.stack(values).mean()))
+
+
+def approximate_kl(log_ratio: Tensor) -> Tensor:
+    """Returns an estimate of the KL divergence that is never negative, from both policies' logs.
+
+    Args:
+        log_ratio: Of the actions taken, new log-probabilities minus old.
+    """
+    return (log_ratio.exp() - 1.0 - log_ratio).mean()

@@ -163,10 +163,13 @@ class Reinforce(MemoryOnPolicyAlgorithm):
 
     def rollout_batch(self) -> WholeEpisodes:
         """Returns the last rollout as `losses` takes it."""
-        buffer = self.rollout_buffer
-        first = buffer.data.episode_starts.cumsum(dim=0) == 1
-        weights = first.to(buffer.returns.dtype)
-        return WholeEpisodes(super().rollout_batch(), buffer.cut(weights), first.shape[1])
+        buffer, first = self.rollout_buffer, self._first_episodes()
+        weights = buffer.cut(first.to(buffer.returns.dtype))
+        return WholeEpisodes(super().rollout_batch(), weights, first.shape[1])
+
+    def _first_episodes(self) -> Tensor:
+        """Which steps of the rollout are learned from, ``(T, B)`` bool."""
+        return self.rollout_buffer.data.episode_starts.cumsum(dim=0) == 1
 
     def losses(self, batch: WholeEpisodes) -> dict[str, Tensor]:
         """Returns the losses, sums over the steps of an episode and means over episodes.
@@ -185,7 +188,7 @@ class Reinforce(MemoryOnPolicyAlgorithm):
         return {**losses, **own}
 
     def _trained(self, batch: WholeEpisodes) -> None:
-        first = self.rollout_buffer.data.episode_starts.cumsum(dim=0) == 1
+        first = self._first_episodes()
         if self.baseline == "time":
             returns = self.rollout_buffer.returns
             self._time_baseline().update(returns, first.to(returns.dtype))

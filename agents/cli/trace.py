@@ -54,16 +54,18 @@ class TraceCommand:
             self.model, self.env, self.deterministic, self.stochastic, self.pretrained
         )
         from agents.evaluation.actors import CannotPlayError
+        from agents.evaluation.trace import trace_text
         from agents.evaluation.trace.failure import NoFailureError
 
         try:
             trace = self._trace(player)
         except (CannotPlayError, NoFailureError) as error:
             raise UsageError(error) from error
-        print(trace.text(), end="")
+        text = trace_text(trace)
+        print(text, end="")
         files = RunDirectory(self.out or Path())
         if self.out is not None:
-            write_text(files.trace_text, trace.text())
+            write_text(files.trace_text, text)
         if self.png:
             from agents.evaluation.trace.picture import trace_png
 

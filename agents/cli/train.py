@@ -205,11 +205,12 @@ class Train:
 
     def _finish(self, console: Console, training: Training, reason: StopReason) -> int:
         """Shows what came out."""
+        from agents.evaluation.trace import trace_text
         from agents.training.training import StopReason
 
         evaluation, trace = training.finish()
         console.print()
-        for line in [*evaluation_lines(evaluation), "", *trace.text().splitlines()]:
+        for line in [*evaluation_lines(evaluation), "", *trace_text(trace).splitlines()]:
             console.print(line, highlight=False, markup=False, soft_wrap=True)
         console.print(f"results: {training.run.path}", highlight=False, soft_wrap=True)
         wished = training.plan.stop_at_success  # of a run that is continued, its own

@@ -170,10 +170,8 @@ def summarize(env_id: str, episodes: int = 1000, seed: int = 0) -> Summary:
     optimum = optimal_returns(env, episodes, seed)
     assert optimum is not None
     base: Any = env.unwrapped
-    rows = base.get_state().rows
-    # A family states its limit per episode or once for all.
-    limit = rows["limit"].max() if "limit" in rows.dtype.names else base.rules.max_steps
-    return Summary(float(optimum.mean()), int(limit))
+    limits = base.view().limits
+    return Summary(float(optimum.mean()), int(limits.max()))
 
 
 def evaluation_env(env_id: str, episodes: int, **env_kwargs: Any) -> GymnasiumVecEnv:

@@ -20,6 +20,8 @@ from torch import Tensor, nn
 FORBIDDEN = -1e9
 # Numbers in a vector register: PyTorch's log-softmax is several times slower on other sizes.
 _LANES = 16
+# What is left out at either end of the distribution function when it is inverted.
+_EDGE = 2.0**-20
 # The most choices, padded, that an action may have.
 _LARGEST = 1 << 24
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
@@ -47,14 +49,13 @@ class Categorical:
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
         """Returns int64 actions ``(..., n_sub)``, by inverting the distribution function."""
-        probs = self.probs()
-        cumulative = probs.cumsum(dim=-1)
-        # The sum at the last choice that may be taken: a sum made in parallel, on a GPU, may grow
-        # a little more over choices of no probability.
-        last = cumulative.masked_fill(probs <= 2e-35, 0.0).amax(dim=-1, keepdim=True)
-        # In (0, last], and no less than 2**-24: some choice reaches it, no forbidden one does.
-        level = (1.0 - torch.rand(last.shape, generator=generator, device=last.device)) * last
-        return self._shaped((cumulative < level).sum(dim=-1))
+        cumulative = self.probs().cumsum(dim=-1)
+        total = cumulative[..., -1:]
+        # A level between the ends by more than sums are rounded: choices of no probability do not
+        # reach the lower end, and a choice that may be taken reaches the upper one, although a sum
+        # made in parallel, on a GPU, may grow a little more over choices of no probability.
+        level = torch.empty_like(total).uniform_(_EDGE, 1.0 - _EDGE, generator=generator)
+        return self._shaped((cumulative < level.mul_(total)).sum(dim=-1))
 
     def mode(self) -> Tensor:
         """Returns the most probable actions, ``(..., n_sub)`` int64."""
@@ -121,8 +122,6 @@ class DiscreteHead(nn.Module):
         space: The action space. Actions inside the agent start from 0, whatever the space's start.
     """
 
-    index: Tensor
-    padding: Tensor
     maskable = True
 
     def __init__(self, space: spaces.Discrete | spaces.MultiDiscrete) -> None:
@@ -142,11 +141,7 @@ class DiscreteHead(nn.Module):
             raise ValueError(
                 f"action space {space} is too large; allowed: {_LARGEST} padded choices"
             )
-        columns = np.arange(-(-max(self.sizes) // _LANES) * _LANES)
-        padding = columns >= sizes[:, None]
-        index = np.where(padding, 0, self.offsets[:, None] + columns)
-        self.register_buffer("index", torch.as_tensor(index.ravel()), persistent=False)
-        self.register_buffer("padding", torch.as_tensor(padding), persistent=False)
+        self.padded_size = -(-max(self.sizes) // _LANES) * _LANES
 
     def forward(self, logits: Tensor, masks: Tensor | None = None) -> Categorical:
         """Builds the distribution.
@@ -156,10 +151,13 @@ class DiscreteHead(nn.Module):
             masks: ``(..., sum(n))`` bool, True where a choice is allowed, or None.
         """
         if masks is not None:
-            logits = logits.masked_fill(~masks, FORBIDDEN)
-        padded = logits.index_select(-1, self.index)
-        padded = padded.reshape(*logits.shape[:-1], *self.padding.shape)
-        return Categorical(padded.masked_fill(self.padding, FORBIDDEN), self.squeeze)
+            logits = torch.where(masks, logits, FORBIDDEN)
+        padded = [
+            nn.functional.pad(part, (0, self.padded_size - part.shape[-1]), value=FORBIDDEN)
+            for part in logits.split(self.sizes, dim=-1)
+        ]
+        together = torch.stack(padded, dim=-2) if len(padded) > 1 else padded[0].unsqueeze(-2)
+        return Categorical(together, self.squeeze)
 
     def check_masks(self, masks: npt.NDArray[Any], rows: int) -> npt.NDArray[np.bool_]:
         """Returns the masks as ``(rows, sum(n))`` bool.

@@ -19,7 +19,7 @@ from agents.environments.make_env import make_vec_env
 from agents.evaluation.actors import random_policy
 from agents.evaluation.evaluate import Evaluation, evaluate, evaluation_env, play
 from agents.evaluation.plots import learning_curve_png
-from agents.evaluation.trace import Trace, longest_episode, run_trace
+from agents.evaluation.trace import Trace, longest_episode, run_trace, trace_text
 from agents.evaluation.trace.picture import trace_png
 from agents.saving.atomic import write_json, write_text
 from agents.training.callbacks import (
@@ -191,7 +191,7 @@ class Training:
         env_kwargs = recipe.evaluation_env_kwargs
         seed = longest_episode(plan.env, env_kwargs, FINAL_SEED)
         trace = run_trace(self.model, plan.env, seed, recipe.deterministic, env_kwargs, name)
-        write_text(self.run.trace_text, trace.text())
+        write_text(self.run.trace_text, trace_text(trace))
         trace_png(trace, self.run.trace_image)
         return evaluation, trace
 

@@ -23,7 +23,6 @@ import numpy.typing as npt
 from gymnasium import spaces
 from numba import njit
 
-from memory_envs.algorithmic.render import render_image, render_text
 from memory_envs.algorithmic.settings import LENGTHS, TOP_MIN_LENGTH, AlgorithmicSettings
 from memory_envs.algorithmic.tasks import source_cell
 from memory_envs.core.rng import draw
@@ -38,6 +37,7 @@ from memory_envs.core.rules import (
     Outcome,
 )
 from memory_envs.core.state import require, require_ranges
+from memory_envs.view import NOTHING, Grid, Output, Tape, View
 
 _SPARE_STEPS = 4
 
@@ -270,10 +270,61 @@ class AlgorithmicRules:
         require(keyed, "rows.rng_key", rows["rng_key"], "a key after the first reset")
         require(started | stopped, "rows.running", running, "False before the first reset")
 
-    def render_text(self, state: AlgorithmicState, row: int, action: IntArray | None) -> str:
-        return render_text(self.settings, state, row, action)
+    def view(self, state: AlgorithmicState, actions: IntArray) -> View:
+        rows, settings = state.rows, self.settings
+        facts = [("level", rows["min_length"]), ("return", rows["score"]), ("column", rows["x"])]
+        tapes: list[Tape] = []
+        grid = None
+        if settings.task.height == 1:
+            cells, heads = state.source[:, :, 0], rows["x"]
+            tapes.append(Tape("input", cells, rows["width"], heads, 0, move="move"))
+        else:
+            facts.append(("line", rows["y"]))
+            heads = np.stack([rows["y"], rows["x"]], axis=1)
+            grid = Grid("input", state.source.swapaxes(1, 2), rows["width"], heads)
+        ended = ~rows["running"] & (rows["steps"] > 0)
+        whole, late = rows["correct"] == rows["target_size"], rows["steps"] > rows["limit"]
+        return View(
+            task=settings.task.name,
+            steps=rows["steps"],
+            limits=rows["limit"],
+            statuses=np.select(
+                [~ended, late, whole], ["running", "time limit", "success"], "wrong symbol"
+            ),
+            action_names=self.action_names,
+            action_values=self.action_values,
+            actions=actions,
+            facts=tuple(facts),
+            symbols=settings.base,
+            blank=settings.base,
+            tapes=tuple(tapes),
+            grid=grid,
+            output=self._output(state, actions, ended & ~whole & ~late),
+        )
 
-    def render_image(
-        self, state: AlgorithmicState, row: int, action: IntArray | None
-    ) -> npt.NDArray[np.uint8]:
-        return render_image(self.settings, state, row, action)
+    def _output(self, state: AlgorithmicState, actions: IntArray, failed: BoolArray) -> Output:
+        """Describes the output, in which the wrong symbol that ended an episode is the last one.
+
+        Args:
+            state: It holds right symbols only.
+            actions: The last ones, which say what the wrong symbol was.
+            failed: Of shape ``(B,)``, whether an episode was ended by one.
+        """
+        rows, correct = state.rows, state.rows["correct"]
+        emitted = np.arange(state.target.shape[1]) < correct[:, None]
+        cells = np.where(emitted, state.target, self.settings.base)
+        wrong = np.zeros_like(emitted)
+        known = np.flatnonzero(failed & (actions[:, 2] != NOTHING))
+        cells[known, correct[known]] = actions[known, 2]
+        wrong[known, correct[known]] = True
+        return Output(
+            cells=cells,
+            sizes=correct + wrong.any(axis=1),
+            wrong=wrong,
+            target=state.target,
+            target_sizes=rows["target_size"],
+            on_error="terminate",
+            forced_emission=False,
+            emit="write",
+            symbol="symbol",
+        )

@@ -15,6 +15,7 @@ from memory_envs.core.rng import seed_rows
 from memory_envs.core.rules import Array, BoolArray, Rules, StateT, new_outcome
 from memory_envs.core.seeding import check_options, check_seed, fresh_seed
 from memory_envs.core.state import copy_state, overwrite_state
+from memory_envs.view import NOTHING, View
 
 
 class _Bound(NamedTuple):
@@ -158,6 +159,11 @@ class MemoryEnv(gym.Env[Any, Any], Generic[StateT]):
         overwrite_state(self.rules, self._state, state)
         self._acted = False
 
+    def view(self) -> View:
+        """Returns a description of the present state, of one row; see `memory_envs.view`."""
+        actions = self._actions if self._acted else np.full_like(self._actions, NOTHING)
+        return self.rules.view(self.get_state(), actions.copy())
+
     def render(self) -> Any:
         """Text for "ansi", an image (height, width, 3) for "rgb_array", a window for "human".
 
@@ -169,12 +175,12 @@ class MemoryEnv(gym.Env[Any, Any], Generic[StateT]):
             return None
         if self._state.rows["rng_key"][0] == 0:
             raise ResetNeeded("nothing to render: call reset() before render()")
-        action = self._actions[0] if self._acted else None
-        if self.render_mode == "ansi":
-            return self.rules.render_text(self._state, 0, action)
-        if self.render_mode == "rgb_array":
-            return self.rules.render_image(self._state, 0, action)
-        return self._show()
+        if self.render_mode == "human":
+            return self._show()
+        from memory_envs.rendering import render_image, render_text
+
+        draw = render_text if self.render_mode == "ansi" else render_image
+        return draw(self.view(), 0)
 
     def close(self) -> None:
         """Close the window, if one is open."""
@@ -183,9 +189,9 @@ class MemoryEnv(gym.Env[Any, Any], Generic[StateT]):
             self._window = None
 
     def _show(self) -> None:
-        from memory_envs.core.window import Window
+        from memory_envs.rendering import render_image
+        from memory_envs.rendering.window import Window
 
         if self._window is None:
             self._window = Window(self.metadata["render_fps"])
-        action = self._actions[0] if self._acted else None
-        self._window.show(self.rules.render_image(self._state, 0, action))
+        self._window.show(render_image(self.view(), 0))

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from memory_envs.core.rng import RNG_FIELDS
+from memory_envs.view import View
 
 Array = npt.NDArray[Any]
 BoolArray = npt.NDArray[np.bool_]
@@ -152,14 +153,14 @@ class Rules(Protocol[StateT]):
         """Raise ValueError if `state` holds a value that the rules could never produce."""
         ...
 
-    def render_text(self, state: StateT, row: int, action: IntArray | None) -> str:
-        """The row as text, with the last action."""
-        ...
+    def view(self, state: StateT, actions: IntArray) -> View:
+        """Describes all rows; the arrays may be part of `state`.
 
-    def render_image(
-        self, state: StateT, row: int, action: IntArray | None
-    ) -> npt.NDArray[np.uint8]:
-        """The row as an image of shape ``(height, width, 3)``."""
+        Args:
+            state: It may never have been reset.
+            actions: Of shape ``(B, sub-actions)``, those that led to `state`; `NOTHING` in rows
+                where an episode has only begun, or the action is not known.
+        """
         ...
 
 

@@ -25,6 +25,7 @@ from memory_envs.core.rules import (
 )
 from memory_envs.core.seeding import check_options, fresh_seed, row_seeds
 from memory_envs.core.state import copy_state, overwrite_state
+from memory_envs.view import NOTHING, View
 
 _MAX_ROWS = 2**24
 
@@ -165,6 +166,14 @@ class MemoryVectorEnv(VectorEnv[Any, Any, Any], Generic[StateT]):
         self._last_actions = None
         self._all_ready = False
 
+    def view(self) -> View:
+        """Returns a description of the present state of all rows; see `memory_envs.view`."""
+        actions = np.full_like(self._no_actions, NOTHING)
+        if self._last_actions is not None:
+            acted = self._state.rows["steps"] > 0
+            actions[acted] = self._last_actions[acted]
+        return self.rules.view(self.get_state(), actions)
+
     def render(self) -> tuple[Any, ...] | None:
         """One text or image per row.
 
@@ -175,12 +184,10 @@ class MemoryVectorEnv(VectorEnv[Any, Any, Any], Generic[StateT]):
             return None
         if not (self._state.rows["rng_key"] != 0).all():
             raise ResetNeeded("nothing to render: call reset() before render()")
-        draw = self.rules.render_text if self.render_mode == "ansi" else self.rules.render_image
-        last, acted = self._last_actions, self._state.rows["steps"] > 0
-        return tuple(
-            draw(self._state, row, last[row] if last is not None and acted[row] else None)
-            for row in range(self.num_envs)
-        )
+        from memory_envs.rendering import render_image, render_text
+
+        draw, view = render_text if self.render_mode == "ansi" else render_image, self.view()
+        return tuple(draw(view, row) for row in range(self.num_envs))
 
     def _advance(self, actions: IntArray, rows: Indices, outcome: Outcome) -> None:
         self.rules.advance(self._state, actions, rows, outcome).run()

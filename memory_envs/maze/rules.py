@@ -35,7 +35,7 @@ from memory_envs.core.rules import (
 )
 from memory_envs.core.state import require, require_ranges
 from memory_envs.maze.layout import MOVES, make_layout
-from memory_envs.maze.render import render_image, render_text
+from memory_envs.view import NOTHING, Maze, View
 
 GOAL_REWARD = 10.0
 WALL_REWARD = -0.1
@@ -204,10 +204,25 @@ class MazeRules:
         may_run = (rows["steps"] < self.max_steps) & started
         require(may_run | stopped, "rows.running", running, "False before and after an episode")
 
-    def render_text(self, state: MazeState, row: int, action: IntArray | None) -> str:
-        return render_text(self.layout, self.max_steps, state, row, action)
-
-    def render_image(
-        self, state: MazeState, row: int, action: IntArray | None
-    ) -> npt.NDArray[np.uint8]:
-        return render_image(self.layout, state, row, action)
+    def view(self, state: MazeState, actions: IntArray) -> View:
+        rows = state.rows
+        moves = actions[:, 0]
+        maze = Maze(
+            walls=self.layout.walls,
+            agents=self.layout.cells[rows["cell"]],
+            headings=np.where(moves == NOTHING, 0, moves),
+            goals=self.layout.cells[rows["goal"]],
+            visits=rows["goals"],
+            radius=1,
+        )
+        return View(
+            task="InvisibleGoal",
+            steps=rows["steps"],
+            limits=np.full(len(rows), self.max_steps),
+            statuses=np.where(rows["steps"] < self.max_steps, "running", "time limit"),
+            action_names=self.action_names,
+            action_values=self.action_values,
+            actions=actions,
+            facts=(("goals", rows["goals"]),),
+            maze=maze,
+        )

@@ -94,7 +94,7 @@ def _compile_begin(task: TapeTask, ours: bool, fingerprint: int) -> Any:
 
 
 @_INLINE
-def _with_key(indices, key):  # type: ignore[no-untyped-def]
+def _with_key(indices: Any, key: int) -> Any:
     """Returns `indices`. A function that hands it a key has that key in its closure.
 
     Numba finds compiled code on disk by the source line of a function and what its closure holds.

@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from gymnasium import spaces
 from numba.core.errors import NumbaError
 
@@ -33,9 +32,9 @@ from memory_envs.core.rules import (
 from memory_envs.core.state import require, require_ranges
 from memory_envs.tape.kernels import compile_advance
 from memory_envs.tape.layout import PARAMS, RESULT, ROW, TapeState
-from memory_envs.tape.render import render_image, render_text
 from memory_envs.tape.settings import TapeSettings
 from memory_envs.tape.tasks import TASKS
+from memory_envs.view import NOTHING, Output, Tape, View
 
 
 class TapeRules:
@@ -154,10 +153,75 @@ class TapeRules:
             require(below | stopped, f"rows.{name}", rows[name], f"below {end} in an episode")
         require(started | stopped, "rows.running", running, "False before the first reset")
 
-    def render_text(self, state: TapeState, row: int, action: IntArray | None) -> str:
-        return render_text(self.settings, state, row, action)
+    def view(self, state: TapeState, actions: IntArray) -> View:
+        rows, settings = state.rows, self.settings
+        tapes = [
+            Tape(
+                "input",
+                state.source,
+                rows["source_size"],
+                rows["input_head"],
+                settings.input_radius,
+                move="input_move",
+            )
+        ]
+        if settings.task.memory:
+            tapes.append(self._memory_tape(state, actions))
+        emitted = np.arange(state.output.shape[1]) < rows["emitted"][:, None]
+        output = Output(
+            cells=state.output,
+            sizes=rows["emitted"],
+            wrong=emitted & (state.output != state.target),
+            target=state.target,
+            target_sizes=rows["target_size"],
+            on_error=settings.on_error,
+            forced_emission=settings.forced_emission,
+            emit="emit",
+            symbol="symbol",
+        )
+        mistakes, whole = rows["correct"] < rows["emitted"], rows["emitted"] == rows["target_size"]
+        statuses = np.select(
+            [
+                rows["running"],
+                whole & ~mistakes,
+                mistakes & (settings.on_error == "terminate"),
+                whole,
+            ],
+            ["running", "success", "wrong symbol", "ended with mistakes"],
+            "time limit",
+        )
+        return View(
+            task=settings.task.name,
+            steps=rows["steps"],
+            limits=rows["limit"],
+            statuses=statuses,
+            action_names=self.action_names,
+            action_values=self.action_values,
+            actions=actions,
+            symbols=settings.symbols,
+            end_mark=settings.symbols,
+            blank=settings.symbols + 1,
+            tapes=tuple(tapes),
+            output=output,
+        )
 
-    def render_image(
-        self, state: TapeState, row: int, action: IntArray | None
-    ) -> npt.NDArray[np.uint8]:
-        return render_image(self.settings, state, row, action)
+    def _memory_tape(self, state: TapeState, actions: IntArray) -> Tape:
+        heads, cells = state.rows["memory_head"], state.memory.shape[1]
+        moves, symbols = (
+            actions[:, self.action_names.index(name)] for name in ("memory_move", "memory_write")
+        )
+        # The head wrote before it moved.
+        wrote = np.flatnonzero((symbols != NOTHING) & (symbols <= self.settings.symbols))
+        written = np.zeros_like(state.memory, np.bool_)
+        written[wrote, (heads - (moves - 1))[wrote] % cells] = True
+        return Tape(
+            "memory",
+            state.memory,
+            np.full(len(heads), cells),
+            heads,
+            self.settings.memory_radius,
+            circular=True,
+            written=written,
+            move="memory_move",
+            write="memory_write",
+        )

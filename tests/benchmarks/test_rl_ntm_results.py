@@ -1,6 +1,8 @@
 """RL-NTM's trainings, the page of their results, and lengths beyond those of training."""
 
 import json
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -97,9 +99,24 @@ def test_parts_are_in_order_and_share_one_budget(tmp_path: Path) -> None:
     assert train(run, tmp_path / "r", minutes=4.0) == "was cut off after 4 minutes"
 
 
-def test_a_training_that_is_too_slow_is_cut_off(tmp_path: Path) -> None:
+def test_a_training_that_is_too_slow_is_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     slow = [*SHORT, "timesteps=100000000"]
     run = Run("slow-0.1-0", "Copy", "rl_ntm", "direct_access", 3, slow, "slow")
+
+    class Hurried(subprocess.Popen[bytes]):
+        """A process whose time is up once training has begun, however long that takes."""
+
+        def wait(self, timeout: float | None = None) -> int:
+            if timeout is None:
+                return super().wait()
+            assert timeout == 30.0
+            while self.poll() is None and not (tmp_path / run.name / "progress.csv").exists():
+                time.sleep(0.05)
+            raise subprocess.TimeoutExpired(self.args, timeout)
+
+    monkeypatch.setattr("benchmarks.rl_ntm_runs.subprocess.Popen", Hurried)
     assert train(run, tmp_path / run.name, minutes=0.5) == "cut off after 0.5 minutes"
     found = rl_ntm_results.read_run(run, tmp_path / run.name)
     assert found is not None

@@ -294,17 +294,15 @@ def test_text_shows_tapes_heads_and_the_mistake() -> None:
     env.step(np.array([UP, WRITE, 1]))
     assert env.render().split("\n") == [
         "ReversedAddition   step 2 / 8",
-        "level 1   head 1 / -1   return 0.5",
-        "        · · · · ·",
+        "level 1   return 0.5   column 1   line -1",
         "            ▲",
-        "input   · 1 1 · ·",
-        "        · 2 0 · ·",
-        "        · · · · ·",
-        "output  · 0 1 · ·",
+        "input     1 1",
+        "          2 0",
+        "output    0 1",
         "            ✗",
-        "target  · 0 2 · ·",
-        "action  up, write 1",
-        "status  wrong symbol",
+        "target    0 2",
+        "action   move up, write, symbol 1",
+        "status   wrong symbol",
     ]
 
 

@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 
 from memory_envs import ENVIRONMENTS
+from memory_envs.rendering import render_text
+from memory_envs.view import NOTHING
 from tests.memory_envs.conftest import fingerprint, make, random_actions, some_action
 
 ROOT = Path(__file__).parents[2]
@@ -109,7 +111,8 @@ def _play(env: Any, vector: Any, state: Any, rng: np.random.Generator) -> None:
     """Everything that may be asked of a state that was taken."""
     vector.set_state(state)
     env.action_masks()
-    env.rules.render_text(state, 0, None)
+    nothing = np.full((1, len(env.action_names)), NOTHING)
+    render_text(env.rules.view(state, nothing), 0)
     if not state.rows["running"][0]:
         env.reset(seed=1)
     for _ in range(12):

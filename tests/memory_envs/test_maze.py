@@ -236,7 +236,8 @@ def test_text_shows_the_maze_the_agent_and_the_goal() -> None:
     plant(env, goal=(1, 7))
     env.step(LEFT)
     assert env.render().split("\n") == [
-        "step 1 of 250   goals 0   last move left",
+        "InvisibleGoal   step 1 / 250",
+        "goals 0",
         "#########",
         "#......G#",
         "#.#.#.#.#",
@@ -246,10 +247,11 @@ def test_text_shows_the_maze_the_agent_and_the_goal() -> None:
         "#.#.#.#.#",
         "#.......#",
         "#########",
-        "",
+        "action   move left",
+        "status   running",
     ]
     plant(env, goal=(4, 3))
-    assert env.render().split("\n")[5] == "#.#X..#.#"
+    assert env.render().split("\n")[6] == "#.#X..#.#"
 
 
 def test_an_image_is_made_of_minigrid_s_tiles() -> None:

@@ -57,7 +57,7 @@ def test_text_of_the_middle() -> None:
             "          ✗ ▲",
             "target    1 3 ■",
             "            ▲",
-            "action   input right, memory left, write 4, emit, symbol 2",
+            "action   input right, memory left, memory write 4, emit, symbol 2",
             "status   running",
         ]
     )
@@ -98,7 +98,7 @@ def test_text_says_when_time_ran_out() -> None:
 def test_a_reset_and_a_restored_state_have_no_last_action() -> None:
     env = _episode("ansi")
     env.step(np.array([1, 1, 6, 0, 0]))
-    assert "action   input stay, memory stay, write keep, silent, symbol 0" in env.render()
+    assert "action   input stay, memory stay, memory write keep, silent, symbol 0" in env.render()
     env.set_state(env.get_state())
     assert "action   none yet" in env.render()
 

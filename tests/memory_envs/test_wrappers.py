@@ -233,9 +233,7 @@ class _TooMany(gym.Env[Any, Any]):
 
 def test_other_environments_are_refused_by_name() -> None:
     for wrapper in (PreviousActionAndReward, FlatActions):
-        with pytest.raises(
-            TypeError, match=r"actions Box.*; allowed: Discrete, flat MultiDiscrete"
-        ):
+        with pytest.raises(TypeError, match=r"actions Box.*; allowed: .*MultiDiscrete"):
             wrapper(_Continuous())
     with pytest.raises(TypeError, match=r"actions Discrete.*; allowed: flat MultiDiscrete"):
         FlatActions(make(MAZE))

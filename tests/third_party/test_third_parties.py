@@ -41,8 +41,8 @@ def check_plays(model: Any, env: Any) -> None:
 def check_ppo(names: Names) -> None:
     check_trained(names["model"], 256)
     assert names["evaluation"].episodes == 100
-    # Any play gets some of Copy's symbols right by chance, and this little training few more.
-    assert 0.0 < names["evaluation"].return_mean < names["evaluation"].optimal_return
+    # So little training need not get one symbol right.
+    assert 0.0 <= names["evaluation"].return_mean < names["evaluation"].optimal_return
     loaded = PPO.load("copy")
     assert loaded.policy.observation_space == spaces.MultiDiscrete([7])
 

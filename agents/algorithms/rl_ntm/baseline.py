@@ -76,7 +76,7 @@ class OfflineBaseline(nn.Module):
         tape = F.embedding(source.t().flip(0) + self.first_row, self.weight_in)
         tape = F.pad(tape, (0, 2))
         inputs = seen.inputs @ self.weight_in + seen.read @ self.weight_read
-        left = remaining[running]
+        left = remaining[running].to(inputs.dtype)
         # Large counts would saturate the gates.
         sequence = torch.cat([tape.flatten(0, 1), torch.cat([inputs, left.log1p()], dim=1)])
         rows = [np.arange(len(source))] * len(tape)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from agents.algorithms.rl_ntm.interfaces import Interfaces
+from agents.algorithms.rl_ntm.interfaces import Interfaces, output_view
 from agents.algorithms.rl_ntm.objective import Played
 from agents.environments.vec_env import GymnasiumVecEnv
 
@@ -29,12 +29,12 @@ class Recorder:
     def __init__(self, env: GymnasiumVecEnv, interfaces: Interfaces, device: torch.device) -> None:
         self._env, self._interfaces, self._device = env, interfaces, device
         self.rows = np.arange(env.num_envs)
-        # Copies: soon the rows belong to other episodes.
-        state: Any = env.env.unwrapped.get_state()  # type: ignore[attr-defined]  # the tape family
-        self._source = self._tensor(state.source).long()
+        # Its arrays are copies: soon the rows belong to other episodes.
+        view, output = output_view(env)
+        self._source = self._tensor(view.tapes[0].cells).long()
         self._target = self._tensor(np.stack([info["target"] for info in env.reset_infos])).long()
-        self._target_size = self._tensor(state.rows["target_size"]).long()
-        self._limits = self._tensor(state.rows["limit"]).long()
+        self._target_size = self._tensor(output.target_sizes).long()
+        self._limits = self._tensor(view.limits).long()
         self.max_steps = int(self._limits.max())
         shape, moves = (self.max_steps, env.num_envs), interfaces.move_sizes
         self._moves = np.zeros((*shape, len(moves)), np.int64)

@@ -16,9 +16,7 @@ from gymnasium import spaces
 
 from agents.environments.vec_env import GymnasiumVecEnv
 from memory_envs import ENVIRONMENTS
-
-# Arguments that the environment must have been made with.
-_RULES = {"forced_emission": True, "on_error": "continue", "memory_radius": 0}
+from memory_envs.view import NOTHING, Output, View
 
 
 class InterfaceError(ValueError):
@@ -168,17 +166,33 @@ def check_targets(env: GymnasiumVecEnv) -> None:
         )
 
 
-def check_rules(env: GymnasiumVecEnv) -> None:
-    """Check what the spaces cannot tell: that a target is there, and must be emitted.
+def output_view(env: GymnasiumVecEnv) -> tuple[View, Output]:
+    """Returns what the environment shows of itself, and the output that is part of it.
 
     Raises:
-        InterfaceError: if not.
+        InterfaceError: If it shows no tape, or no output.
     """
-    settings: Any = getattr(getattr(env.env.unwrapped, "rules", None), "settings", None)
-    if not hasattr(settings, "forced_emission"):
+    base = env.env.unwrapped
+    view: View | None = base.view() if hasattr(base, "view") else None
+    closed = view is not None and view.end_mark != NOTHING  # an end mark closes each string
+    if view is None or view.output is None or not (view.tapes and closed):
         raise no_tape(f"the environment is {env.env}")
-    for name, wanted in _RULES.items():
-        found = getattr(settings, name, None)
+    return view, view.output
+
+
+def check_rules(env: GymnasiumVecEnv) -> None:
+    """Checks what the spaces cannot tell: that a target is there, and must be emitted.
+
+    Raises:
+        InterfaceError: If not.
+    """
+    view, output = output_view(env)
+    memory = view.tape("memory")
+    for name, found, wanted in (
+        ("forced_emission", output.forced_emission, True),
+        ("on_error", output.on_error, "continue"),
+        ("memory_radius", 0 if memory is None else memory.radius, 0),
+    ):
         if found != wanted:
             raise InterfaceError(
                 f"the environment's {name} is {found!r}; RL-NTM needs {wanted!r}: its objective is "

@@ -35,7 +35,7 @@ def check_gradients(
     limit: int = 10_000,
     generator: torch.Generator | None = None,
 ) -> Report:
-    """Compare an algorithm's expected gradient with the exact one, and that with differences.
+    """Compares an algorithm's expected gradient with the exact one, and that with differences.
 
     Three gradients of the expected return are computed: the algorithm's own, weighing each episode
     by its probability; the exact one, by backpropagation through probabilities and returns of all
@@ -46,19 +46,20 @@ def check_gradients(
     expectation is the same.
 
     Args:
-        play: the algorithm, with `sampler` in place of chance.
-        parameters: in float64; those of a module are grouped by its children.
-        exact: plays with gradients and calls `sampler.choose` and `sampler.record`; by default
+        play: The algorithm, with `sampler` in place of chance.
+        parameters: Parameters in float64; those of a module are grouped by its children. Those
+            that need no gradient are left out.
+        exact: Plays with gradients and calls `sampler.choose` and `sampler.record`; by default
             `play` does. To be given where the algorithm draws its actions without gradients.
-        title: of the report.
-        directions: random directions of central differences, for each group of parameters.
-        variance: whether the variance of one episode's gradient is computed as well, which takes a
+        title: Title of the report.
+        directions: Number of random directions of central differences for each group.
+        variance: Whether the variance of one episode's gradient is computed as well, which takes a
             backward pass for each sequence.
-        limit: the most sequences.
-        generator: of the directions; by default one seeded with 0.
+        limit: Largest number of sequences.
+        generator: Source of the directions; by default one seeded with 0.
 
     Raises:
-        EnumerationError: if the sequences cannot be enumerated.
+        EnumerationError: If the sequences cannot be enumerated.
     """
     exact = exact or play
     groups = _groups(parameters)
@@ -92,6 +93,22 @@ def check_gradients(
     )
 
 
+def compare_losses(found: Tensor, expected: Tensor, groups: Groups) -> dict[str, float]:
+    """Returns the relative difference between the gradients of two losses, for each group.
+
+    Args:
+        found: The loss in question.
+        expected: The loss that it is compared with.
+        groups: Groups of parameters, by name.
+    """
+    ours, theirs = (_gradient(loss, groups) for loss in (found, expected))
+    floor = _FLOOR * float(torch.cat([*theirs.values()]).norm())
+    return {
+        name: _relative(ours[name] - theirs[name], floor, ours[name], theirs[name])
+        for name in groups
+    }
+
+
 def _compared(
     truth: Mapping[str, Tensor],
     found: Mapping[str, Tensor],
@@ -122,7 +139,8 @@ def _groups(parameters: nn.Module | Groups) -> Groups:
     for name, group in parameters.items():
         if wrong := {part.dtype for part in group} - {torch.float64}:
             raise ValueError(f"{name} is of {wrong.pop()}; allowed: torch.float64")
-    return {name: group for name, group in parameters.items() if group}
+    learned = {n: [part for part in parts if part.requires_grad] for n, parts in parameters.items()}
+    return {name: group for name, group in learned.items() if group}
 
 
 def _played(exact: PlayExactly, plan: Tensor) -> Sampler:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from gymnasium.vector import VectorEnv
 
@@ -14,8 +15,8 @@ class OneEpisodeVecEnv(GymnasiumVecEnv):
     """Starts the same episode in all rows at every reset, so that only actions tell rows apart.
 
     Args:
-        env: a vector environment; its rows must draw all that is random from their own seeds.
-        seed: of every row.
+        env: A vector environment; its rows must draw all that is random from their own seeds.
+        seed: Seed of every row.
     """
 
     def __init__(self, env: VectorEnv[Any, Any, Any], seed: int) -> None:
@@ -23,18 +24,22 @@ class OneEpisodeVecEnv(GymnasiumVecEnv):
         self.one_seed = seed
 
     def reset(self) -> Obs:
-        """Start the episode; seeds set before are not used."""
+        """Starts the episode; seeds set before are not used."""
         self._seeds = [self.one_seed] * self.num_envs
         return super().reset()
 
 
+# Makes the environment for a number of rows.
+MakeEnv: TypeAlias = Callable[[int], OneEpisodeVecEnv]
+
+
 def one_episode_env(env_id: str, rows: int, seed: int = 0, **env_kwargs: Any) -> OneEpisodeVecEnv:
-    """Make an environment all of whose rows play the same episode.
+    """Makes an environment all of whose rows play the same episode.
 
     Args:
-        env_id: a registered id.
+        env_id: A registered id.
         rows: B.
-        seed: which episode.
-        **env_kwargs: arguments of the environment; choose them so that episodes are short.
+        seed: Seed of the episode.
+        **env_kwargs: Arguments of the environment; choose them so that episodes are short.
     """
     return OneEpisodeVecEnv(make_vec_env(env_id, rows, **env_kwargs).env, seed)

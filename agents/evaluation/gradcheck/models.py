@@ -2,39 +2,40 @@
 
 from __future__ import annotations
 
-import copy
-from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Protocol
 
-import torch
-from stable_baselines3.common.logger import Logger
+from torch import Tensor
 
 from agents.algorithms.rl_ntm.algorithm import RLNTM
-from agents.evaluation.gradcheck.check import Groups, check_gradients
-from agents.evaluation.gradcheck.environment import OneEpisodeVecEnv
+from agents.evaluation.gradcheck.check import Groups, check_gradients, compare_losses
+from agents.evaluation.gradcheck.environment import MakeEnv
 from agents.evaluation.gradcheck.on_policy import OnPolicySubject
 from agents.evaluation.gradcheck.report import Report
 from agents.evaluation.gradcheck.rl_ntm import RLNTMSubject
-from agents.evaluation.gradcheck.sampler import Sampler
+from agents.evaluation.gradcheck.sampler import Sampler, enumerate_sequences
 
-MakeEnv = Callable[[int], OneEpisodeVecEnv]
+# Rows of the training step that is compared with the one that is written by hand.
+_ROWS = 64
 
 
 class Subject(Protocol):
     """An algorithm under check."""
 
     def groups(self) -> Groups:
-        """Its parameters."""
+        """Returns its parameters."""
         ...
 
-    def exact(self, sampler: Sampler) -> None:
-        """Play with gradients, by code of its own."""
+    def exact(self, sampler: Sampler) -> object:
+        """Plays with gradients, by code of its own."""
         ...
 
-    def play(self, sampler: Sampler) -> list[torch.Tensor]:
-        """Let the algorithm play and say what it makes of each episode."""
+    def play(self, sampler: Sampler) -> list[Tensor]:
+        """Lets the algorithm play, and returns what it makes of each episode."""
+        ...
+
+    def first_step(self, plan: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns the loss of a training step, as it is and as it is written by hand."""
         ...
 
 
@@ -46,55 +47,42 @@ def check_model(
     variance: bool = True,
     limit: int = 10_000,
 ) -> Report:
-    """Check the policy gradient of `RLNTM`, `Reinforce`, `MemoryA2C` or `MemoryPPO`'s first step.
+    """Checks the gradients of `RLNTM`, `Reinforce`, `MemoryA2C` or `MemoryPPO`'s first step.
 
-    The algorithm's own code plays and computes its losses, of each episode on its own; means over
-    steps are turned into sums. Losses of a critic and of the entropy are left out. A baseline per
-    time step is set to its expectation, from which every episode starts anew. The model stays as it
-    is: a copy of its policy, in float64, is checked.
+    The algorithm's own code plays and computes its losses; actions come from a sampler that
+    enumerates in place of chance. First its policy gradient is compared with that of the expected
+    return, with the settings that make the two equal: no discount, no lambda, advantages as they
+    are, gradients through whole episodes. A baseline per time step is set to its expectation. Then
+    the gradient of the whole loss of a training step, with the model's own settings, is compared
+    with that of a loss that is written out by hand. docs/gradcheck.md says what is left out.
 
     Args:
-        model: with its settings; its policy decides about actions by enumeration.
-        make_env: makes the environment for a number of rows, see `one_episode_env`. Episodes must
-            be terminated, not truncated, where the algorithm would estimate what comes after.
-        title: of the report.
-        directions: see `check_gradients`.
-        variance: see `check_gradients`.
-        limit: see `check_gradients`.
+        model: The algorithm with its settings and parameters. It stays as it is: what is checked is
+            a second one with a copy of its policy in float64.
+        make_env: Makes the environment for a number of rows, see `one_episode_env`.
+        title: Title of the report.
+        directions: See `check_gradients`.
+        variance: See `check_gradients`.
+        limit: See `check_gradients`.
 
     Raises:
-        ValueError: for a setting with which the expected gradient is not that of the return:
-            discounting, normalised advantages, truncated backpropagation.
-        EnumerationError: if the sequences cannot be enumerated.
+        ValueError: If actions are without number.
+        EnumerationError: If the sequences cannot be enumerated.
     """
-    with _borrowed(model):
-        subject: Subject
-        if isinstance(model, RLNTM):
-            subject = RLNTMSubject(model, make_env)
-        else:
-            subject = OnPolicySubject(model, make_env)
-        return check_gradients(
-            subject.play,
-            subject.groups(),
-            subject.exact,
-            title or type(model).__name__,
-            directions,
-            variance,
-            limit,
-        )
-
-
-@contextmanager
-def _borrowed(model: Any) -> Iterator[None]:
-    """A model with a policy to play with; afterwards all is as it was."""
-    before = dict(vars(model))
-    model.policy = copy.deepcopy(model.policy).double().cpu()
-    model.device = torch.device("cpu")
-    model.generator = torch.Generator()
-    model.ep_info_buffer, model.ep_success_buffer = deque(maxlen=1), deque(maxlen=1)
-    model._logger = Logger(folder=None, output_formats=[])
-    try:
-        yield
-    finally:
-        vars(model).clear()
-        vars(model).update(before)
+    subject: Subject
+    if isinstance(model, RLNTM):
+        subject = RLNTMSubject(model, make_env)
+    else:
+        subject = OnPolicySubject(model, make_env)
+    groups = subject.groups()
+    title = title or type(model).__name__
+    report = check_gradients(
+        subject.play, groups, subject.exact, title, directions, variance, limit
+    )
+    plan = enumerate_sequences(subject.exact, limit)
+    stride = -(-plan.shape[1] // _ROWS)
+    errors = compare_losses(*subject.first_step(plan[:, ::stride]), groups)
+    return replace(
+        report,
+        groups=tuple(replace(group, step_error=errors[group.name]) for group in report.groups),
+    )

@@ -2,157 +2,144 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
-from operator import itemgetter
-from typing import Any, cast
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from agents.algorithms.buffer import MemoryRolloutBuffer, Step
+from agents.algorithms.buffer import Batch
 from agents.algorithms.on_policy import MemoryOnPolicyAlgorithm
 from agents.algorithms.reinforce import Reinforce
+from agents.algorithms.time_baseline import TimeBaseline
+from agents.cells.state import index_state
 from agents.evaluation.gradcheck.check import Groups
-from agents.evaluation.gradcheck.environment import OneEpisodeVecEnv
-from agents.evaluation.gradcheck.replacing import (
-    kept_buffers,
-    lengths,
-    quiet_callback,
-    replaced,
-    settle,
-)
-from agents.evaluation.gradcheck.sampler import EnumerationError, Sampler
-from agents.networks.distributions import Categorical, DiscreteHead
+from agents.evaluation.gradcheck.environment import MakeEnv
+from agents.evaluation.gradcheck.on_policy_by_hand import Rollout, hand_written_loss
+from agents.evaluation.gradcheck.sampler import OVER, PlannedActions, Sampler
+from agents.evaluation.gradcheck.twin import make_twin
+from agents.networks.distributions import DiscreteHead
 from agents.networks.encoder import map_observation
 
-# With any other value the expected gradient is not that of the expected return.
-_WANTED = {"gamma": 1.0, "gae_lambda": 1.0, "normalize_advantage": False, "bptt": None}
+# With these the expected gradient is that of the expected return.
+_UNBIASED = {"gamma": 1.0, "gae_lambda": 1.0, "normalize_advantage": False, "bptt": None}
+_LOSSES = ("policy", "value", "entropy")
 
 
 class OnPolicySubject:
     """An algorithm that learns from a `MemoryRolloutBuffer`.
 
     Args:
-        model: may be changed.
-        make_env: makes the environment for a number of rows.
+        model: The algorithm; it is not changed.
+        make_env: Makes the environment for a number of rows.
 
     Raises:
-        ValueError: for a setting that makes the gradient another one, or actions without number.
+        ValueError: If actions are without number.
     """
 
-    def __init__(
-        self, model: MemoryOnPolicyAlgorithm, make_env: Callable[[int], OneEpisodeVecEnv]
-    ) -> None:
-        for name, wanted in _WANTED.items():
-            value = getattr(model, name, wanted)
-            if value != wanted:
-                raise ValueError(f"{name} is {value!r}; for this check: {wanted!r}")
+    def __init__(self, model: MemoryOnPolicyAlgorithm, make_env: MakeEnv) -> None:
         head = model.policy.action_head
         if not isinstance(head, DiscreteHead):
             raise ValueError(f"the action space is {model.action_space}; allowed: discrete ones")
-        self._model = cast(Any, model)
-        self._head, self._make_env = head, make_env
-        self._model.n_epochs = 1  # of `MemoryPPO`: afterwards its objective is another
+        self._model, self._head, self._make_env = model, head, make_env
+        self._policy = copy.deepcopy(model.policy).double().cpu()
+        # It estimates what a time limit cuts off; shifts of the parameters must not move that.
+        self._critic = copy.deepcopy(self._policy)
 
     def groups(self) -> Groups:
-        """The parameters of encoder, memory, actor and critic."""
+        """Returns the parameters of encoder, memory, actor and critic."""
         found: dict[str, list[Tensor]] = {}
-        for name, parameter in self._model.policy.named_parameters():
-            found.setdefault(name.removeprefix("network.").partition(".")[0], []).append(parameter)
+        for name, parameter in self._policy.named_parameters():
+            if parameter.requires_grad:
+                part = name.removeprefix("network.").partition(".")[0]
+                found.setdefault(part, []).append(parameter)
         return found
 
-    def exact(self, sampler: Sampler) -> None:
-        """Play with gradients."""
-        model, policy, env = self._model, self._model.policy, self._make_env(sampler.rows)
-        obs: Any = env.reset()
-        state = policy.initial_state(sampler.rows)
-        starts = torch.ones(sampler.rows, dtype=torch.bool)
-        masked = env.has_attr("action_masks")
+    def exact(self, sampler: Sampler) -> Rollout:
+        """Plays with gradients; what a time limit cuts off is paid as the critic estimates it."""
+
+        def choose(logits: Tensor, masks: Tensor | None) -> Tensor:
+            actions = sampler.choose(logits, self._head.sizes, masks)
+            return actions.squeeze(1) if self._head.squeeze else actions
+
+        rollout = self._by_hand(sampler.rows, choose, gamma=1.0)
         while sampler.running.any():
-            features, state = policy.network(model._to_tensor(obs), state, starts)
-            masks = torch.as_tensor(env.action_masks()) if masked else None
-            actions = sampler.choose(policy.actor(features), self._head.sizes, masks)
-            obs, rewards, dones, infos = env.step(self._head.to_env(self._shaped(actions)))
-            ended = sampler.running & torch.as_tensor(dones)
-            if model.bootstraps_time_limits and any(
-                infos[row]["TimeLimit.truncated"] for row in ended.nonzero()[:, 0].tolist()
-            ):
-                raise EnumerationError(
-                    f"a time limit cuts an episode off, and {type(model).__name__} estimates what "
-                    "would have followed; take an environment whose episodes terminate"
-                )
-            sampler.record(rewards, dones)
-            starts = torch.zeros_like(starts)
+            rollout.step()
+            sampler.record(rollout.rewards[-1], rollout.dones[-1])
+        return rollout
 
     def play(self, sampler: Sampler) -> list[Tensor]:
-        """Collect a rollout, and train on each of its columns alone."""
-        model, env = self._model, self._make_env(sampler.rows)
-        model.env, model.n_envs, model._memory_state = env, sampler.rows, None
-        model._last_obs = env.reset()
-        model._last_episode_starts = np.ones(sampler.rows, np.bool_)
-        steps = len(sampler.plan)
-        buffer = MemoryRolloutBuffer(steps, None, model.gamma, model.gae_lambda)
-        with replaced(self._head, forward=self._planned(sampler)):
-            model.collect_rollouts(env, quiet_callback(model), buffer, steps)
-        if getattr(model, "baseline", None) == "time":
-            baseline = model.policy.get_submodule("time_baseline")
-            settle(baseline, buffer.returns, sampler.plan, self._probabilities(sampler.plan))
-        return [self._loss(buffer, row, length) for row, length in enumerate(lengths(sampler.plan))]
+        """Returns the policy's loss of each episode, as if it were the only one."""
+        plan = sampler.plan
+        twin = self._twin(plan, **_UNBIASED, n_steps=len(plan))
+        if getattr(twin, "baseline", None) == "time":
+            self._settle(self._policy.get_submodule("time_baseline"), plan)
+        batch = twin.rollout()
+        lengths = (plan != OVER).any(dim=2).sum(dim=0).tolist()
+        return [_episode_loss(twin, batch, row, length) for row, length in enumerate(lengths)]
 
-    def _shaped(self, actions: Tensor) -> Tensor:
-        return actions.squeeze(1) if self._head.squeeze else actions
+    def first_step(self, plan: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns the loss of a whole training step, as it is and as it is written by hand."""
+        twin = self._twin(plan)
+        losses = twin.losses(twin.rollout())
+        taken = iter(twin.rollout_buffer.data.actions)
+        rollout = self._by_hand(plan.shape[1], lambda _logits, _masks: next(taken), twin.gamma)
+        for _ in range(twin.rollout_buffer.size):
+            if twin.bptt is not None and len(rollout.rewards) % twin.bptt == 0:
+                rollout.cut_gradients()
+            rollout.step()
+        found = twin.total_loss({name: losses[name] for name in _LOSSES if name in losses})
+        return found, hand_written_loss(twin, rollout)
 
-    def _planned(self, sampler: Sampler) -> Callable[..., Categorical]:
-        """The action head, but that its distributions draw what is planned."""
-        make = type(self._head).forward
+    def _by_hand(
+        self, rows: int, choose: Callable[[Tensor, Tensor | None], Tensor], gamma: float
+    ) -> Rollout:
+        bootstraps = 0.0 if self._model.whole_episodes else gamma
+        return Rollout(self._policy, self._critic, self._make_env(rows), choose, bootstraps)
 
-        def forward(logits: Tensor, masks: Tensor | None = None) -> Categorical:
-            distribution = make(self._head, logits, masks)
-            first = distribution.mode()
-
-            def sample(_generator: torch.Generator | None = None) -> Tensor:
-                columns = first.unsqueeze(1) if self._head.squeeze else first
-                return self._shaped(sampler.replay(columns))
-
-            vars(distribution)["sample"] = sample
-            return distribution
-
-        return forward
+    def _twin(self, plan: Tensor, **changes: Any) -> Any:
+        rows = plan.shape[1]
+        steps = changes.get("n_steps", getattr(self._model, "n_steps", 0))
+        whole = {"n_epochs": 1, "batch_size": rows * steps}  # of `MemoryPPO`
+        twin = make_twin(self._model, self._make_env(rows), **whole, **changes)
+        twin.policy, twin.sampler = self._policy, PlannedActions(plan)
+        return twin
 
     @torch.no_grad()
-    def _probabilities(self, plan: Tensor) -> Tensor:
+    def _settle(self, baseline: Any, plan: Tensor) -> None:
+        """Sets a `TimeBaseline` to what it tends to: the expected reward-to-go of each step."""
+        assert isinstance(baseline, TimeBaseline)
         sampler = Sampler(plan)
-        self.exact(sampler)
-        return sampler.probabilities
+        rollout = self.exact(sampler)
+        running = (plan != OVER).any(dim=2)
+        weights = running * sampler.probabilities
+        togo = (torch.stack(rollout.rewards) * running).flip(0).cumsum(0).flip(0)
+        baseline.means[: len(plan)] = (togo * weights).sum(dim=1) / weights.sum(dim=1)
+        baseline.updates[: len(plan)] = 1.0
 
-    def _loss(self, buffer: MemoryRolloutBuffer, row: int, length: int) -> Tensor:
-        """The policy's loss of one episode, as `train` would step on it."""
-        model = self._model
-        losses: list[Tensor] = []
-        # `Reinforce` weighs the steps itself and takes their sum. The others take the mean over
-        # all steps of a rollout; what comes after the episode belongs to others.
-        sums = isinstance(model, Reinforce)
-        model.rollout_buffer = self._column(buffer, row, buffer.size if sums else length)
-        instead = {
-            "_total_loss": lambda policy_loss, _value_loss, _entropy_loss: policy_loss,
-            "_optimize": losses.append,
-        }
-        with kept_buffers(model.policy), replaced(model, **instead):
-            model.train()
-        return losses[0] if sums else losses[0] * length
 
-    def _column(self, buffer: MemoryRolloutBuffer, row: int, length: int) -> MemoryRolloutBuffer:
-        """The first steps of one row, as a buffer of one column."""
-        column = MemoryRolloutBuffer(length, None, buffer.gamma, buffer.gae_lambda)
-        data, state = buffer.data, self._model.policy.initial_state(1)
-        one = slice(row, row + 1)
-        for t in range(length):
-            fields: list[Any] = [
-                None if field is None else map_observation(itemgetter((t, one)), field)
-                for field in data
-            ]
-            column.add(Step._make(fields), state)
-        column.advantages = buffer.advantages[:length, one]
-        column.returns = buffer.returns[:length, one]
-        return column
+def _episode_loss(twin: Any, batch: Any, row: int, length: int) -> Tensor:
+    """The policy's loss of one episode of a batch of unbroken columns."""
+    policy_loss: Tensor
+    if isinstance(twin, Reinforce):
+        steps = _column(batch.steps, row, len(batch.weights))
+        weights = batch.weights[:, row : row + 1]
+        policy_loss = twin.losses(batch._replace(steps=steps, weights=weights, episodes=1))[
+            "policy"
+        ]
+        return policy_loss
+    # The others take the mean over all steps of a rollout, and what comes after the episode
+    # belongs to others.
+    policy_loss = twin.losses(_column(batch, row, length))["policy"]
+    return policy_loss * length
+
+
+def _column(batch: Batch, row: int, length: int) -> Batch:
+    """The first steps of one row."""
+    one = slice(row, row + 1)
+    fields: list[Any] = [
+        None if field is None else map_observation(lambda x: x[:length, one], field)
+        for field in batch._replace(state=())[:-1]
+    ]
+    return Batch._make([*fields, index_state(batch.state, one)])

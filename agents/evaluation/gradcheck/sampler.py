@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from agents.algorithms.base import Drawable
+
 # In a plan, and where nothing is left to choose because the episode is over.
 OVER = -1
 
@@ -29,6 +31,32 @@ class _Unfolded(Exception):  # noqa: N818  # not an error: the play is cut short
         self.plan = plan
 
 
+class PlannedActions:
+    """In place of an algorithm's sampler: hands out the actions of a plan, step by step.
+
+    Rows whose episode is over, where the algorithm goes on with them, take the most probable
+    actions.
+
+    Args:
+        plan: See `Sampler`.
+    """
+
+    def __init__(self, plan: Tensor) -> None:
+        self._steps = iter(plan)
+
+    def __call__(self, distribution: Drawable) -> Tensor:
+        """Returns the actions of the next step."""
+        modes = distribution.mode()
+        planned = next(self._steps, None)
+        if planned is None:
+            return modes
+        running = (planned != OVER).any(dim=1)
+        if len(modes) < len(planned):  # the algorithm has left out those that are over
+            return planned[running]
+        columns = modes.view(len(modes), -1)
+        return torch.where(running[:, None], planned, columns).view_as(modes)
+
+
 class Sampler:
     """Hands each row its own sequence, and accumulates the probability and the return of each.
 
@@ -37,13 +65,14 @@ class Sampler:
 
     Args:
         plan: ``(T, rows, sub-actions)`` int64, `OVER` after the end of an episode.
-        limit: the most rows that the plan may grow to; None for a plan that is complete.
+        limit: Largest number of rows that the plan may grow to; None for a complete plan.
 
     Attributes:
         rows: B, the number of sequences.
-        running: whether a row's episode is under way, ``(B,)`` bool.
-        log_probs: of the sequences so far, ``(B,)``, with gradients if the logits have them.
-        returns: the rewards so far, added up, ``(B,)``.
+        running: Whether a row's episode is under way, ``(B,)`` bool.
+        log_probs: Log-probabilities of the sequences so far, ``(B,)``, with gradients if the
+            logits have them.
+        returns: Sums of the rewards so far, ``(B,)``.
     """
 
     def __init__(self, plan: Tensor, limit: int | None = None) -> None:
@@ -57,11 +86,11 @@ class Sampler:
     def choose(
         self, logits: Tensor, sizes: Sequence[int] | None = None, masks: Tensor | None = None
     ) -> Tensor:
-        """The actions of one step; in place of a random draw.
+        """Returns the actions of one step, in place of a random draw.
 
         Args:
-            logits: of all choices, side by side, ``(B, sum(sizes))``; -inf forbids one.
-            sizes: the number of choices of each sub-action; None for a single action.
+            logits: Logits of all choices, side by side, ``(B, sum(sizes))``; -inf forbids one.
+            sizes: Number of choices of each sub-action; None for a single action.
             masks: ``(B, sum(sizes))`` bool, True where a choice is allowed.
 
         Returns:
@@ -87,10 +116,10 @@ class Sampler:
         return actions if sizes is not None else actions.squeeze(1)
 
     def replay(self, otherwise: Tensor) -> Tensor:
-        """The planned actions of one step, without a look at probabilities.
+        """Returns the planned actions of one step, without a look at probabilities.
 
         Args:
-            otherwise: what rows do whose episode is over, ``(B, sub-actions)``.
+            otherwise: Actions of rows whose episode is over, ``(B, sub-actions)``.
         """
         if self._steps >= len(self.plan):
             self._steps += 1
@@ -100,11 +129,11 @@ class Sampler:
         return torch.where(planned == OVER, otherwise, planned)
 
     def record(self, rewards: Any, dones: Any) -> None:
-        """Add what a step paid, and note which episodes it ended.
+        """Adds what a step paid, and notes which episodes it ended.
 
         Args:
-            rewards: ``(B,)``; a tensor may carry gradients.
-            dones: ``(B,)`` bool.
+            rewards: Rewards ``(B,)``; a tensor may carry gradients.
+            dones: Whether the step ended an episode, ``(B,)`` bool.
         """
         paid = torch.as_tensor(rewards).double()
         self.returns = self.returns + torch.where(self.running, paid, torch.zeros_like(paid))
@@ -116,7 +145,7 @@ class Sampler:
 
     @property
     def probabilities(self) -> Tensor:
-        """Of the sequences so far, ``(B,)``."""
+        """The probabilities of the sequences so far, ``(B,)``."""
         return self.log_probs.exp()
 
     def _unfolded(self, allowed: Tensor, sizes: list[int], limit: int) -> Tensor:
@@ -164,19 +193,19 @@ def _log_probs(logits: Tensor, sizes: list[int], actions: Tensor) -> Tensor:
 
 
 def enumerate_sequences(play: Callable[[Sampler], object], limit: int = 10_000) -> Tensor:
-    """All sequences of actions that end an episode, each once.
+    """Returns all sequences of actions that end an episode, each once.
 
     The tree is grown step by step: every play goes one step further than the one before.
 
     Args:
-        play: plays `sampler.rows` equal episodes to their ends, with `sampler.choose` for chance.
-        limit: the most sequences.
+        play: Plays `sampler.rows` equal episodes to their ends, with `sampler.choose` for chance.
+        limit: Largest number of sequences.
 
     Returns:
         The plan for a `Sampler`.
 
     Raises:
-        EnumerationError: if there are more.
+        EnumerationError: If there are more.
     """
     plan = torch.zeros(0, 1, 1, dtype=torch.int64)
     while (longer := _one_step_further(play, plan, limit)) is not None:

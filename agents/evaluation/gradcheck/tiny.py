@@ -23,19 +23,28 @@ _TAPE = {"max_length": 1, "max_steps": 3, "forced_emission": True}
 _TAPE_OF_RL_NTM = {"symbols": 2, "on_error": "continue"}
 _TAPE_OF_OTHERS = {"symbols": 1, "on_error": "terminate", "wrong_reward": -0.5}
 _CELL = {"hidden_size": 4, "memory_size": 3, "word_size": 2}
-_CRITIC = {"gamma": 1.0, "gae_lambda": 1.0, "normalize_advantage": False}
+# All switches of a training step are on, and its rollout ends in the middle of episodes.
+_SWITCHES = {
+    "gamma": 0.9,
+    "gae_lambda": 0.8,
+    "ent_coef": 0.1,
+    "normalize_advantage": True,
+    "clip_range_vf": 0.2,
+    "n_steps": 4,
+    "bptt": 2,
+}
 
 
 def tiny_env(
     algorithm: str, env_id: str | None = None, seed: int = 0, **env_kwargs: Any
 ) -> Callable[[int], OneEpisodeVecEnv]:
-    """What makes a tiny environment for a number of rows.
+    """Returns what makes a tiny environment for a number of rows.
 
     Args:
-        algorithm: a name in `agents.algorithms.table.ALGORITHMS`.
-        env_id: a registered id; those of the tape family are made tiny.
-        seed: which episode.
-        **env_kwargs: further arguments of the environment.
+        algorithm: A name in `agents.algorithms.table.ALGORITHMS`.
+        env_id: A registered id; those of the tape family are made tiny.
+        seed: Seed of the episode.
+        **env_kwargs: Further arguments of the environment.
     """
     is_rl_ntm = issubclass(ALGORITHMS[algorithm].load_class(), RLNTM)
     env_id = env_id or (_DEFAULT_ENV_OF_RL_NTM if is_rl_ntm else _DEFAULT_ENV)
@@ -54,19 +63,23 @@ def tiny_model(
     policy: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> Any:
-    """A model of few parameters.
+    """Returns a model of few parameters.
 
     Args:
-        algorithm: a name in `agents.algorithms.table.ALGORITHMS`.
-        env: the environment.
-        memory: a cell, or a controller of RL-NTM.
-        seed: of the parameters.
-        policy: further arguments of the policy.
-        **settings: of the algorithm.
+        algorithm: A name in `agents.algorithms.table.ALGORITHMS`.
+        env: The environment.
+        memory: Name of a cell, or of a controller of RL-NTM.
+        seed: Seed of the parameters.
+        policy: Further arguments of the policy.
+        **settings: Arguments of the algorithm.
     """
     spec = ALGORITHMS[algorithm]
     constructor: Any = spec.load_class()  # each algorithm has arguments of its own
     policy_class = spec.load_policy_class()
+    taken = inspect.signature(constructor).parameters
+    settings = {**{key: value for key, value in _SWITCHES.items() if key in taken}, **settings}
+    if "batch_size" in taken:
+        settings.setdefault("batch_size", settings["n_steps"])
     if issubclass(constructor, RLNTM):
         # All parts of the memory are in use, and no part of the gradient is next to nothing.
         small = {"hidden_size": 3, "baseline_size": 3, "memory_size": 4, "memory_radius": 1}
@@ -80,8 +93,6 @@ def tiny_model(
     cell = {key: value for key, value in _CELL.items() if key in taken}
     kwargs = {"memory": name, "memory_kwargs": cell, "encoder_size": 3, "net_arch": [3]}
     kwargs.update(policy or {})
-    taken = inspect.signature(constructor).parameters
-    settings = {**{key: value for key, value in _CRITIC.items() if key in taken}, **settings}
     model = constructor(
         policy_class, env, policy_kwargs=kwargs, seed=seed, device="cpu", **settings
     )
@@ -99,15 +110,15 @@ def check_algorithm(
     limit: int = 10_000,
     **env_kwargs: Any,
 ) -> list[Report]:
-    """Check an algorithm with each of its baselines, all with the same parameters.
+    """Checks an algorithm with each of its baselines, all with the same parameters.
 
     Args:
-        algorithm: a name in `agents.algorithms.table.ALGORITHMS`.
-        env_id: see `tiny_env`.
-        memory: see `tiny_model`.
-        seed: of the parameters and of the episode.
-        limit: the most sequences.
-        **env_kwargs: see `tiny_env`.
+        algorithm: A name in `agents.algorithms.table.ALGORITHMS`.
+        env_id: See `tiny_env`.
+        memory: See `tiny_model`.
+        seed: Seed of the parameters and of the episode.
+        limit: Largest number of sequences.
+        **env_kwargs: See `tiny_env`.
     """
     make_env = tiny_env(algorithm, env_id, seed, **env_kwargs)
     return [

@@ -7,7 +7,8 @@ from typing import Any
 
 from agents.evaluation.actors import model_policy
 from agents.evaluation.evaluate import evaluation_env, oracle_policy, play
-from agents.evaluation.trace.episode import Trace, run_trace
+from agents.evaluation.trace.episode import Trace
+from agents.evaluation.trace.player import run_trace
 
 TRIES = 1000
 _ROWS = 50  # episodes that are played at once

@@ -13,21 +13,20 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from agents.evaluation.trace.views import BoolArray, IntArray, Tape, Views
+from agents.evaluation.trace.history import BoolArray, History, IntArray, TapeHistory
 
 FloatArray = npt.NDArray[np.float64]
 
-MEMORY_TAPE, MEMORY_MOVE = "memory tape", "memory_move"
+_OWN_TAPE, _OWN_MOVE = "memory tape", "memory_move"
 _MOVES = ("left", "stay", "right")
-_OF_ENVIRONMENT = (MEMORY_MOVE, "memory_write")  # sub-actions of the environment's memory tape
 _FAINT = 0.1  # strengths and changes below are not shown
 
 
-def own_tape(seen: Mapping[str, FloatArray]) -> Tape | None:
-    """The agent's tape; None if it has no cells.
+def own_tape(seen: Mapping[str, FloatArray]) -> TapeHistory | None:
+    """Returns the agent's tape; None if it has no cells.
 
     Args:
-        seen: what `agents.evaluation.trace.watcher.Watcher` saw, with a ``memory_tape``.
+        seen: What `agents.evaluation.trace.watcher.Watcher` saw, with a ``memory_tape``.
     """
     numbers = seen["memory_tape"]
     if not numbers.shape[1]:
@@ -38,15 +37,16 @@ def own_tape(seen: Mapping[str, FloatArray]) -> Tape | None:
     written = seen["memory_change"] >= _FAINT
     heads = seen["memory_head"].astype(np.int64)
     columns, heads = _shown_columns(heads, written)
-    return Tape(MEMORY_TAPE, cells[:, columns], heads, written[:, columns], strengths[:, columns])
+    shown, written = cells[:, columns], written[:, columns]
+    return TapeHistory(_OWN_TAPE, shown, heads, written, strengths[:, columns], _OWN_MOVE)
 
 
 def _shown_columns(heads: IntArray, written: BoolArray) -> tuple[IntArray, IntArray]:
-    """The cells on and around the head's way, and the head's column among them.
+    """Returns the cells on and around the head's way, and the head's column among them.
 
     Args:
-        heads: ``(T,)``, on a circular tape.
-        written: ``(T, cells)``.
+        heads: Of shape ``(T,)``, on a circular tape.
+        written: Of shape ``(T, cells)``.
     """
     size = written.shape[1]
     near: BoolArray = np.bitwise_or.reduce(written, axis=0)
@@ -59,39 +59,43 @@ def _shown_columns(heads: IntArray, written: BoolArray) -> tuple[IntArray, IntAr
     return columns[near[columns]], (heads - first) % size
 
 
-def with_own_memory(views: Views, seen: Mapping[str, FloatArray]) -> Views:
-    """The views with the agent's memory tape in place of the environment's, if it has its own."""
+def with_own_memory(history: History, seen: Mapping[str, FloatArray]) -> History:
+    """Returns the history with the agent's own tape, if it has one, in place of written tapes."""
     if "memory_tape" not in seen:
-        return views
+        return history
     own = own_tape(seen)
-    others = tuple(tape for tape in views.tapes if tape.name != MEMORY_TAPE)
-    return views._replace(tapes=others if own is None else (*others, own))
+    others = tuple(tape for tape in history.tapes if not tape.write_action)
+    return history._replace(tapes=others if own is None else (*others, own))
 
 
 def with_own_moves(
     choices: Mapping[str, tuple[str, ...]],
     actions: Sequence[Mapping[str, str]],
     seen: Mapping[str, FloatArray],
+    history: History,
 ) -> tuple[dict[str, tuple[str, ...]], list[dict[str, str]]]:
-    """The sub-actions with the move of the agent's memory head, which follows the input head's.
+    """Returns the sub-actions with the move of the agent's own head, after the first of them.
 
     Args:
-        choices: the values that the environment's sub-actions can take, by name.
-        actions: those that they took, one dict per step.
-        seen: what was seen of the agent.
+        choices: The values that the environment's sub-actions can take, by name.
+        actions: The values that they took, one dict per step.
+        seen: What was seen of the agent.
+        history: The environment's tapes.
 
     Returns:
-        Both, without the sub-actions of the environment's memory tape if the agent has its own.
+        Both, without the sub-actions of the environment's written tapes if the agent has its own.
     """
     if "memory_tape" not in seen:
         return dict(choices), [dict(action) for action in actions]
-    names = [name for name in choices if name not in _OF_ENVIRONMENT]
-    own = seen.get(MEMORY_MOVE)
+    replaced = [tape for tape in history.tapes if tape.write_action]
+    unused = {name for tape in replaced for name in (tape.move_action, tape.write_action)}
+    names = [name for name in choices if name not in unused]
+    own = seen.get("memory_move")
     if own is not None:
-        names.insert(1, MEMORY_MOVE)
-    values = {**choices, MEMORY_MOVE: _MOVES}
+        names.insert(1, _OWN_MOVE)
+    values = {**choices, _OWN_MOVE: _MOVES}
     taken = [
-        dict(action) if own is None else {**action, MEMORY_MOVE: _MOVES[int(own[step])]}
+        dict(action) if own is None else {**action, _OWN_MOVE: _MOVES[int(own[step])]}
         for step, action in enumerate(actions)
     ]
     return (

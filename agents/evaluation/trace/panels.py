@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.colors import LinearSegmentedColormap, to_hex
 
 from agents.evaluation.plots import BLUE, GREEN, GREY, INK, ORANGE, PALE, RED
-from agents.evaluation.trace.views import NOTHING, Output, Tape
-
-if TYPE_CHECKING:
-    from agents.evaluation.trace.episode import Trace
+from agents.evaluation.trace.episode import Trace
+from agents.evaluation.trace.history import OutputHistory, TapeHistory
+from memory_envs.view import NOTHING
 
 _PALE_GREEN = "#cfeadc"
 _PALE_ORANGE = "#fbe6c4"
@@ -44,11 +43,11 @@ class Panel(NamedTuple):
 
 def tape_panels(trace: Trace) -> list[Panel]:
     """Everything that a trace with tapes shows."""
-    output = trace.views.output
-    panels = [_tape_panel(trace, tape) for tape in trace.views.tapes]
+    output = trace.history.output
+    panels = [_tape_panel(trace, tape) for tape in trace.history.tapes]
     if output is not None:
         panels.append(_output_panel(trace, output))
-        if trace.probability("symbol", 0) is not None:
+        if trace.probability(output.symbol_action, 0) is not None:
             panels.append(_chances_panel(trace, output))
     for name, weights in trace.weightings.items():
         heads = weights.shape[1]
@@ -57,7 +56,7 @@ def tape_panels(trace: Trace) -> list[Panel]:
     return panels
 
 
-def _tape_panel(trace: Trace, tape: Tape) -> Panel:
+def _tape_panel(trace: Trace, tape: TapeHistory) -> Panel:
     """The cell under the head is filled; pale under a head that could have written and did not.
 
     Cells that were written beside the head have a border. Where symbols have strengths, these shade
@@ -83,7 +82,7 @@ def _tape_panel(trace: Trace, tape: Tape) -> Panel:
     return Panel(tape.name, rows, [], tape.heads, color)
 
 
-def _output_panel(trace: Trace, output: Output) -> Panel:
+def _output_panel(trace: Trace, output: OutputHistory) -> Panel:
     """The target above; below, what was emitted when, and what had been emitted before."""
     size = len(output.target)
     row = [Cell("white")] * size
@@ -102,11 +101,11 @@ def _output_panel(trace: Trace, output: Output) -> Panel:
     return Panel("output", rows, target, np.full(len(rows), NOTHING), GREEN)
 
 
-def _chances_panel(trace: Trace, output: Output) -> Panel:
+def _chances_panel(trace: Trace, output: OutputHistory) -> Panel:
     """How probable each emitted symbol was, in per cent."""
     rows = []
     for t, (symbol, right) in enumerate(zip(output.symbols, output.right, strict=True)):
-        chance = trace.probability("symbol", t) or 0.0
+        chance = trace.probability(output.symbol_action, t) or 0.0
         ink = GREEN if right else RED
         rows.append([Cell("white", f"{100 * chance:.0f}" if symbol != NOTHING else "", ink)])
     return Panel("%", rows, [], np.full(len(rows), NOTHING), GREEN)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,11 +16,9 @@ from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Affine2D
 
 from agents.evaluation.plots import BLUE, GREEN, GREY, INK, ORANGE, save_png
+from agents.evaluation.trace.episode import Trace
+from agents.evaluation.trace.history import Path as MazePath
 from agents.evaluation.trace.panels import Cell, Panel, tape_panels
-from agents.evaluation.trace.views import Path as MazePath
-
-if TYPE_CHECKING:
-    from agents.evaluation.trace.episode import Trace
 
 _CELL_INCHES = 0.27
 _TALLEST_INCHES = 16.0
@@ -32,10 +30,10 @@ _TITLE_CELLS = 0.28  # taken by a letter of the title
 
 def trace_png(trace: Trace, path: Path) -> None:
     """Draw a trace: tapes, output and the memory's heads; or the way through a maze; or rewards."""
-    if trace.views.tapes:
+    if trace.history.tapes:
         figure = _tapes_figure(trace)
-    elif trace.views.path is not None:
-        figure = _maze_figure(trace, trace.views.path)
+    elif trace.history.path is not None:
+        figure = _maze_figure(trace, trace.history.path)
     else:
         figure = _rewards_figure(trace)
     save_png(figure, path)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from agents.evaluation.trace.views import NOTHING, Output, Path, Tape
-
-if TYPE_CHECKING:
-    from agents.evaluation.trace.episode import Trace
+from agents.evaluation.trace.episode import Trace
+from agents.evaluation.trace.history import OutputHistory, Path, TapeHistory
+from memory_envs.view import NOTHING
 
 _LONGEST = 28  # characters of an observation
 _SIGNS = {"left": "←", "right": "→", "up": "↑", "down": "↓", "stay": "·", "end": "■"}
@@ -24,29 +23,29 @@ Column = tuple[str, Callable[[int], str]]
 
 def trace_text(trace: Trace) -> str:
     """A title, what there is to see in the environment, and a line per step."""
-    views = trace.views
+    history = trace.history
     lines = [trace.title(), ""]
-    if views.path is not None:
-        lines += [*_maze_lines(views.path), ""]
+    if history.path is not None:
+        lines += [*_maze_lines(history.path), ""]
     lines += _table(trace_columns(trace), len(trace.rewards))
-    if views.output is not None:
-        lines += ["", *_output_lines(trace, views.output)]
-    if views.tapes:
+    if history.output is not None:
+        lines += ["", *_output_lines(trace, history.output)]
+    if history.tapes:
         lines += ["", _legend(trace)]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
 def trace_columns(trace: Trace) -> list[Column]:
     """What a line says of its step."""
-    views = trace.views
+    history = trace.history
     columns: list[Column] = [("step", lambda t: str(t + 1))]
-    if views.tapes:
-        columns += [(tape.name, _tape_cell(trace, tape)) for tape in views.tapes]
-    elif views.path is None:
+    if history.tapes:
+        columns += [(tape.name, _tape_cell(trace, tape)) for tape in history.tapes]
+    elif history.path is None:
         columns.append(("observation", lambda t: short(trace.observations[t], _LONGEST)))
     columns += _action_columns(trace)
-    if views.output is not None:
-        columns.append(("output", _output_cell(trace, views.output)))
+    if history.output is not None:
+        columns.append(("output", _output_cell(trace, history.output)))
     columns.append(("reward", lambda t: f"{trace.rewards[t]:g}"))
     values = trace.values
     if values is not None:
@@ -66,7 +65,7 @@ def _table(columns: list[Column], steps: int) -> list[str]:
     return ["  ".join(row) for row in zip(*cells, strict=True)]
 
 
-def _tape_cell(trace: Trace, tape: Tape) -> Callable[[int], str]:
+def _tape_cell(trace: Trace, tape: TapeHistory) -> Callable[[int], str]:
     """The tape with its head in brackets; in braces if the cell was written."""
     width = max(len(trace.symbol(number)) for number in np.unique(tape.cells).tolist())
     beside = _is_written_beside(tape)
@@ -87,19 +86,19 @@ def _tape_cell(trace: Trace, tape: Tape) -> Callable[[int], str]:
     return text
 
 
-def _is_written_beside(tape: Tape) -> bool:
+def _is_written_beside(tape: TapeHistory) -> bool:
     """Whether cells beside the head were ever written."""
     return int(tape.written.sum()) > int(tape.head_writes().sum())
 
 
-def _output_cell(trace: Trace, output: Output) -> Callable[[int], str]:
+def _output_cell(trace: Trace, output: OutputHistory) -> Callable[[int], str]:
     width = max(len(trace.symbol(number)) for number in np.unique(output.symbols).tolist())
 
     def text(t: int) -> str:
         if output.symbols[t] == NOTHING:
             return ""
         words = [trace.symbol(int(output.symbols[t])).rjust(width)]
-        chance = trace.probability("symbol", t)
+        chance = trace.probability(output.symbol_action, t)
         if chance is not None:
             words.append(f"{chance:.2f}")
         words.append("✓" if output.right[t] else "✗")
@@ -110,8 +109,8 @@ def _output_cell(trace: Trace, output: Output) -> Callable[[int], str]:
     return text
 
 
-def _output_lines(trace: Trace, output: Output) -> list[str]:
-    """Output above target, and what was wrong with it."""
+def _output_lines(trace: Trace, output: OutputHistory) -> list[str]:
+    """Returns the output above target, and what was wrong with it."""
     emitted = [" "] * len(output.target)
     marks = list(emitted)
     for symbol, right, column in zip(output.symbols, output.right, output.columns, strict=True):
@@ -130,7 +129,7 @@ def _output_lines(trace: Trace, output: Output) -> list[str]:
 
 def what_failed(trace: Trace) -> str:
     """What was wrong with the output of a failed episode; "" if nothing can be said."""
-    output = trace.views.output
+    output = trace.history.output
     if output is None or trace.success is not False:
         return ""
     misses, emitted = output.misses(), int((output.symbols != NOTHING).sum())
@@ -150,19 +149,20 @@ def what_failed(trace: Trace) -> str:
 
 def _legend(trace: Trace) -> str:
     marks = ["[ ] head"]
-    if any(tape.written.any() for tape in trace.views.tapes):
+    if any(tape.written.any() for tape in trace.history.tapes):
         marks.append("{ } head, cell written")
-    if any(_is_written_beside(tape) for tape in trace.views.tapes):
+    if any(_is_written_beside(tape) for tape in trace.history.tapes):
         marks.append("+ written beside the head")
-    marks += [f"{mark} {_MEANINGS[mark]}" for _, mark in trace.views.names]
-    if trace.probability("symbol", 0) is not None and trace.views.output is not None:
+    marks += [f"{mark} {_MEANINGS[mark]}" for _, mark in trace.history.names]
+    output = trace.history.output
+    if output is not None and trace.probability(output.symbol_action, 0) is not None:
         marks.append("output: symbol, its probability, right or wrong")
     return "   ".join(marks)
 
 
 def _action_columns(trace: Trace) -> list[Column]:
     """One column per sub-action, but for those that a tape or the output shows."""
-    shown = {"memory_write", "emit", "write", "symbol"} if trace.views.output is not None else set()
+    shown = trace.history.shown_actions()
     names = [name for name in trace.actions[0] if name not in shown]
 
     def column(name: str) -> Callable[[int], str]:

@@ -9,7 +9,7 @@ from gymnasium import spaces
 from stable_baselines3.common.buffers import RolloutBuffer
 from torch import Tensor
 
-from agents.algorithms.buffer import MemoryRolloutBuffer, Step
+from agents.algorithms.buffer import MemoryRolloutBuffer, Step, minibatches
 
 
 class _State(NamedTuple):
@@ -96,7 +96,7 @@ def test_minibatches_are_whole_chunks_each_once(bptt: int | None) -> None:
     length = bptt or 6
     seen = []
     generator = torch.Generator().manual_seed(0)
-    for batch in buffer.batches(2 * length, generator):
+    for batch in minibatches(buffer.chunks(), 2 * length, generator):
         steps, columns = batch.actions.shape
         assert steps == length
         assert columns <= 2
@@ -119,14 +119,14 @@ def test_minibatches_are_whole_chunks_each_once(bptt: int | None) -> None:
 def test_the_generator_decides_the_order() -> None:
     def order(seed: int) -> list[int]:
         generator = torch.Generator().manual_seed(seed)
-        batches = _filled(8, 2).batches(2, generator)
+        batches = minibatches(_filled(8, 2).chunks(), 2, generator)
         return [int(batch.actions[0, 0]) for batch in batches]
 
     assert order(0) == order(0) != order(1)
 
 
-def test_without_a_batch_size_everything_comes_at_once_and_in_order() -> None:
-    (batch,) = _filled(4, 2).batches()
+def test_chunks_come_in_order() -> None:
+    batch = _filled(4, 2).chunks()
     assert batch.actions.tolist() == [[0, 1, 2, 200, 201, 202], [100, 101, 102, 300, 301, 302]]
     assert batch.state[0].flatten().tolist() == [0, 1, 2, 200, 201, 202]
     assert torch.equal(batch.advantages, _filled(4, 2).cut(_filled(4, 2).advantages))
@@ -137,7 +137,7 @@ def test_it_grows_and_keeps_what_it_has() -> None:
     assert buffer.capacity == 8
     expected = [[100 * t + row for row in range(3)] for t in range(7)]
     assert buffer.data.actions.tolist() == expected
-    (batch,) = buffer.batches()
+    batch = buffer.chunks()
     assert isinstance(batch.observations, dict)
     assert batch.observations["image"].shape == (7, 3, 2)
 
@@ -148,7 +148,7 @@ def test_reset_forgets_and_keeps_the_room() -> None:
     assert buffer.size == 0
     buffer.add(_step(9), _State(torch.full((3, 1), 9.0)))
     buffer.compute_returns_and_advantages(torch.zeros(3), torch.zeros(3, dtype=torch.bool))
-    (batch,) = buffer.batches()
+    batch = buffer.chunks()
     assert batch.actions.tolist() == [[900, 901, 902]]
     assert batch.state[0].flatten().tolist() == [9.0, 9.0, 9.0]
 
@@ -164,4 +164,4 @@ def test_what_is_added_is_copied() -> None:
 def test_no_memory_is_taken_before_the_first_step() -> None:
     buffer = MemoryRolloutBuffer(10**15, None, 1.0, 1.0)
     with pytest.raises(RuntimeError, match="empty; collect a rollout first"):
-        next(buffer.batches())
+        buffer.chunks()

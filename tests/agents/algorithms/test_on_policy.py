@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,11 @@ from stable_baselines3.common.env_util import make_vec_env as sb3_make_vec_env
 from torch import Tensor
 
 from agents import MemoryA2C, MemoryPPO, NonFiniteError, Reinforce
-from agents.algorithms.buffer import Batch
+from agents.algorithms.buffer import Batch, minibatches
 from agents.algorithms.on_policy import MemoryOnPolicyAlgorithm
 from agents.cells import CELLS
 from agents.cells.state import index_state
+from agents.evaluation.gradcheck.on_policy_by_hand import Rollout, hand_written_loss
 from tests.agents.toy_envs import MaskedEnv, RandomEnv, sync
 
 SYMBOLS = spaces.MultiDiscrete([3, 4])
@@ -85,7 +87,7 @@ def test_ratio_one(algorithm: Any, memory: str, bptt: int | None, masked: bool) 
     _collect(model, rollouts=2)
     data = model.rollout_buffer.data
     assert data.episode_starts[1:].any()
-    (batch,) = model.rollout_buffer.batches()
+    batch = model.rollout_buffer.chunks()
     assert (batch.masks is not None) == masked
     now = model.evaluate_batch(batch)
     torch.testing.assert_close(now.log_probs, batch.old_log_probs, atol=1e-5, rtol=0)
@@ -97,7 +99,7 @@ def test_ratio_one(algorithm: Any, memory: str, bptt: int | None, masked: bool) 
 def test_ratio_one_and_learning_on_every_space(observations: str, actions: str) -> None:
     model = _model(observation_space=OBSERVATIONS[observations], action_space=ACTIONS[actions])
     _collect(model, rollouts=2)
-    (batch,) = model.rollout_buffer.batches()
+    batch = model.rollout_buffer.chunks()
     now = model.evaluate_batch(batch)
     torch.testing.assert_close(now.log_probs, batch.old_log_probs, atol=1e-5, rtol=0)
     before = _bits(model)
@@ -133,12 +135,12 @@ def _columns(batch: Batch, columns: list[int]) -> Batch:
 def test_gradients_do_not_depend_on_column_order_or_batch_size(memory: str) -> None:
     model = _model(memory=memory, masked=True, n_envs=4, batch_size=2 * STEPS)
     _collect(model, rollouts=2)
-    (batch,) = model.rollout_buffer.batches()
+    batch = model.rollout_buffer.chunks()
     whole = _gradient(model, batch)
     torch.testing.assert_close(
         _gradient(model, _columns(batch, [2, 0, 3, 1])), whole, atol=1e-6, rtol=1e-4
     )
-    halves = [_gradient(model, part) for part in model.rollout_buffer.batches(2 * STEPS)]
+    halves = [_gradient(model, part) for part in minibatches(batch, 2 * STEPS, model.generator)]
     assert len(halves) == 2
     torch.testing.assert_close((halves[0] + halves[1]) / 2, whole, atol=1e-6, rtol=1e-4)
 
@@ -147,7 +149,7 @@ def test_gradients_do_not_depend_on_column_order_or_batch_size(memory: str) -> N
 def test_a_row_does_not_see_what_other_rows_do(memory: str) -> None:
     model = _model(memory=memory, observation_space=BOX)
     _collect(model, rollouts=2)
-    (batch,) = model.rollout_buffer.batches()
+    batch = model.rollout_buffer.chunks()
     before = model.evaluate_batch(batch)
     batch.observations[:, 1:] = torch.randn_like(batch.observations[:, 1:])
     batch.episode_starts[:, 1:] ^= True
@@ -157,6 +159,85 @@ def test_a_row_does_not_see_what_other_rows_do(memory: str) -> None:
     assert not torch.allclose(after.values[:, 1:], before.values[:, 1:])
 
 
+# A whole training step against one that is written by hand
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "settings"),
+    [
+        (MemoryA2C, {}),
+        (MemoryA2C, {"normalize_advantage": True, "ent_coef": 0.1, "gae_lambda": 0.7}),
+        (MemoryA2C, {"bptt": 4, "vf_coef": 0.3}),
+        (MemoryPPO, {}),
+        (MemoryPPO, {"normalize_advantage": False, "ent_coef": 0.1, "clip_range_vf": 0.1}),
+        (MemoryPPO, {"bptt": 3, "vf_coef": 0.3, "gae_lambda": 0.7}),
+        (Reinforce, {"baseline": "none", "ent_coef": 0.1}),
+        (Reinforce, {"baseline": "time"}),
+        (Reinforce, {"baseline": "value", "bptt": 3, "vf_coef": 0.3, "ent_coef": 0.1}),
+    ],
+    ids=lambda value: getattr(value, "__name__", str(value)),
+)
+@pytest.mark.parametrize("memory", ["none", "gru", "ntm"])
+@pytest.mark.parametrize("masked", [False, True])
+def test_one_update_descends_on_the_hand_written_loss(
+    algorithm: Any, settings: dict[str, Any], memory: str, masked: bool
+) -> None:
+    if algorithm is MemoryPPO:
+        settings = {"n_epochs": 1, "batch_size": 3 * STEPS, **settings}
+    settings = {"learning_rate": 0.25, "max_grad_norm": 1e9, **settings}
+    models = [_model(algorithm, memory, masked=masked, **settings) for _ in range(2)]
+    model, twin = models
+    model.policy_kwargs.update(optimizer_class=torch.optim.SGD)
+    model.policy.double()
+    twin.set_random_seed(0)  # its environments begin as the other's did
+    if settings.get("baseline") == "time":
+        model.policy.time_baseline.means.copy_(torch.linspace(-1.0, 1.0, 10_000))
+    model.rollout()
+    actions = iter(model.rollout_buffer.data.actions)
+    bootstraps = 0.0 if algorithm is Reinforce else model.gamma
+    critic = copy.deepcopy(model.policy)
+    rollout = Rollout(model.policy, critic, twin.env, lambda *_: next(actions), bootstraps)
+    for t in range(model.rollout_buffer.size):
+        if model.bptt and t % model.bptt == 0:
+            rollout.cut_gradients()
+        rollout.step()
+    assert torch.stack(rollout.dones)[:-1].any()
+    parameters = list(model.policy.parameters())
+    expected = torch.autograd.grad(
+        hand_written_loss(model, rollout), parameters, allow_unused=True, materialize_grads=True
+    )
+    before = [parameter.detach().clone() for parameter in parameters]
+    model.train()
+    moved = [(old - new.detach()) / 0.25 for old, new in zip(before, parameters, strict=True)]
+    torch.testing.assert_close(moved, list(expected), rtol=1e-9, atol=1e-11)
+    assert torch.cat([gradient.flatten() for gradient in expected]).norm() > 0.01
+
+
+@pytest.mark.parametrize("algorithm", [MemoryPPO, MemoryA2C, Reinforce])
+def test_losses_change_nothing_and_repeat(algorithm: Any) -> None:
+    model = _model(algorithm, ent_coef=0.1, vf_coef=0.3)
+    batch = model.rollout()
+    before, drawn = _bits(model), model.generator.get_state()
+    first, second = model.losses(batch), model.losses(batch)
+    assert first.keys() == {"policy", "value", "entropy"}
+    torch.testing.assert_close(first, second, rtol=0.0, atol=0.0)
+    total = first["policy"] + 0.3 * first["value"] + 0.1 * first["entropy"]
+    torch.testing.assert_close(model.total_loss(first), total)
+    assert torch.equal(_bits(model), before)
+    assert torch.equal(model.generator.get_state(), drawn)
+    assert all(parameter.grad is None for parameter in model.policy.parameters())
+
+
+@pytest.mark.parametrize("algorithm", [MemoryPPO, MemoryA2C, Reinforce])
+def test_actions_are_those_that_the_sampler_chooses(algorithm: Any) -> None:
+    model = _model(algorithm)
+    model.sampler = lambda distribution: torch.ones_like(distribution.mode())
+    drawn = model.generator.get_state()
+    model.rollout()
+    assert (model.rollout_buffer.data.actions == 1).all()
+    assert torch.equal(model.generator.get_state(), drawn)
+
+
 # The memory across steps, episodes and rollouts
 
 
@@ -164,7 +245,7 @@ def test_the_memory_goes_on_from_rollout_to_rollout_and_starts_anew_with_an_epis
     model = _model(MemoryA2C, bptt=4)
     _collect(model, rollouts=3)
     data = model.rollout_buffer.data
-    (batch,) = model.rollout_buffer.batches()
+    batch = model.rollout_buffer.chunks()
     # What `predict` finds when it replays the rollout from an episode's start:
     for row in range(3):
         first = int(data.episode_starts[:, row].nonzero()[0])

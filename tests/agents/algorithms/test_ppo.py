@@ -48,7 +48,7 @@ def _descend(model: Any, loss: Callable[[Any, Any], Any], rate: float = 0.1) -> 
     """The parameters after one step of gradient descent on a loss of (batch, evaluation)."""
     twin = copy.copy(model)
     twin.policy = copy.deepcopy(model.policy)
-    (batch,) = model.rollout_buffer.batches()
+    batch = model.rollout_buffer.chunks()
     parameters = list(twin.policy.parameters())
     gradients = torch.autograd.grad(loss(batch, twin.evaluate_batch(batch)), parameters)
     return torch.cat(
@@ -137,7 +137,7 @@ def test_target_kl_ends_an_update_before_the_step(
 ) -> None:
     model = _model(n_epochs=3)
     _shift_old(model)
-    (batch,) = model.rollout_buffer.batches()
+    batch = model.rollout_buffer.chunks()
     log_ratio = (model.evaluate_batch(batch).log_probs - batch.old_log_probs).detach()
     kl = float((log_ratio.exp() - 1 - log_ratio).mean())  # Schulman's k3 estimate
     model.target_kl = kl / 1.5 / excess

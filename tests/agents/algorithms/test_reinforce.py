@@ -114,7 +114,8 @@ def test_the_gradient_is_the_exact_one_by_enumeration(baseline: str) -> None:
     error = samples.std(dim=0) / len(estimates) ** 0.5
     z = (samples.mean(dim=0) - expected).abs() / (error + 1e-6)
     assert expected.norm() > 0.1
-    assert z.max() < 5.0
+    # Student's t with 11 degrees of freedom is above 8 once in 150,000 draws.
+    assert z.max() < 8.0
     # Sharp enough that a wrong sign, or a missing term, would show.
     assert error.norm() < 0.2 * expected.norm()
 

@@ -27,6 +27,7 @@ from agents.algorithms.rl_ntm.unroll import PlainUnroll, laid_out, places_of
 from agents.cells.lstm import LSTM
 from agents.cells.unroll import unroll_steps
 from agents.evaluation.evaluate import evaluate
+from agents.evaluation.gradcheck.rl_ntm_by_hand import Episodes, hand_written_loss
 
 FORCED: dict[str, Any] = {"forced_emission": True, "on_error": "continue"}
 WITH_TAPE, WITHOUT = "Tape-ForwardReverse-Easy-v0", "Tape-Reverse-Easy-v0"
@@ -215,6 +216,89 @@ def test_the_same_seed_gives_the_same_bits() -> None:
     first, again, other = (m.policy.controller.weight_out for m in models)
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+
+
+ALL_ON: dict[str, Any] = {
+    "reward": "prefix_prob",
+    "gamma": 0.9,
+    "causality": True,
+    "online_baseline": True,
+    "offline_baseline": True,
+    "normalize_advantage": True,
+    "ent_coef": 0.1,
+}
+
+
+@pytest.mark.parametrize("env_id", [WITH_TAPE, WITHOUT])
+@pytest.mark.parametrize("backend", [FAST, PLAIN], ids=["fast", "plain"])
+@pytest.mark.parametrize(
+    "switched",
+    [
+        {},
+        {"reward": "log_prob"},
+        {"gamma": 1.0},
+        {"causality": False},
+        {"online_baseline": False},
+        {"offline_baseline": False},
+        {"normalize_advantage": False},
+        {"ent_coef": 0.0},
+    ],
+    ids=str,
+)
+def test_one_update_descends_on_the_hand_written_loss(
+    switched: dict[str, Any], backend: Backend, env_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RLNTM, "cpu_backend", backend)
+    env, again = (make_vec_env(env_id, 6, seed=0, **FORCED) for _ in range(2))
+    kwargs = {"optimizer_class": torch.optim.SGD, "memory_radius": 1, "init_std": 0.3}
+    settings = {**ALL_ON, **switched, "max_grad_norm": 1e9, "max_grad_norm_baseline": 1e9}
+    model = RLNTM("RLNTMPolicy", env, 0.25, policy_kwargs=kwargs, seed=0, **settings)
+    model.policy.double()
+    model.policy.time_baseline.means.copy_(torch.linspace(-1.0, 1.0, 2000))
+    played = model.rollout().played
+    assert len(played.running.sum(dim=0).unique()) > 1  # episodes of several lengths
+    again.seed(0)
+    again.reset()  # `rollout` has reset twice
+    moves = iter(played.moves)
+    episodes = Episodes(model.policy, again, lambda _logits, _masks: next(moves))
+    while episodes.running.any():
+        episodes.step()
+    assert torch.equal(torch.stack(episodes.ran), played.running)
+    parameters = list(model.policy.parameters())
+    expected = torch.autograd.grad(
+        hand_written_loss(model, episodes), parameters, allow_unused=True, materialize_grads=True
+    )
+    before = [parameter.detach().clone() for parameter in parameters]
+    model.train()
+    moved = [(old - new.detach()) / 0.25 for old, new in zip(before, parameters, strict=True)]
+    torch.testing.assert_close(moved, list(expected), rtol=1e-9, atol=1e-11)
+    assert sum(float(gradient.abs().sum()) > 0.0 for gradient in expected) >= 6
+
+
+def test_losses_change_nothing_and_repeat() -> None:
+    model = make(**ALL_ON)
+    batch = model.rollout()
+    state = {name: value.clone() for name, value in model.policy.state_dict().items()}
+    drawn = model.generator.get_state()
+    first, second = model.losses(batch), model.losses(batch)
+    assert first.keys() == {"symbols", "moves", "baseline", "entropy"}
+    torch.testing.assert_close(first, second, rtol=0.0, atol=0.0)
+    total = first["symbols"] + first["moves"] + first["baseline"] + 0.1 * first["entropy"]
+    torch.testing.assert_close(model.total_loss(first), total)
+    torch.testing.assert_close(dict(model.policy.state_dict()), state, rtol=0.0, atol=0.0)
+    assert torch.equal(model.generator.get_state(), drawn)
+    assert all(parameter.grad is None for parameter in model.policy.parameters())
+
+
+def test_the_moves_are_those_that_the_sampler_chooses() -> None:
+    model = make()
+    model.sampler = lambda distribution: distribution.mode()
+    first, second = model.rollout().played, model.rollout().played
+    assert first.moves.shape == second.moves.shape or not first.running.equal(second.running)
+    assert (model.policy.moves(model.rollout().scores, None).mode()[0] >= 0).all()
+    drawn = model.generator.get_state()
+    model.rollout()
+    assert torch.equal(model.generator.get_state(), drawn)
 
 
 def test_controller_and_baseline_are_clipped_apart() -> None:

@@ -9,7 +9,6 @@ import textwrap
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import agents.algorithms.rl_ntm.losses
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -17,14 +16,16 @@ import torch
 from gymnasium import spaces
 from torch import Tensor
 
+import agents.algorithms.rl_ntm.algorithm
 import agents.algorithms.rl_ntm.fast.backward
-from agents import MemoryA2C, MemoryPolicy, MemoryPPO, Reinforce
+from agents import RLNTM, MemoryA2C, MemoryPolicy, MemoryPPO, Reinforce
 from agents.algorithms.buffer import MemoryRolloutBuffer
+from agents.algorithms.on_policy import MemoryOnPolicyAlgorithm
+from agents.algorithms.rl_ntm.backend import PLAIN
+from agents.algorithms.rl_ntm.baseline import OfflineBaseline
 from agents.algorithms.rl_ntm.objective import Played
 from agents.algorithms.rl_ntm.policy import RLNTMPolicy
-from agents.algorithms.rl_ntm.unroll import PlainUnroll
 from agents.algorithms.table import ALGORITHMS
-from agents.algorithms.time_baseline import TimeBaseline
 from agents.cli.gradcheck import GradCheck
 from agents.evaluation.gradcheck import (
     EnumerationError,
@@ -51,10 +52,11 @@ def _check(
     policy: dict[str, Any] | None = None,
     directions: int = 0,
     variance: bool = False,
+    settings: dict[str, Any] | None = None,
     **env_kwargs: Any,
 ) -> Report:
     make_env = tiny_env(algorithm, seed=3, **env_kwargs)
-    settings = ALGORITHMS[algorithm].variants[variant]
+    settings = {**ALGORITHMS[algorithm].variants[variant], **(settings or {})}
     model = tiny_model(algorithm, make_env(1), memory, policy=policy, **settings)
     return check_model(model, make_env, directions=directions, variance=variance)
 
@@ -86,8 +88,8 @@ def test_rl_ntm_agrees_with_a_memory_tape(controller: str) -> None:
     assert _groups(report)["weight_read"].norm > 1e-4
 
 
-def test_rl_ntm_agrees_without_the_fast_unroll(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agents.RLNTM, "unroll_class", PlainUnroll)
+def test_rl_ntm_agrees_without_compiled_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RLNTM, "cpu_backend", PLAIN)
     assert _check("rl_ntm", "all", policy={"memory_radius": 0}, max_steps=2).passed(1e-6)
 
 
@@ -154,8 +156,7 @@ class Mistake(NamedTuple):
         monkeypatch.setattr(self.owner, self.name, scope[self.name])
 
 
-_RL_NTM = agents.algorithms.rl_ntm.losses
-_READ_AFTER = "before[:steps, 0] = self.means[:steps]\n    return before"
+_RL_NTM = agents.algorithms.rl_ntm.algorithm
 MISTAKES = {
     "reward-to-go off by one": Mistake(
         *("rl_ntm", "causality", _RL_NTM, "rewards_to_go"),
@@ -166,18 +167,19 @@ MISTAKES = {
         *("torch.cat([data.values[1:], last_values[None]])", "data.values", "actor"),
     ),
     "online baseline that sees its own action": Mistake(
-        *("rl_ntm", "online", TimeBaseline, "forward"),
-        *("return before", _READ_AFTER, "weight_out", NO_TAPE),
+        *("rl_ntm", "online", RLNTM, "losses", "policy.time_baseline(len(advantages))"),
+        *("advantages.mean(dim=1, keepdim=True)", "weight_out", NO_TAPE),
     ),
     "baseline per time step that sees its own action": Mistake(
-        *("reinforce", "time", TimeBaseline, "forward", "return before", _READ_AFTER, "actor"),
+        *("reinforce", "time", Reinforce, "_compute_advantages"),
+        *("self._time_baseline()(buffer.size)", "0.5 * buffer.returns", "actor"),
     ),
     "offline baseline that sees its own action": Mistake(
         *("rl_ntm", "offline", Played, "remaining", "self.emitted()"),
         *("(self.emitted() + self.emits.long())", "weight_out", NO_TAPE),
     ),
     "critic that sees its own action": Mistake(
-        *("ppo", "critic", MemoryPPO, "_epoch", "= batch.advantages"),
+        *("ppo", "critic", MemoryPPO, "losses", "= batch.advantages"),
         *("= batch.returns - batch.old_values.roll(-1, dims=0)", "actor"),
     ),
     "forgotten temperature": Mistake(
@@ -188,7 +190,7 @@ MISTAKES = {
         *("rl_ntm", "all", _RL_NTM, "reinforce_loss", "return -(", "return (", "bias", NO_TAPE),
     ),
     "sign in Reinforce": Mistake(
-        *("reinforce", "none", Reinforce, "train", "policy_loss = -(", "policy_loss = (", "actor"),
+        *("reinforce", "none", Reinforce, "losses", '"policy": -(', '"policy": (', "actor"),
     ),
     "mask ignored in the log-probability": Mistake(
         *("reinforce", "none", MemoryPolicy, "evaluate"),
@@ -202,11 +204,11 @@ MISTAKES = {
         *(".sum(dim=(-2, -1))", "[..., [0, -1], :].sum(dim=(-2, -1))", "bias_out"),
     ),
     "gradient leaking into the offline baseline": Mistake(
-        *("rl_ntm", "offline", _RL_NTM, "compute_losses"),
+        *("rl_ntm", "offline", RLNTM, "losses"),
         *("predicted.detach()", "predicted", "baseline", NO_TAPE),
     ),
     "gradient leaking into the critic": Mistake(
-        *("a2c", "critic", MemoryA2C, "train"),
+        *("a2c", "critic", MemoryA2C, "losses"),
         *("= batch.advantages", "= batch.returns - now.values", "critic"),
     ),
     "gradient leaking into the rewards": Mistake(
@@ -218,20 +220,21 @@ MISTAKES = {
         *("weight_out", NO_TAPE),
     ),
     "no backpropagation into the symbols": Mistake(
-        *("rl_ntm", "all", _RL_NTM, "compute_losses"),
-        *("-(log_probs.sum", "-(log_probs.detach().sum", "log_gain", NO_TAPE),
+        *("rl_ntm", "all", RLNTM, "losses"),
+        *("-log_probs.sum", "-log_probs.detach().sum", "log_gain", NO_TAPE),
     ),
     "episode's end passed over": Mistake(
-        *("reinforce", "none", MemoryRolloutBuffer, "compute_returns_and_advantages"),
-        *("going_on = 1.0 -", "going_on = 1.0 - 0.0 *", "actor"),
+        *("reinforce", "none", MemoryRolloutBuffer, "compute_rewards_to_go"),
+        *(" * ~ends[t]", "", "actor"),
     ),
     "ratio to the wrong probability": Mistake(
-        *("ppo", "critic", MemoryPPO, "_epoch"),
+        *("ppo", "critic", MemoryPPO, "losses"),
         *("now.log_probs - batch", "now.log_probs + batch", "actor"),
     ),
     "backward pass of the tape with a wrong sign": Mistake(
         *("rl_ntm", "all", agents.algorithms.rl_ntm.fast.backward, "_grad_steps"),
-        *("grad_entered, read,", "grad_entered, -read,", "weight_out"),
+        *("grad_entered, carried)", "grad_entered, carried._replace(read=-carried.read))"),
+        "weight_out",
     ),
 }
 
@@ -245,6 +248,102 @@ def test_a_mistake_is_found(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     assert not report.passed()
     assert report.numeric_error < 1e-6  # the exact gradient is untouched
     assert _groups(report)[mistake.group].error > 1e-3
+
+
+# Mistakes that leave the policy gradient right where nothing is discounted or normalised: only the
+# whole training step shows them.
+_GOING_ON = "self._memory_state, ends)"
+_ADVANTAGES = "compute_returns_and_advantages"
+STEP_MISTAKES = {
+    "entropy sign": Mistake(
+        *("rl_ntm", "all", RLNTM, "losses"),
+        *('"entropy"] = -(', '"entropy"] = (', "bias_out", NO_TAPE),
+    ),
+    "discount not used": Mistake(
+        *("rl_ntm", "none", RLNTM, "_returns", "self.gamma", "1.0", "bias_out", NO_TAPE),
+    ),
+    "kind of reward not used": Mistake(
+        *("rl_ntm", "none", RLNTM, "_returns", "self.reward", '"log_prob"', "bias_out", NO_TAPE),
+    ),
+    "causality not used": Mistake(
+        *("rl_ntm", "none", RLNTM, "_returns", "self.causality", "True", "bias_out", NO_TAPE),
+    ),
+    "normalisation not used": Mistake(
+        *("rl_ntm", "all", RLNTM, "losses"),
+        *("if self.normalize_advantage", "if False", "bias_out", NO_TAPE),
+    ),
+    "deviation of padding": Mistake(
+        *("rl_ntm", "all", RLNTM, "losses"),
+        *("advantages[running].std()", "advantages.std()", "bias_out", NO_TAPE),
+    ),
+    "offline baseline fitted to raw returns": Mistake(
+        *("rl_ntm", "all", RLNTM, "losses"),
+        *("(advantages - predicted).square()", "(self._returns(batch) - predicted).square()"),
+        *("baseline", NO_TAPE),
+    ),
+    "offline baseline blind to the tape": Mistake(
+        *("rl_ntm", "all", OfflineBaseline, "forward"),
+        *("tape = F.pad(tape, (0, 2))", "tape = F.pad(0.0 * tape, (0, 2))", "baseline", NO_TAPE),
+    ),
+    "divided by the length too": Mistake(
+        *("rl_ntm", "all", RLNTM, "losses"),
+        *("running, episodes = played.running, played.running.shape[1]",),
+        *("running, episodes = played.running, played.running.numel()", "bias_out", NO_TAPE),
+    ),
+    "last value of the state before": Mistake(
+        *("a2c", "critic", MemoryOnPolicyAlgorithm, "_compute_advantages", _GOING_ON),
+        *("self.policy.initial_state(len(ends)), ends)", "actor"),
+    ),
+    "time limit taken for an end": Mistake(
+        *("ppo", "critic", MemoryOnPolicyAlgorithm, "_bootstrapped"),
+        *("if self.whole_episodes or not dones.any()", "if True", "actor"),
+    ),
+    "lambda not used": Mistake(
+        *("ppo", "critic", MemoryRolloutBuffer, _ADVANTAGES),
+        *("self.gamma * self.gae_lambda * going_on", "self.gamma * going_on", "actor"),
+    ),
+    "advantages not normalised": Mistake(
+        *("a2c", "critic", MemoryA2C, "losses"),
+        *("if self.normalize_advantage", "if False", "actor"),
+    ),
+    "entropy sign in Reinforce": Mistake(
+        *("reinforce", "value", Reinforce, "losses"),
+        *('"entropy"] = -(', '"entropy"] = (', "actor"),
+    ),
+    "later episodes count": Mistake(
+        *("reinforce", "value", Reinforce, "_first_episodes", "== 1", ">= 1", "actor"),
+    ),
+    "value loss of the wrong sign": Mistake(
+        *(
+            "a2c",
+            "critic",
+            MemoryA2C,
+            "losses",
+            "torch.nn.functional.mse",
+            "-torch.nn.functional.mse",
+        ),
+        "critic",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STEP_MISTAKES)
+def test_a_mistake_in_a_whole_training_step_is_found(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    mistake = STEP_MISTAKES[name]
+    changes: dict[str, Any] = {"policy": mistake.policy}
+    if mistake.algorithm == "rl_ntm":
+        changes["settings"] = {"reward": "prefix_prob"}
+    elif mistake.algorithm == "a2c":  # a rollout that ends in the middle of episodes
+        changes["settings"] = {"n_steps": 2, "bptt": None}
+    else:  # time limits
+        changes |= {"max_steps": 2, "forced_emission": False}
+    assert _check(mistake.algorithm, mistake.variant, **changes).passed()
+    mistake.plant(monkeypatch)
+    report = _check(mistake.algorithm, mistake.variant, **changes)
+    assert not report.passed()
+    assert _groups(report)[mistake.group].step_error > 1e-3
 
 
 # The parts
@@ -337,25 +436,32 @@ def test_another_episode_in_each_play_is_refused() -> None:
 @pytest.mark.parametrize(
     ("algorithm", "settings"),
     [
-        ("a2c", {"gamma": 0.9}),
-        ("ppo", {"normalize_advantage": True}),
-        ("reinforce", {"bptt": 1}),
-        ("rl_ntm", {"reward": "prefix_prob"}),
+        ("a2c", {"gamma": 1.0, "normalize_advantage": False, "bptt": None, "n_steps": 5}),
+        ("ppo", {"gae_lambda": 1.0, "clip_range_vf": None, "n_steps": 2, "batch_size": 2}),
+        ("reinforce", {"bptt": 1, "gamma": 0.5}),
+        ("rl_ntm", {"reward": "prefix_prob", "causality": False, "gamma": 0.5}),
     ],
 )
-def test_settings_with_another_gradient_are_refused(
-    algorithm: str, settings: dict[str, Any]
+@pytest.mark.parametrize("forced", [True, False])
+def test_a_whole_training_step_with_any_settings(
+    algorithm: str, settings: dict[str, Any], forced: bool
 ) -> None:
-    make_env = tiny_env(algorithm)
-    model = tiny_model(algorithm, make_env(1), **settings)
-    with pytest.raises(ValueError, match=next(iter(settings))):
-        check_model(model, make_env)
+    if algorithm == "rl_ntm":
+        report = _check(algorithm, "all", policy=NO_TAPE, settings=settings)
+    else:
+        variant = next(iter(ALGORITHMS[algorithm].variants))
+        limits = {"forced_emission": forced, "max_steps": 2}  # an end, or a time limit
+        report = _check(algorithm, variant, settings=settings, **limits)
+    assert report.passed(1e-9), str(report)
 
 
-def test_an_estimate_at_a_time_limit_is_refused() -> None:
-    with pytest.raises(EnumerationError, match="time limit"):
-        _check("a2c", "critic", forced_emission=False)
-    assert _check("reinforce", "none", forced_emission=False, max_steps=2).passed()
+def test_the_paper_s_agent_is_checked() -> None:
+    make_env = tiny_env("rl_ntm")
+    small = {"hidden_size": 3, "baseline_size": 3, "memory": False, "init_std": 0.5}
+    model = RLNTM.paper(make_env(1), policy_kwargs=small, seed=0, device="cpu")
+    report = check_model(model, make_env, directions=0, variance=False)
+    assert report.passed(), str(report)
+    assert "log_gain" not in _groups(report)  # the paper has none, so nothing is learned there
 
 
 def test_a_checked_model_is_as_it_was() -> None:

@@ -14,9 +14,9 @@ from agents import MemoryPPO, make_vec_env
 from agents.evaluation.actors import Actor, model_policy, random_policy
 from agents.evaluation.evaluate import oracle_policy, play
 from agents.evaluation.plots import BLUE, GREEN, INK, ORANGE, RED, learning_curve_png
-from agents.evaluation.trace import Trace, longest_episode, run_trace
+from agents.evaluation.trace import Trace, longest_episode, run_trace, trace_text
 from agents.evaluation.trace.picture import trace_png
-from agents.evaluation.trace.views import NOTHING
+from memory_envs.view import NOTHING
 
 FORWARD = "Tape-ForwardReverse-Easy-v0"
 
@@ -53,8 +53,8 @@ def rgb(color: str) -> tuple[int, ...]:
 
 def test_tapes_heads_and_output_are_those_of_the_episode() -> None:
     trace = run_trace(oracle_policy, FORWARD, seed=3, name="oracle")
-    source, memory = trace.views.tapes
-    output = trace.views.output
+    source, memory = trace.history.tapes
+    output = trace.history.output
     assert output is not None
     string = output.target[:-1][::-1]
     size, end, blank = len(string), 5, 6
@@ -82,7 +82,7 @@ def test_tapes_heads_and_output_are_those_of_the_episode() -> None:
 
 def test_the_text_shows_each_step() -> None:
     trace = run_trace(oracle_policy, FORWARD, seed=3, name="oracle")
-    title, _, header, *rest = trace.text().splitlines()
+    title, _, header, *rest = trace_text(trace).splitlines()
     size = len(trace.rewards)
     assert title.split("   ") == [
         *(FORWARD, "oracle", "seed 3", "success"),
@@ -101,10 +101,10 @@ def test_the_text_shows_each_step() -> None:
 def test_mistakes_are_shown() -> None:
     emit_end = np.array([1, 1, 5])  # stay, emit the end mark, which is never the first symbol
     trace = run_trace(always(emit_end), "Tape-Copy-Easy-v0", seed=0)
-    output = trace.views.output
+    output = trace.history.output
     assert output is not None
     assert (output.symbols.tolist(), output.right.tolist()) == ([5], [False])
-    assert f"■ ✗ not {output.target[0]}" in trace.text()
+    assert f"■ ✗ not {output.target[0]}" in trace_text(trace)
     assert trace.success is False
     assert "failure" in trace.title()
 
@@ -112,10 +112,10 @@ def test_mistakes_are_shown() -> None:
 def test_a_head_off_the_tape_is_shown_beside_it() -> None:
     left = np.array([0, 0, 0])
     trace = run_trace(always(left), "Tape-Copy-Easy-v0", seed=0)
-    (tape,) = trace.views.tapes
+    (tape,) = trace.history.tapes
     assert tape.heads[:4].tolist() == [1, 0, 0, 0]
     assert trace.observations[1].tolist() == [6]
-    assert not trace.views.output.right.any()  # type: ignore[union-attr]
+    assert not trace.history.output.right.any()  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("env_id", ["Tape-Copy-Easy-v0", "CartPole-v1"])
@@ -138,7 +138,7 @@ def test_the_memory_of_an_ntm_is_shown() -> None:
     for weights in trace.weightings.values():
         assert weights.shape[0] == len(trace.rewards)
         np.testing.assert_allclose(weights.sum(axis=-1), 1.0, atol=1e-5)
-    header = trace.text().splitlines()[2]
+    header = trace_text(trace).splitlines()[2]
     assert "read heads" in header
     assert "value" in header
     assert run_trace(always(right), "Tape-Copy-Easy-v0", seed=5).weightings == {}
@@ -163,8 +163,8 @@ def test_what_the_critic_says_is_what_training_sees() -> None:
 
 def test_an_algorithmic_grid_is_shown_row_by_row() -> None:
     trace = run_trace(oracle_policy, "Algorithmic/ReversedAddition-v0", seed=2)
-    (tape,) = trace.views.tapes
-    output = trace.views.output
+    (tape,) = trace.history.tapes
+    output = trace.history.output
     assert output is not None
     assert trace.success is True
     assert output.symbols[output.symbols != NOTHING].tolist() == output.target
@@ -179,21 +179,21 @@ def test_an_algorithmic_grid_is_shown_row_by_row() -> None:
 
 def test_a_maze_is_shown_as_a_path() -> None:
     trace = run_trace(oracle_policy, "Maze-InvisibleGoal-9x9-v0", seed=4)
-    path = trace.views.path
+    path = trace.history.path
     assert path is not None
     assert len(path.cells) == len(trace.rewards) + 1 == 251
     assert not path.walls[tuple(path.cells.T)].any()
     assert (path.reached == (trace.rewards > 5)).all()
     apart = np.abs(np.diff(path.cells, axis=0)).sum(axis=1)
     assert set(apart[~path.reached]) <= {0, 1}
-    text = trace.text()
+    text = trace_text(trace)
     assert f"goal (G) reached {path.reached.sum()} times" in text
     assert text.count("##") == path.walls.sum()
 
 
 def test_any_other_environment_is_shown_as_a_table() -> None:
     trace = run_trace(random_policy, "CartPole-v1", seed=0, name="chance")
-    lines = trace.text().splitlines()
+    lines = trace_text(trace).splitlines()
     assert lines[0] == f"CartPole-v1   chance   seed 0   {lines[0].split('   ', 3)[3]}"
     assert lines[2].split() == ["step", "observation", "action", "reward"]
     assert len(lines) == 3 + len(trace.rewards)

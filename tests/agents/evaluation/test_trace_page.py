@@ -15,7 +15,7 @@ from matplotlib.image import imread
 from agents.cli.main import main
 from agents.evaluation.actors import Actor, random_policy
 from agents.evaluation.evaluate import oracle_policy
-from agents.evaluation.trace import Trace, run_trace
+from agents.evaluation.trace import Trace, run_trace, trace_text
 from agents.evaluation.trace.failure import NoFailureError, failing_trace
 from agents.evaluation.trace.page import page_data, trace_html, trace_page
 
@@ -50,12 +50,13 @@ def test_the_data_are_those_of_the_trace() -> None:
     source, memory = data["tapes"]
     assert (source["writes"], memory["writes"]) == (False, True)
     assert len(source["rows"]) == 1, "a row that stays is stored once"
-    for shown, tape in zip((source, memory), trace.views.tapes, strict=True):
+    for shown, tape in zip((source, memory), trace.history.tapes, strict=True):
         assert shown["heads"] == tape.heads.tolist()
         for step, cells in enumerate(tape.cells.tolist()):
             assert list(shown["rows"][shown["row"][step]]) == [trace.symbol(n) for n in cells]
     assert [symbol for symbol in data["output"]["symbols"] if symbol] == data["output"]["target"]
-    assert data["table"]["headers"] == ["step", *re.split(r"  +", trace.text().splitlines()[2])[1:]]
+    header = trace_text(trace).splitlines()[2]
+    assert data["table"]["headers"] == ["step", *re.split(r"  +", header)[1:]]
     assert [row[0] for row in data["table"]["rows"]] == [str(n + 1) for n in range(data["steps"])]
     assert data["reason"] == ""
 
@@ -174,7 +175,7 @@ def test_a_browser_shows_the_step_that_the_address_names(tmp_path: Path) -> None
         (row,) = re.findall(r'<tr class="\w*" aria-current="step"><td[^>]*>(\d+)</td>', dom)
         assert int(row) == shown
         assert dom.count('class="cell head"') == 1
-        misses = [step for step in trace.views.output.misses() if step < shown]  # type: ignore[union-attr]
+        misses = [step for step in trace.history.output.misses() if step < shown]  # type: ignore[union-attr]
         assert len(re.findall(r'class="cell wrong(?: now)?"', dom)) == len(misses) > 0
     browse(tmp_path, page, 2, f"--screenshot={picture}", "--window-size=900,700")
     pixels = (255 * imread(picture)[..., :3]).round().astype(int).reshape(-1, 3)

@@ -10,7 +10,7 @@ import torch
 from matplotlib.image import imread
 
 from agents import RLNTM
-from agents.evaluation.trace import Trace, run_trace
+from agents.evaluation.trace import Trace, run_trace, trace_text
 from agents.evaluation.trace.memory import own_tape
 from agents.evaluation.trace.picture import trace_png
 
@@ -30,9 +30,9 @@ def traced(model: RLNTM, env_id: str = WITH_TAPE, seed: int = 4) -> Trace:
 def test_the_memory_is_what_predict_carries(radius: int) -> None:
     model = untrained(memory_radius=radius, memory_size=5)
     trace = traced(model)
-    names = [tape.name for tape in trace.views.tapes]
+    names = [tape.name for tape in trace.history.tapes]
     assert names == ["input tape", "memory tape"], "the environment's own is not shown"
-    tape = trace.views.tapes[1]
+    tape = trace.history.tapes[1]
     assert tape.strengths is not None
     assert tape.cells.shape[1] == 5, "the head went all around"
     env = gym.make(WITH_TAPE, **RULES)
@@ -99,30 +99,32 @@ def test_cells_round_the_end_of_the_tape_are_one_stretch() -> None:
 
 def test_an_agent_without_memory_shows_none() -> None:
     trace = traced(untrained(memory=False))
-    assert [tape.name for tape in trace.views.tapes] == ["input tape"]
+    assert [tape.name for tape in trace.history.tapes] == ["input tape"]
     assert list(trace.actions[0]) == ["input_move", "emit", "symbol"]
     trace = traced(untrained(WITHOUT, memory=True), WITHOUT)
-    assert [tape.name for tape in trace.views.tapes] == ["input tape", "memory tape"]
+    assert [tape.name for tape in trace.history.tapes] == ["input tape", "memory tape"]
     assert list(trace.actions[0]) == ["input_move", "memory_move", "emit", "symbol"]
 
 
 def test_the_text_marks_head_writes_and_misses() -> None:
     trace = traced(untrained(memory_radius=1))
     assert trace.success is False
-    lines = trace.text().splitlines()
+    lines = trace_text(trace).splitlines()
     steps = lines[3 : 3 + len(trace.rewards)]
     for name in ("memory tape", "input move", "memory move", "output"):
         assert name in lines[2]
     assert all(line.count("[") + line.count("{") == 2 for line in steps), "two heads"
     assert any("+" in line for line in steps)
     assert "+ written beside the head" in lines[-1]
-    output = trace.views.output
+    output = trace.history.output
     assert output is not None
     first = output.misses()[0]
     wrong, right = (trace.symbol(n) for n in (int(output.symbols[first]), output.target[0]))
     chance = trace.probability("symbol", first)
     assert f"{wrong} {chance:.2f} ✗ not {right}" in steps[first]
-    assert f"wrong symbols, the first in step {first + 1}: {wrong}, not {right}" in trace.text()
+    assert f"wrong symbols, the first in step {first + 1}: {wrong}, not {right}" in trace_text(
+        trace
+    )
 
 
 def test_the_picture_shows_it_too(tmp_path: Path) -> None:

@@ -11,17 +11,16 @@ import json
 import math
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from agents.evaluation.trace.episode import Trace
+from agents.evaluation.trace.history import OutputHistory, TapeHistory
+from agents.evaluation.trace.history import Path as MazePath
 from agents.evaluation.trace.text import action_label, short, trace_columns, what_failed
-from agents.evaluation.trace.views import NOTHING, Output, Tape
-from agents.evaluation.trace.views import Path as MazePath
 from agents.saving.atomic import write_text
-
-if TYPE_CHECKING:
-    from agents.evaluation.trace.episode import Trace
+from memory_envs.view import NOTHING
 
 _LONGEST = 600  # characters of an observation
 
@@ -62,7 +61,7 @@ def embedded_json(data: Any) -> str:
 
 def page_data(trace: Trace) -> dict[str, Any]:
     """What the page shows, ready for JSON; lists over steps unless they say otherwise."""
-    steps, views = range(len(trace.rewards)), trace.views
+    steps, history = range(len(trace.rewards)), trace.history
     returns = np.cumsum(trace.rewards).tolist()
     columns = trace_columns(trace)
     return {
@@ -71,13 +70,13 @@ def page_data(trace: Trace) -> dict[str, Any]:
         "steps": len(steps),
         "rewards": [f"{reward:g}" for reward in trace.rewards],
         "returns": [f"{total:g}" for total in returns],
-        "curve": None if views.tapes else _finite(returns),
+        "curve": None if history.tapes else _finite(returns),
         "values": None if trace.values is None else [f"{value:.2f}" for value in trace.values],
-        "tapes": [_tape(trace, tape) for tape in views.tapes],
-        "output": None if views.output is None else _output(trace, views.output),
-        "path": None if views.path is None else _path(views.path),
+        "tapes": [_tape(trace, tape) for tape in history.tapes],
+        "output": None if history.output is None else _output(trace, history.output),
+        "path": None if history.path is None else _path(history.path),
         "observations": None
-        if views.tapes
+        if history.tapes
         else [short(observation, _LONGEST) for observation in trace.observations],
         "actions": [_action(trace, name) for name in trace.actions[0]],
         "heads": [_heads(name, weights) for name, weights in trace.weightings.items()],
@@ -88,7 +87,7 @@ def page_data(trace: Trace) -> dict[str, Any]:
     }
 
 
-def _tape(trace: Trace, tape: Tape) -> dict[str, Any]:
+def _tape(trace: Trace, tape: TapeHistory) -> dict[str, Any]:
     """A tape; rows of cells that recur are stored once."""
     rows: dict[tuple[str, ...], int] = {}
     index = []
@@ -108,7 +107,7 @@ def _tape(trace: Trace, tape: Tape) -> dict[str, Any]:
     }
 
 
-def _output(trace: Trace, output: Output) -> dict[str, Any]:
+def _output(trace: Trace, output: OutputHistory) -> dict[str, Any]:
     silent = output.symbols == NOTHING
     return {
         "target": [trace.symbol(symbol) for symbol in output.target],

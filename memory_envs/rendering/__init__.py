@@ -1,0 +1,80 @@
+"""Draws one row of a `memory_envs.view.View`, as text or as an image. It knows no family."""
+
+import numpy as np
+
+from memory_envs.rendering.strips import Strip, find_strips
+from memory_envs.view import NOTHING, Maze, View
+
+__all__ = ["render_image", "render_text"]
+
+
+def render_text(view: View, row: int) -> str:
+    """Returns one row as lines of text; ▲ is under a head, ✗ under a wrong symbol."""
+    lines = title_lines(view, row)
+    if view.maze is not None:
+        lines += _maze_lines(view.maze, row)
+    for strip in find_strips(view, row):
+        lines += _strip_lines(view, strip)
+    lines += [f"action   {action_words(view, row)}", f"status   {view.statuses[row]}"]
+    return "\n".join(line.rstrip() for line in lines if line.strip())
+
+
+def render_image(view: View, row: int) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
+    """Returns one row as an image of shape ``(height, width, 3)``, of one size for all states.
+
+    Raises:
+        DependencyNotInstalled: For a maze, without Minigrid.
+    """
+    if view.maze is not None:
+        from memory_envs.rendering.maze import draw_maze
+
+        return draw_maze(view.maze, row)
+    from memory_envs.rendering.tapes import draw_tapes
+
+    words = action_words(view, row)
+    return draw_tapes(view, row, title_lines(view, row), words, str(view.statuses[row]))
+
+
+def title_lines(view: View, row: int) -> list[str]:
+    """Returns the task and its steps, and in a second line the facts, if there are any."""
+    facts = "   ".join(f"{name} {values[row]:g}" for name, values in view.facts)
+    first = f"{view.task}   step {view.steps[row]} / {view.limits[row]}"
+    return [first, facts] if facts else [first]
+
+
+def action_words(view: View, row: int) -> str:
+    """Returns the last action, such as "input right, emit, symbol 4"."""
+    phrases = []
+    for name, values, value in zip(
+        view.action_names, view.action_values, view.actions[row].tolist(), strict=True
+    ):
+        if value == NOTHING:
+            return "none yet"
+        noun = name.removesuffix("_move").replace("_", " ")
+        phrases.append(values[value] if name in values else f"{noun} {values[value]}")
+    return ", ".join(phrases)
+
+
+def _strip_lines(view: View, strip: Strip) -> list[str]:
+    names = view.symbol_names()
+    cells = ["" if cell is None else names.get(cell, str(cell)) for cell in strip.cells]
+    for k, more in zip((0, -1), strip.more, strict=True):
+        cells[k] = "…" if more else cells[k]
+    marks = dict.fromkeys(strip.wrong, "✗")
+    if strip.head is not None:
+        marks[strip.head] = "▲"
+    width = len(str(view.symbols - 1))
+    pointers = (marks.get(k, "").rjust(width) for k in range(len(cells)))
+    return [
+        f"{strip.label:7} " + " ".join(cell.rjust(width) for cell in cells),
+        " " * 8 + " ".join(pointers),
+    ]
+
+
+def _maze_lines(maze: Maze, row: int) -> list[str]:
+    """Returns the maze: # wall, . free, G goal, A agent, X the agent on the goal."""
+    lines = [list(line) for line in np.where(maze.walls, "#", ".")]
+    for cells, mark in ((maze.goals, "G"), (maze.agents, "A")):
+        down, right = cells[row].tolist()
+        lines[down][right] = "X" if lines[down][right] == "G" else mark
+    return ["".join(line) for line in lines]
