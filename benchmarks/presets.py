@@ -20,7 +20,7 @@ _REACHED = 0.95
 
 
 def read_run(folder: Path) -> dict[str, Any]:
-    """Returns what one run did; an interrupted one has no final evaluation, so its last one counts."""
+    """Returns what one run did; for an interrupted one, its last evaluation counts."""
     settings = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
     with (folder / "progress.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))

@@ -39,11 +39,10 @@ ABLATIONS = {
 # It trains fastest of the tasks that the paper solved with a curriculum only.
 ABLATED = "Reverse"
 # RepeatCopyForward is learned in stages. Each begins with the parameters that the one before ended
-# with, the first with those of the pretrained ForwardReverse, which can write to the memory tape and
-# read it.
-# On a tape of ten cells, a head that goes on to the right comes to the start of the phrase again.
-# Moves that are less random than our preset's keep the habit of writing cell after cell alive until
-# it pays.
+# with, the first with those of the pretrained ForwardReverse, which can write to the memory tape
+# and read it. On a tape of ten cells, a head that goes on to the right comes to the start of the
+# phrase again. Moves that are less random than our preset's keep the habit of writing cell after
+# cell alive until it pays.
 TRANSFER_FROM = "rl-ntm/ForwardReverse"
 TRANSFER = (
     "curriculum=null policy.memory_size=10 policy.inverse_temperature=2.0 algorithm.ent_coef=0.02"
