@@ -46,9 +46,10 @@ Model: TypeAlias = MemoryPPO | RecurrentPPO
 
 def memory_ppo(seed: int, bptt: int | None = None) -> MemoryPPO:
     """Ours: encoder, LSTM, and one hidden layer each for actor and critic."""
-    memory = {"memory": "lstm", "memory_kwargs": {"hidden_size": _UNITS}, "detach_critic": True}
-    policy_kwargs = {**memory, "encoder_size": 4, "net_arch": (64,), "activation": "tanh"}
-    settings = {**_SETTINGS, "bptt": bptt, "seed": seed}
+    memory = {"memory": "lstm", "memory_kwargs": {"hidden_size": _UNITS}}
+    heads = {"net_arch": (64,), "activation": "tanh", "critic_memory": "detached"}
+    policy_kwargs = {**memory, **heads, "encoder_size": 4}
+    settings = {**_SETTINGS, "bptt": bptt, "seed": seed, "normalize_value": False}
     env = make_vec_env(_ENV, n_envs=_ENVS, seed=seed)
     return MemoryPPO("MemoryPolicy", env, policy_kwargs=policy_kwargs, **settings)
 
@@ -115,7 +116,7 @@ class _Run(NamedTuple):
     parameters: int
 
 
-class _EpisodeLog(BaseCallback):
+class EpisodeLog(BaseCallback):
     """Keeps when each episode ended, in environment steps, and its return."""
 
     def __init__(self) -> None:
@@ -132,7 +133,7 @@ class _EpisodeLog(BaseCallback):
 
 
 def _train(model: Model, timesteps: int) -> _Run:
-    log = _EpisodeLog()
+    log = EpisodeLog()
     start = time.perf_counter()
     model.learn(timesteps, callback=log)
     elapsed = time.perf_counter() - start

@@ -93,12 +93,14 @@ class MemoryAlgorithm(BaseAlgorithm):
             everything random. ``device``: PyTorch device, or ``"auto"``.
 
     Attributes:
+        gamma: Discount factor, which a subclass sets.
         sampler: Chooses the actions of a rollout from their distribution; draws them at random
             with the algorithm's generator unless another one is set.
     """
 
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"MemoryPolicy": MemoryPolicy}
     env: VecEnv | None
+    gamma: float
 
     def __init__(
         self,

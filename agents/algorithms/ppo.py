@@ -15,6 +15,9 @@ from agents.algorithms.buffer import Batch, minibatches
 from agents.algorithms.on_policy import MemoryOnPolicyAlgorithm, normalized
 from agents.networks.policy import Evaluation, MemoryPolicy
 
+# Minibatches in an epoch where `batch_size` is None.
+_MINIBATCHES = 4
+
 
 class _Step(NamedTuple):
     """What is logged of a gradient step.
@@ -38,7 +41,8 @@ class MemoryPPO(MemoryOnPolicyAlgorithm):
         env: An SB3 `VecEnv` (see `agents.make_vec_env`), a Gymnasium environment, or an id.
         learning_rate: A number, or a function of the remaining progress (from 1 to 0).
         n_steps: Steps per environment in a rollout.
-        batch_size: Transitions in a minibatch, a multiple of `bptt`.
+        batch_size: Transitions in a minibatch, a multiple of `bptt`; None for a quarter of the
+            rollout, rounded down to whole chunks of columns.
         n_epochs: Passes over each rollout.
         bptt: Steps over which gradients flow back, a divisor of `n_steps`; None for all.
         gamma: Discount factor.
@@ -46,6 +50,8 @@ class MemoryPPO(MemoryOnPolicyAlgorithm):
         clip_range: Clipping of the probability ratio; a number or a schedule.
         clip_range_vf: Clipping of the value's change; a number, a schedule, or None for none.
         normalize_advantage: Whether to normalise advantages in each minibatch.
+        normalize_value: Whether the critic learns values in units of the returns' standard
+            deviation, see `ValueHead`; the loss of values is then in these units, too.
         ent_coef: Weight of the entropy bonus; a number or a schedule.
         vf_coef: Weight of the value loss.
         max_grad_norm: Largest norm of the gradient; longer ones are scaled down.
@@ -65,7 +71,7 @@ class MemoryPPO(MemoryOnPolicyAlgorithm):
         env: GymEnv | str | None,
         learning_rate: float | Schedule = 3e-4,
         n_steps: int = 128,
-        batch_size: int = 256,
+        batch_size: int | None = None,
         n_epochs: int = 10,
         bptt: int | None = None,
         gamma: float = 0.99,
@@ -73,6 +79,7 @@ class MemoryPPO(MemoryOnPolicyAlgorithm):
         clip_range: float | Schedule = 0.2,
         clip_range_vf: float | Schedule | None = None,
         normalize_advantage: bool = True,
+        normalize_value: bool = True,
         ent_coef: float | Schedule = 0.0,
         vf_coef: float = 0.5,
         max_grad_norm: float = 0.5,
@@ -104,7 +111,7 @@ class MemoryPPO(MemoryOnPolicyAlgorithm):
             device=device,
         )
         length = bptt or n_steps
-        if batch_size < 1 or batch_size % length:
+        if batch_size is not None and (batch_size < 1 or batch_size % length):
             raise ValueError(
                 f"batch_size is {batch_size}; allowed: multiples of bptt={length}, "
                 "as minibatches are whole chunks of columns"
@@ -116,8 +123,9 @@ class MemoryPPO(MemoryOnPolicyAlgorithm):
         self.clip_range = clip_range
         self.clip_range_vf = clip_range_vf
         self.normalize_advantage = normalize_advantage
+        self.normalize_value = normalize_value
         self.target_kl = target_kl
-        if self.env is not None:
+        if self.env is not None and batch_size is not None:
             total = n_steps * self.n_envs
             if total > batch_size and total % batch_size:
                 warnings.warn(
@@ -153,9 +161,10 @@ class MemoryPPO(MemoryOnPolicyAlgorithm):
         if clip_range_vf is not None:
             change = (values - batch.old_values).clamp(-clip_range_vf, clip_range_vf)
             values = batch.old_values + change
+        scale = self.policy.critic.scale
         return {
             "policy": -torch.min(advantages * ratio, advantages * clipped).mean(),
-            "value": torch.nn.functional.mse_loss(values, batch.returns),
+            "value": torch.nn.functional.mse_loss(values, batch.returns) / scale.square(),
             "entropy": -now.entropy.mean(),
             **{name: loss.mean() for name, loss in now.losses.items()},
         }
@@ -175,6 +184,8 @@ class MemoryPPO(MemoryOnPolicyAlgorithm):
         self.policy.set_training_mode(True)
         self._update_learning_rate(self.optimizer)
         rollout = self.rollout_batch()
+        if self.normalize_value:
+            self.policy.critic.track(rollout.returns)
         for _ in range(self.n_epochs):
             steps: list[_Step] = []
             complete = self._epoch(rollout, steps)
@@ -190,7 +201,8 @@ class MemoryPPO(MemoryOnPolicyAlgorithm):
 
     def _epoch(self, rollout: Batch, steps: list[_Step]) -> bool:
         """One pass over the rollout; returns whether `target_kl` allows another."""
-        for batch in minibatches(rollout, self.batch_size, self.generator):
+        batch_size = self.batch_size or rollout.returns.numel() // _MINIBATCHES
+        for batch in minibatches(rollout, batch_size, self.generator):
             now = self.evaluate_batch(batch)
             losses = self.losses(batch, now)
             loss = self.total_loss(losses)

@@ -1,8 +1,9 @@
-"""The policy with memory: a `MemoryNetwork` and the heads of actor and critic."""
+"""The policy with memory: the networks with memory and the heads of actor and critic."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -22,6 +23,7 @@ from agents.networks.inputs import count_rows, read_masks, read_observation, rea
 from agents.networks.memory_network import MemoryNetwork
 from agents.networks.mlp import check_sizes, find_activation, make_mlp
 from agents.networks.sb3_encoder import FeaturesExtractorEncoder
+from agents.networks.value_head import ValueHead
 
 
 class Evaluation(NamedTuple):
@@ -40,8 +42,18 @@ class Evaluation(NamedTuple):
     losses: dict[str, Tensor]
 
 
+CRITIC_MEMORIES = ("own", "shared", "detached")
+
+
+class ActorCriticState(NamedTuple):
+    """The memory states of an actor, and of a critic with a memory of its own."""
+
+    actor: State
+    critic: State
+
+
 class MemoryPolicy(BasePolicy):
-    """An actor-critic policy with one memory shared by actor and critic.
+    """An actor and a critic, each with a memory of its own or both with one.
 
     Args:
         observation_space: `Discrete`, `MultiDiscrete`, `Box`, `MultiBinary` or a `Dict` of these.
@@ -53,8 +65,9 @@ class MemoryPolicy(BasePolicy):
         encoder_size: Size of the encoded observation (of each key of a `Dict`).
         net_arch: Widths of the hidden layers of the actor's and of the critic's head.
         activation: Name of the activation of encoder and heads, see `mlp.ACTIVATIONS`.
-        detach_critic: Whether the critic only reads what encoder and memory learn for the actor,
-            so that the value loss does not train them (as in sb3-contrib's shared LSTM).
+        critic_memory: ``"own"`` gives the critic an encoder and a memory of its own, of the same
+            kind. With the other two it reads the actor's: ``"shared"`` lets the value loss train
+            them, ``"detached"`` does not (as in sb3-contrib's shared LSTM).
         features_extractor_class: In place of `encoder`, a `BaseFeaturesExtractor` as SB3 takes it.
         features_extractor_kwargs: Its arguments.
 
@@ -63,7 +76,7 @@ class MemoryPolicy(BasePolicy):
         TypeError: If a class is of another kind.
     """
 
-    revision: ClassVar[int] = 2  # grows when the same tensors come to mean something else
+    revision: ClassVar[int] = 3  # grows when the same tensors come to mean something else
 
     def __init__(
         self,
@@ -76,7 +89,7 @@ class MemoryPolicy(BasePolicy):
         encoder_size: int = 64,
         net_arch: Sequence[int] = (64,),
         activation: str = "tanh",
-        detach_critic: bool = False,
+        critic_memory: str = "own",
         features_extractor_class: type[BaseFeaturesExtractor] | None = None,
         features_extractor_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
@@ -93,7 +106,11 @@ class MemoryPolicy(BasePolicy):
                 "features_extractor_kwargs": dict(features_extractor_kwargs or {}),
             }
         check_sizes(net_arch=net_arch)
-        self.network = MemoryNetwork(
+        if critic_memory not in CRITIC_MEMORIES:
+            allowed = ", ".join(CRITIC_MEMORIES)
+            raise ValueError(f"critic_memory is {critic_memory!r}; allowed: {allowed}")
+        make_network = partial(
+            MemoryNetwork,
             observation_space,
             memory,
             memory_kwargs,
@@ -102,15 +119,31 @@ class MemoryPolicy(BasePolicy):
             encoder_size,
             activation,
         )
+        self.network = make_network()
+        self.critic_network = make_network() if critic_memory == "own" else None
         self.action_head = make_action_head(action_space)
         function, features = find_activation(activation), self.network.output_size
         self.actor = make_mlp(features, net_arch, self.action_head.input_size, function, gain=0.01)
-        self.critic = make_mlp(features, net_arch, 1, function, gain=1.0)
-        self.detach_critic = detach_critic
+        self.critic = ValueHead(features, net_arch, function)
+        self.critic_memory = critic_memory
 
     def initial_state(self, batch_size: int) -> State:
         """Returns the memory state in which `batch_size` episodes start."""
-        return self.network.initial_state(batch_size)
+        state = self.network.initial_state(batch_size)
+        if self.critic_network is None:
+            return state
+        return ActorCriticState(state, self.critic_network.initial_state(batch_size))
+
+    def _features(
+        self, obs: Observation, state: Any, starts: Tensor
+    ) -> tuple[Tensor, Tensor, State]:
+        """One step: what actor and critic see, each ``(B, features)``, and the state after it."""
+        if self.critic_network is None:
+            features, state = self.network(obs, state, starts)
+            return features, features, state
+        actor, actor_state = self.network(obs, state.actor, starts)
+        critic, critic_state = self.critic_network(obs, state.critic, starts)
+        return actor, critic, ActorCriticState(actor_state, critic_state)
 
     @torch.no_grad()
     def step(
@@ -134,23 +167,22 @@ class MemoryPolicy(BasePolicy):
             Actions ``(B, ...)``, values ``(B,)``, log-probabilities ``(B,)``, and the memory state
             after the step.
         """
-        features, state = self.network(obs, state, starts)
+        features, judged, state = self._features(obs, state, starts)
         distribution = self.action_head(self.actor(features), masks)
         actions = sampler(distribution)
-        values = self.critic(features).squeeze(-1)
-        return actions, values, distribution.log_prob(actions), state
+        return actions, self.critic(judged), distribution.log_prob(actions), state
 
     @torch.no_grad()
     def predict_values(self, obs: Observation, state: State, starts: Tensor) -> Tensor:
         """Returns the values ``(B,)`` of observations seen after `state`."""
-        values: Tensor = self.critic(self.network(obs, state, starts)[0]).squeeze(-1)
+        values: Tensor = self.critic(self._features(obs, state, starts)[1])
         return values
 
     def evaluate(
         self,
         obs: Observation,
         actions: Tensor,
-        state: State,
+        state: Any,
         starts: Tensor,
         masks: Tensor | None = None,
     ) -> Evaluation:
@@ -163,15 +195,23 @@ class MemoryPolicy(BasePolicy):
             starts: ``(T, B)`` bool.
             masks: ``(T, B, choices)`` bool.
         """
-        unrolled = self.network.unroll(obs, state, starts)
-        features = unrolled.outs
-        distribution: Distribution = self.action_head(self.actor(features), masks)
-        judged = features.detach() if self.detach_critic else features
+        own = self.critic_network
+        unrolled = self.network.unroll(obs, state if own is None else state.actor, starts)
+        losses = self.network.own_losses(unrolled)
+        if own is not None:
+            of_critic = own.unroll(obs, state.critic, starts)
+            judged = of_critic.outs
+            for name, loss in own.own_losses(of_critic).items():
+                losses[f"critic_{name}"] = loss
+        else:
+            detached = self.critic_memory == "detached"
+            judged = unrolled.outs.detach() if detached else unrolled.outs
+        distribution: Distribution = self.action_head(self.actor(unrolled.outs), masks)
         return Evaluation(
-            values=self.critic(judged).squeeze(-1),
+            values=self.critic(judged),
             log_probs=distribution.log_prob(actions),
             entropy=distribution.entropy(),
-            losses=self.network.own_losses(unrolled),
+            losses=losses,
         )
 
     def _act(
@@ -184,7 +224,7 @@ class MemoryPolicy(BasePolicy):
         """Returns actions for observations with which episodes start."""
         rows = count_rows(observation)
         starts = read_starts(None, rows, self.device)
-        features, _ = self.network(observation, self.initial_state(rows), starts)
+        features, _, _ = self._features(observation, self.initial_state(rows), starts)
         return self._act(features, None, deterministic, None)
 
     # SB3 declares states as tuples of arrays; to SB3 they are opaque, and ours stay tensors.
@@ -220,7 +260,7 @@ class MemoryPolicy(BasePolicy):
         starts = read_starts(episode_start, rows, self.device)
         masks = read_masks(self.action_head, action_masks, rows, self.device)
         before = self.initial_state(rows) if state is None else state
-        features, state = self.network(obs, before, starts)
+        features, _, state = self._features(obs, before, starts)
         actions = self.action_head.to_env(self._act(features, masks, deterministic, generator))
         return actions if vectorized else actions[0], state
 
@@ -238,9 +278,13 @@ class MemoryPolicy(BasePolicy):
         """
         obs, _ = read_observation(self, observation)
         rows = count_rows(obs)
-        state = self.initial_state(rows) if before is None else before
-        features, _, seen = self.network.trace(obs, state)
-        seen["value"] = self.critic(features).squeeze(-1)
+        state: Any = self.initial_state(rows) if before is None else before
+        own = self.critic_network
+        features, _, seen = self.network.trace(obs, state if own is None else state.actor)
+        judged = features
+        if own is not None:
+            judged, _ = own(obs, state.critic, read_starts(None, rows, self.device))
+        seen["value"] = self.critic(judged)
         masks = read_masks(self.action_head, action_masks, rows, self.device)
         distribution: Distribution = self.action_head(self.actor(features), masks)
         if isinstance(distribution, Categorical):

@@ -28,11 +28,11 @@ class ControllerState(NamedTuple):
     """What B episodes carry from step to step.
 
     Attributes:
-        hidden: ``(B, H)``.
-        cell: of the LSTM, ``(B, H)``; ``(B, 0)`` without one.
-        memory: the tape, ``(B, cells, vocabulary)``.
-        head: the cell under its head, ``(B,)``.
-        moves: the rows of `weight_in` for the previous moves, ``(B, moves)``.
+        hidden: Hidden state, ``(B, H)``.
+        cell: Cell state of the LSTM, ``(B, H)``; ``(B, 0)`` without one.
+        memory: Memory tapes, ``(B, cells, vocabulary)``.
+        head: Number of the cell under the head, ``(B,)``.
+        moves: Rows of `weight_in` for the previous moves, ``(B, moves)``.
     """
 
     hidden: Tensor
@@ -43,11 +43,11 @@ class ControllerState(NamedTuple):
 
 
 class Scores(NamedTuple):
-    """What a step, or T of them, gives; leading dimensions ``(B,)`` or ``(T, B)``.
+    """The scores of a step, or of T of them; leading dimensions ``(B,)`` or ``(T, B)``.
 
     Attributes:
-        moves: logits of all moves, side by side, before the inverse temperature.
-        symbols: logits of the symbol to emit.
+        moves: Logits of all moves, side by side, before the inverse temperature.
+        symbols: Logits of the symbol to emit.
     """
 
     moves: Tensor
@@ -58,19 +58,19 @@ class Controller(nn.Module):
     """Parameters, and one step.
 
     Args:
-        interfaces: what it is connected to.
-        kind: one of `KINDS`.
-        hidden_size: H, the number of units.
-        init_std: of the Gaussian that all parameters start from.
-        free_symbols: whether the controller scores and writes content symbols by itself. If not,
+        interfaces: The tapes that it is connected to.
+        kind: One of `KINDS`.
+        hidden_size: Number of units, H.
+        init_std: Standard deviation of the Gaussian that all parameters start from.
+        free_symbols: Whether the controller scores and writes content symbols by itself. If not,
             they come through the shortcuts alone; it still scores the end mark.
-        gain: what the symbols' scores are first multiplied by; learned. A gate adds at most a
+        gain: First value of a learned factor of all scores of symbols. A gate adds at most a
             one-hot vector: with a gain of 1, a right symbol starts hardly more probable than 30
             others. None for no gain, as in the paper.
-        mark: whether the first memory cell starts at ones and not, as in the paper, at zeros.
+        mark: Whether the first memory cell starts at ones and not, as in the paper, at zeros.
 
     Raises:
-        ValueError: for an unknown kind, or one that has no shortcuts and must not write by itself.
+        ValueError: If the kind is unknown, or has no shortcuts and must not write by itself.
     """
 
     def __init__(
@@ -145,7 +145,7 @@ class Controller(nn.Module):
     one_hot: Tensor
 
     def initial_state(self, rows: int) -> ControllerState:
-        """Zeros (section 9); with `mark`, the first memory cell starts at ones.
+        """Returns zeros (section 9); with `mark`, the first memory cell starts at ones.
 
         The published code did that. What is added to a cell of ones can still be read, and says at
         the same time that there is nothing before it.
@@ -162,31 +162,31 @@ class Controller(nn.Module):
         )
 
     def output_layer(self) -> tuple[Tensor, Tensor]:
-        """Weight and bias of the output layer, 0 where nothing is learned."""
+        """Returns weight and bias of the output layer, 0 where nothing is learned."""
         return self.weight_out * self.learned, self.bias_out * self.learned
 
     def input_rows(self, symbols: Tensor, state: ControllerState) -> Tensor:
-        """The rows of `weight_in` that a step adds up, ``(B, input_cells + moves)``.
+        """Returns the rows of `weight_in` that a step adds up, ``(B, input_cells + moves)``.
 
         Args:
-            symbols: in the input window, ``(B, input_cells)`` int64.
-            state: before the step.
+            symbols: Symbols in the input window, ``(B, input_cells)`` int64.
+            state: The state before the step.
         """
         return torch.cat([symbols + self.offsets, state.moves], dim=1)
 
     def read_cells(self, head: Tensor) -> Tensor:
-        """The memory cells in the window, numbered over all rows, ``(B, memory_window)``."""
+        """Returns the cells in the window, numbered over all rows, ``(B, memory_window)``."""
         cells = self.interfaces.memory_cells
         first = torch.arange(len(head), device=head.device).unsqueeze(1) * cells
         return (head.unsqueeze(1) + self.window) % cells + first
 
     def shortcuts(self, out: Tensor, symbol: Tensor, read: Tensor) -> Tensor:
-        """The scores of the symbols.
+        """Returns the scores of the symbols.
 
         Args:
-            out: of the output layer, ``(..., at least scores)``.
-            symbol: under the input head, one-hot, ``(..., vocabulary)``.
-            read: the memory cells in the window, ``(..., memory_window, vocabulary)``.
+            out: The output layer, ``(..., at least scores)``.
+            symbol: Symbol under the input head, one-hot, ``(..., vocabulary)``.
+            read: Memory cells in the window, ``(..., memory_window, vocabulary)``.
         """
         outputs, window = self.interfaces.outputs, self.interfaces.memory_window
         symbols = out[..., self.scores - outputs : self.scores]
@@ -200,8 +200,8 @@ class Controller(nn.Module):
         """Takes one step; `moved` applies the moves that are then sampled.
 
         Args:
-            symbols: in the input window, ``(B, input_cells)`` int64.
-            state: before the step.
+            symbols: Symbols in the input window, ``(B, input_cells)`` int64.
+            state: The state before the step.
 
         Returns:
             The scores, and the state with what was written and remembered.
@@ -228,7 +228,7 @@ class Controller(nn.Module):
         return scores, ControllerState(kept, cell, memory, state.head, state.moves)
 
     def moved(self, state: ControllerState, moves: Tensor) -> ControllerState:
-        """The state after `moves`, ``(B, moves)``."""
+        """Returns the state after `moves`, ``(B, moves)``."""
         head = state.head
         if self.window.numel():
             head = (head + moves[:, 1] - 1) % self.interfaces.memory_cells

@@ -18,12 +18,12 @@ class Recorder:
     """Keeps the first episode of each row.
 
     Args:
-        env: just reset; what rows do after their first episode is not kept.
-        device: of the tensors.
+        env: The environments, just reset; what rows do after their first episode is not kept.
+        device: Device of the tensors.
 
     Attributes:
-        rows: those whose first episode is under way, ascending.
-        max_steps: the longest of the first episodes' time limits.
+        rows: Numbers of the rows whose first episode is under way, ascending.
+        max_steps: Longest of the first episodes' time limits.
     """
 
     def __init__(self, env: GymnasiumVecEnv, interfaces: Interfaces, device: torch.device) -> None:
@@ -46,17 +46,17 @@ class Recorder:
         return torch.as_tensor(np.ascontiguousarray(array), device=self._device)
 
     def masks(self) -> Tensor:
-        """Which moves are allowed now in the n running rows, ``(n, sum(move_sizes))``."""
+        """Returns which moves are allowed now in the n running rows, ``(n, sum(move_sizes))``."""
         masks = self._interfaces.move_masks(self._env.action_masks())
         self._masks[self._steps] = masks
         return self._tensor(masks[self.rows])
 
     def actions(self, moves: Tensor, symbols: Tensor) -> npt.NDArray[np.int64]:
-        """What the environment takes; rows whose episode has ended take each first choice.
+        """Returns what the environment takes; rows whose episode has ended take each first choice.
 
         Args:
-            moves: of the running rows, ``(n, moves)``.
-            symbols: that they would emit, ``(n,)``.
+            moves: Moves of the running rows, ``(n, moves)``.
+            symbols: Symbols that they would emit, ``(n,)``.
         """
         emitted = np.zeros(self._env.num_envs, np.int64)
         emitted[self.rows] = symbols.cpu().numpy()
@@ -65,10 +65,10 @@ class Recorder:
         return self._interfaces.env_actions(self._moves[self._steps], emitted)
 
     def end(self, dones: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-        """End a step.
+        """Ends a step.
 
         Args:
-            dones: the rows that ended an episode, ``(B,)``.
+            dones: Whether a row ended an episode, ``(B,)``.
 
         Returns:
             Those whose first episode it was, ``(B,)``.
@@ -80,7 +80,7 @@ class Recorder:
         return first
 
     def played(self) -> Played:
-        """The episodes."""
+        """Returns the episodes."""
         return Played(
             self._tensor(self._moves[: self._steps]),
             self._tensor(self._masks[: self._steps]),

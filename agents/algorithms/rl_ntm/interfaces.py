@@ -29,11 +29,12 @@ class Interfaces:
 
     Attributes:
         symbols: K, the number of content symbols.
-        input_cells: cells that are seen around the input head.
-        input_moves: 3, or 2 where the head cannot move left.
-        memory_cells: cells of the agent's memory tape, which is circular; 0 for none.
-        memory_window: cells that are read and written around the memory head; 0 without a tape.
-        unused: sub-actions of the environment's own memory tape, which stays blank.
+        input_cells: Number of cells that are seen around the input head.
+        input_moves: Number of moves of the input head: 3, or 2 where the head cannot move left.
+        memory_cells: Number of cells of the agent's memory tape, which is circular; 0 for none.
+        memory_window: Number of cells that are read and written around the memory head; 0 without
+            a tape.
+        unused: Number of sub-actions of the environment's own memory tape, which stays blank.
     """
 
     symbols: int
@@ -55,18 +56,18 @@ class Interfaces:
 
     @property
     def move_sizes(self) -> list[int]:
-        """Choices of each sampled move: of the input head, of the memory head, and to emit."""
+        """Number of choices of each move: of the input head, of the memory head, to emit."""
         memory = [3] if self.memory_cells else []
         return [self.input_moves, *memory, 2]
 
     def env_actions(
         self, moves: npt.NDArray[np.int64], symbols: npt.NDArray[np.int64]
     ) -> npt.NDArray[np.int64]:
-        """What the environment takes, ``(B, sub-actions)``.
+        """Returns what the environment takes, ``(B, sub-actions)``.
 
         Args:
-            moves: ``(B, len(move_sizes))``.
-            symbols: to emit, ``(B,)``.
+            moves: Moves, ``(B, len(move_sizes))``.
+            symbols: Symbols to emit, ``(B,)``.
         """
         actions = np.empty((len(moves), 3 + self.unused), np.int64)
         actions[:, 0], actions[:, -2], actions[:, -1] = moves[:, 0], moves[:, -1], symbols
@@ -75,10 +76,10 @@ class Interfaces:
         return actions
 
     def move_masks(self, env_masks: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-        """Which moves are allowed, ``(B, sum(move_sizes))``.
+        """Returns which moves are allowed, ``(B, sum(move_sizes))``.
 
         Args:
-            env_masks: the environment's `action_masks`, ``(B, sum of its choices)``.
+            env_masks: The environment's `action_masks`, ``(B, sum of its choices)``.
         """
         emit = slice(-(self.outputs + 2), -self.outputs)
         memory = np.ones((len(env_masks), 3 if self.memory_cells else 0), np.bool_)
@@ -94,17 +95,17 @@ def find_interfaces(
     memory_size: int,
     memory_radius: int,
 ) -> Interfaces:
-    """The interfaces to an environment of the tape family, from its spaces.
+    """Returns the interfaces to an environment of the tape family, from its spaces.
 
     Args:
         observation_space: ``MultiDiscrete`` of the symbols in the windows.
         action_space: ``MultiDiscrete`` of the sub-actions.
-        memory: whether the agent has a memory tape; None for where the environment has one.
-        memory_size: its cells.
-        memory_radius: cells read and written on either side of its head.
+        memory: Whether the agent has a memory tape; None for where the environment has one.
+        memory_size: Number of its cells.
+        memory_radius: Number of cells read and written on either side of its head.
 
     Raises:
-        InterfaceError: if the spaces are not those of a tape environment, or the memory is too
+        InterfaceError: If the spaces are not those of a tape environment, or the memory is too
             small for its window.
     """
     if not _are_tapes(observation_space, action_space):
@@ -148,16 +149,16 @@ def _are_tapes(observation_space: Any, action_space: Any) -> bool:
 
 
 def no_tape(reason: str) -> InterfaceError:
-    """What to raise where the tape family is missing; `reason` says how that shows."""
+    """Returns what to raise where the tape family is missing; `reason` says how that shows."""
     ids = ", ".join(id for id, spec in ENVIRONMENTS.items() if spec.family == "tape")
     return InterfaceError(f"RL-NTM plays the tape family, but {reason}; take one of {ids}")
 
 
 def check_targets(env: GymnasiumVecEnv) -> None:
-    """Check that the environment, which was just reset, says what the targets are.
+    """Checks that the environment, which was just reset, says what the targets are.
 
     Raises:
-        InterfaceError: if not.
+        InterfaceError: If not.
     """
     if not all("target" in info for info in env.reset_infos):
         raise InterfaceError(

@@ -74,7 +74,7 @@ class OnPolicySubject:
         plan = sampler.plan
         twin = self._twin(plan, **_UNBIASED, n_steps=len(plan))
         if getattr(twin, "baseline", None) == "time":
-            self._settle(self._policy.get_submodule("time_baseline"), plan)
+            self._set_expected_baseline(self._policy.get_submodule("time_baseline"), plan)
         batch = twin.rollout()
         lengths = (plan != OVER).any(dim=2).sum(dim=0).tolist()
         return [_episode_loss(twin, batch, row, length) for row, length in enumerate(lengths)]
@@ -107,7 +107,7 @@ class OnPolicySubject:
         return twin
 
     @torch.no_grad()
-    def _settle(self, baseline: Any, plan: Tensor) -> None:
+    def _set_expected_baseline(self, baseline: Any, plan: Tensor) -> None:
         """Sets a `TimeBaseline` to what it tends to: the expected reward-to-go of each step."""
         assert isinstance(baseline, TimeBaseline)
         sampler = Sampler(plan)

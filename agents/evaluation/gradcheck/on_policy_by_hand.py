@@ -126,7 +126,8 @@ def hand_written_loss(model: Any, rollout: Rollout) -> Tensor:
         returns = _discounted(model.gamma, torch.stack(rollout.rewards), rollout.dones)
         baseline = torch.zeros_like(returns)
         if model.baseline == "time":
-            baseline += model.policy.time_baseline.means[: len(returns), None]
+            means = model.policy.get_buffer("time_baseline.means")
+            baseline += means[: len(returns), None]
         if model.baseline == "value":
             baseline = values.detach()
         ended = torch.stack(rollout.dones).cumsum(dim=0)
@@ -148,8 +149,8 @@ def hand_written_loss(model: Any, rollout: Rollout) -> Tensor:
         policy_loss = -(advantages * log_probs).mean()  # the gradient of PPO's ratio is the same
         value_loss = (values - returns).square().mean()
         entropy_loss = -entropies.mean()
-    entropy_weight = model.ent_coef(1.0)
-    return policy_loss + model.vf_coef * value_loss + entropy_weight * entropy_loss
+    total: Tensor = policy_loss + model.vf_coef * value_loss + model.ent_coef(1.0) * entropy_loss
+    return total
 
 
 def _discounted(factor: float, rewards: Tensor, dones: list[Tensor]) -> Tensor:

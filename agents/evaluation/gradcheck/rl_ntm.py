@@ -57,7 +57,7 @@ class RLNTMSubject:
         """Returns the loss of each episode's moves and symbols, as if it were the only one."""
         twin = self._twin(sampler.plan, **_UNBIASED)
         if twin.online_baseline:
-            self._settle(twin.causality, sampler.plan)
+            self._set_expected_baseline(twin.causality, sampler.plan)
         batch = twin.rollout()
         losses = (twin.losses(batch.row(row)) for row in range(sampler.rows))
         return [each["symbols"] + each["moves"] for each in losses]
@@ -80,7 +80,7 @@ class RLNTMSubject:
         return twin
 
     @torch.no_grad()
-    def _settle(self, causality: bool, plan: Tensor) -> None:
+    def _set_expected_baseline(self, causality: bool, plan: Tensor) -> None:
         """Sets the online baseline to what it tends to: the expectation at each step."""
         sampler = Sampler(plan)
         episodes = self.exact(sampler)

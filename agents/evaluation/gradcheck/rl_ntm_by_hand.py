@@ -160,7 +160,8 @@ def hand_written_loss(model: Any, episodes: Episodes) -> Tensor:
     symbols_loss = -desired.sum() / rows
     moves_loss = -(advantages * torch.stack(episodes.log_probs))[ran].sum() / rows
     entropy_loss = -torch.stack(episodes.entropies)[ran].sum() / rows
-    return symbols_loss + moves_loss + baseline_loss + model.ent_coef(1.0) * entropy_loss
+    total: Tensor = symbols_loss + moves_loss + baseline_loss + model.ent_coef(1.0) * entropy_loss
+    return total
 
 
 def _integers(array: Any) -> Tensor:

@@ -23,7 +23,7 @@ class _Unfolded(Exception):  # noqa: N818  # not an error: the play is cut short
     """A step was reached that no plan says anything about yet.
 
     Args:
-        plan: with one more step, and a row for each choice that it offers.
+        plan: The plan with one more step, and a row for each choice that it offers.
     """
 
     def __init__(self, plan: Tensor) -> None:
@@ -47,14 +47,14 @@ class PlannedActions:
     def __call__(self, distribution: Drawable) -> Tensor:
         """Returns the actions of the next step."""
         modes = distribution.mode()
-        planned = next(self._steps, None)
+        planned: Tensor | None = next(self._steps, None)
         if planned is None:
             return modes
         running = (planned != OVER).any(dim=1)
         if len(modes) < len(planned):  # the algorithm has left out those that are over
             return planned[running]
-        columns = modes.view(len(modes), -1)
-        return torch.where(running[:, None], planned, columns).view_as(modes)
+        actions: Tensor = torch.where(running[:, None], planned, modes.view(len(modes), -1))
+        return actions.view_as(modes)
 
 
 class Sampler:

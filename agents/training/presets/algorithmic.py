@@ -5,7 +5,7 @@ from dataclasses import replace
 from agents.training.presets import general
 from agents.training.recipes import Recipe, linear
 
-_POLICY = {"encoder_size": 32, "net_arch": [64]}
+_POLICY = {"encoder_size": 32, "net_arch": [64], "critic_memory": "shared"}
 
 
 def _adapted(recipe: Recipe, **algorithm: object) -> Recipe:

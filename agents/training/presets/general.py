@@ -2,7 +2,7 @@
 
 from agents.training.recipes import Recipe, linear
 
-_POLICY = {"encoder_size": 64, "net_arch": [64]}
+_POLICY = {"encoder_size": 64, "net_arch": [64], "critic_memory": "shared"}
 PPO = Recipe(
     timesteps=500_000,
     n_envs=16,
@@ -15,6 +15,7 @@ PPO = Recipe(
         "gae_lambda": 0.95,
         "clip_range": 0.2,
         "ent_coef": 0.0,
+        "normalize_value": False,
     },
     policy=_POLICY,
 )

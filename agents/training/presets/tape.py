@@ -8,7 +8,7 @@ from agents.training.recipes import Recipe, linear
 from memory_envs import ENVIRONMENTS
 
 _CURRICULUM = {"level": 1, "threshold": 0.5, "refractory": 5}
-_POLICY: dict[str, Any] = {"encoder_size": 32, "net_arch": [64]}
+_POLICY: dict[str, Any] = {"encoder_size": 32, "net_arch": [64], "critic_memory": "shared"}
 
 PPO = Recipe(
     timesteps=16_000_000,
@@ -23,6 +23,7 @@ PPO = Recipe(
         "gae_lambda": 0.95,
         "clip_range": 0.2,
         "ent_coef": linear(0.03, 0.003),
+        "normalize_value": False,
     },
     policy=_POLICY,
 )
@@ -72,7 +73,7 @@ REPEAT_COPY = replace(
     timesteps=12_000_000,
     n_envs=128,
     algorithm=LSTM.algorithm | {"n_steps": 64, "ent_coef": linear(0.04, 0.004)},
-    policy=LSTM.policy | {"detach_critic": True},
+    policy=LSTM.policy | {"critic_memory": "detached"},
 )
 FORWARD_REVERSE = replace(LSTM, timesteps=12_000_000)
 

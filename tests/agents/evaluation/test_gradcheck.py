@@ -286,9 +286,8 @@ STEP_MISTAKES = {
         *("tape = F.pad(tape, (0, 2))", "tape = F.pad(0.0 * tape, (0, 2))", "baseline", NO_TAPE),
     ),
     "divided by the length too": Mistake(
-        *("rl_ntm", "all", RLNTM, "losses"),
-        *("running, episodes = played.running, played.running.shape[1]",),
-        *("running, episodes = played.running, played.running.numel()", "bias_out", NO_TAPE),
+        *("rl_ntm", "all", RLNTM, "losses", "played.running, played.running.shape[1]"),
+        *("played.running, played.running.numel()", "bias_out", NO_TAPE),
     ),
     "last value of the state before": Mistake(
         *("a2c", "critic", MemoryOnPolicyAlgorithm, "_compute_advantages", _GOING_ON),
@@ -450,7 +449,10 @@ def test_a_whole_training_step_with_any_settings(
         report = _check(algorithm, "all", policy=NO_TAPE, settings=settings)
     else:
         variant = next(iter(ALGORITHMS[algorithm].variants))
-        limits = {"forced_emission": forced, "max_steps": 2}  # an end, or a time limit
+        limits: dict[str, Any] = {
+            "forced_emission": forced,
+            "max_steps": 2,
+        }  # an end, or a time limit
         report = _check(algorithm, variant, settings=settings, **limits)
     assert report.passed(1e-9), str(report)
 

@@ -254,6 +254,8 @@ def test_bad_arguments_are_named() -> None:
         _policy().predict(obs, action_masks=np.tile([False, False, False, True, True], (2, 1)))
     with pytest.raises(ValueError, match=r"memory is 'lsmt'.*lstm"):
         _policy(memory="lsmt")
+    with pytest.raises(ValueError, match="critic_memory is 'none'; allowed: own, shared, detached"):
+        _policy(critic_memory="none")
     with pytest.raises(ValueError, match=r"activation is 'tan'; allowed: .*tanh"):
         _policy(activation="tan")
     with pytest.raises(ValueError, match=r"net_arch is \[8, 0\]"):
@@ -267,15 +269,24 @@ def test_pickling_of_policies_is_not_offered() -> None:
         MemoryPolicy.load("policy.pth")
 
 
-@pytest.mark.parametrize("detach_critic", [False, True])
-def test_a_detached_critic_trains_nothing_but_itself(detach_critic: bool) -> None:
-    policy = _policy(detach_critic=detach_critic)
+@pytest.mark.parametrize(
+    ("critic_memory", "trained"),
+    [
+        ("own", {"critic", "critic_network"}),
+        ("shared", {"critic", "network"}),
+        ("detached", {"critic"}),
+    ],
+)
+def test_the_value_loss_trains_what_the_critic_may_train(
+    critic_memory: str, trained: set[str]
+) -> None:
+    policy = _policy(critic_memory=critic_memory)
     obs, starts = torch.ones(3, 2, *BOX.shape), torch.zeros(3, 2, dtype=torch.bool)
     actions = torch.zeros(3, 2, 2, dtype=torch.int64)
     policy.evaluate(obs, actions, policy.initial_state(2), starts).values.sum().backward()  # type: ignore[no-untyped-call]
-    trained = {
-        name.removeprefix("network.").split(".")[0]
+    found = {
+        name.split(".")[0]
         for name, parameter in policy.named_parameters()
         if parameter.grad is not None and parameter.grad.any()
     }
-    assert trained == ({"critic"} if detach_critic else {"critic", "encoder", "memory"})
+    assert found == trained

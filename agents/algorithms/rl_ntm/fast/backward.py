@@ -10,7 +10,7 @@ from torch.autograd.function import once_differentiable
 
 from agents.algorithms.rl_ntm.controller import Controller
 from agents.algorithms.rl_ntm.fast import kernels_backward as kernels
-from agents.algorithms.rl_ntm.fast.kernels import Exit
+from agents.algorithms.rl_ntm.fast.kernels import OutputLayer
 from agents.algorithms.rl_ntm.fast.kernels_backward import Carried, Gradients
 from agents.algorithms.rl_ntm.fast.record import Record
 from agents.algorithms.rl_ntm.unroll import Ints, laid_out, places_of
@@ -60,10 +60,10 @@ class Episodes(torch.autograd.Function):
         by_moves, by_symbols = (x.flatten(0, 1)[ctx.places] for x in (grad_moves, grad_symbols))
         controller: Controller = ctx.controller
         gain = log_gain.exp().numpy()[()]
-        division = Exit(gain, controller.choices, controller.gates)
+        output_layer = OutputLayer(gain, controller.choices, controller.gates)
         out, gates = torch.empty_like(record.out), torch.empty_like(record.gates)
         grads = Gradients(out, gates, by_moves, by_symbols)
-        _grad_steps(controller, division, record, ctx.rows, grads, weight, weight_out)
+        _grad_steps(controller, output_layer, record, ctx.rows, grads, weight, weight_out)
         return (
             None,
             None,
@@ -81,7 +81,7 @@ class Episodes(torch.autograd.Function):
 
 def _grad_steps(
     controller: Controller,
-    division: Exit,
+    output_layer: OutputLayer,
     record: Record,
     rows: list[Ints],
     grads: Gradients,
@@ -103,11 +103,11 @@ def _grad_steps(
     for these in reversed(rows):
         start = stop - len(these)
         now, grad = arrays.part(start, stop), taken.part(start, stop)
-        kernels.leave_back(these, division, now, grad, carried)
+        kernels.score_and_write_backward(these, output_layer, now, grad, carried)
         grad_hidden = grads.out[start:stop] @ back_out
         grad_gates = grads.gates[start:stop]
         if controller.recurrent:
-            kernels.core_back(
+            kernels.lstm_backward(
                 these,
                 now.gates,
                 now.before,
@@ -122,5 +122,5 @@ def _grad_steps(
                 grad_hidden, record.hidden[start:stop], grad_input=grad_gates
             )
         grad_entered = (grad_gates @ back).numpy()
-        kernels.enter_back(these, division, now.cells, grad_entered, carried)
+        kernels.read_inputs_backward(these, output_layer, now.cells, grad_entered, carried)
         stop = start

@@ -25,7 +25,7 @@ Bools = npt.NDArray[np.bool_]
 compiled = njit(cache=True, fastmath={"reassoc", "contract", "nsz"})
 
 
-class Entrance(NamedTuple):
+class InputLayer(NamedTuple):
     """What steps look up; arrays that all steps share.
 
     Attributes:
@@ -39,7 +39,7 @@ class Entrance(NamedTuple):
     bias: Floats
 
 
-class Exit(NamedTuple):
+class OutputLayer(NamedTuple):
     """How the output layer's columns are divided, and what the scores are multiplied by.
 
     Attributes:
@@ -54,20 +54,20 @@ class Exit(NamedTuple):
 
 
 @compiled
-def enter(
-    rows: Ints, seen: Ints, entrance: Entrance, state: ControllerState, record: Record
+def read_inputs(
+    rows: Ints, seen: Ints, input_layer: InputLayer, state: ControllerState, record: Record
 ) -> None:
     """Looks up what the step sees.
 
     Args:
         rows: Numbers of the rows that run, ``(n,)``.
         seen: Symbols in their input windows, ``(n, input_cells)``.
-        entrance: What is looked up.
+        input_layer: What is looked up.
         state: The state of all B rows before the step, as arrays.
         record: The n entries of the step. `inputs`, `symbol`, `cells` and `entered` are filled;
             `gates` takes the bias plus the rows of `weight_in`.
     """
-    offsets, weight_in, bias = entrance.offsets, entrance.weight_in, entrance.bias
+    offsets, weight_in, bias = input_layer.offsets, input_layer.weight_in, input_layer.bias
     memory, head, moves, hidden = state.memory, state.head, state.moves, state.hidden
     inputs, cells, entered = record.inputs, record.cells, record.entered
     size, width = memory.shape[1], memory.shape[2]
@@ -98,7 +98,7 @@ def enter(
 
 
 @compiled
-def remember(rows: Ints, gates: Floats, cell: Floats, before: Floats, after: Floats) -> None:
+def update_cell(rows: Ints, gates: Floats, cell: Floats, before: Floats, after: Floats) -> None:
     """Blends the LSTM's cell state with what is new.
 
     Args:
@@ -120,16 +120,18 @@ def remember(rows: Ints, gates: Floats, cell: Floats, before: Floats, after: Flo
 
 
 @compiled
-def leave(rows: Ints, exit: Exit, state: ControllerState, record: Record) -> None:
+def score_and_write(
+    rows: Ints, output_layer: OutputLayer, state: ControllerState, record: Record
+) -> None:
     """Scores the symbols and writes to the tape.
 
     Args:
         rows: Numbers of the rows that run, ``(n,)``.
-        exit: How the output layer is divided.
+        output_layer: How the output layer is divided.
         state: The state of all B rows, as arrays; its memory is written.
         record: The n entries of the step; `symbols` is filled.
     """
-    memory, choices, shortcuts = state.memory, exit.choices, exit.shortcuts
+    memory, choices, shortcuts = state.memory, output_layer.choices, output_layer.shortcuts
     cells, entered, out, symbols = record.cells, record.entered, record.out, record.symbols
     outputs, width, window = symbols.shape[1], memory.shape[2], cells.shape[1]
     scores = choices + shortcuts
@@ -163,4 +165,4 @@ def leave(rows: Ints, exit: Exit, state: ControllerState, record: Record) -> Non
                     for v in range(width):
                         tape[v] += gate * (centre[v] - read[v])
         for k in range(outputs):
-            score[k] *= exit.gain
+            score[k] *= output_layer.gain

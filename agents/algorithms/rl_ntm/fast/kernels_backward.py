@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from agents.algorithms.rl_ntm.fast.kernels import Exit, Floats, compiled
+from agents.algorithms.rl_ntm.fast.kernels import Floats, OutputLayer, compiled
 from agents.algorithms.rl_ntm.fast.record import Record
 from agents.algorithms.rl_ntm.unroll import Ints
 
@@ -55,20 +55,25 @@ class Carried(NamedTuple):
 
 
 @compiled
-def leave_back(
-    rows: Ints, exit: Exit, record: Record, gradients: Gradients, carried: Carried
+def score_and_write_backward(
+    rows: Ints, output_layer: OutputLayer, record: Record, gradients: Gradients, carried: Carried
 ) -> None:
-    """Goes back through `leave`.
+    """Goes back through `score_and_write`.
 
     Args:
         rows: Numbers of the rows that run, ``(n,)``.
-        exit: How the output layer is divided.
+        output_layer: How the output layer is divided.
         record: The n entries of the step.
         gradients: The n entries of the step; `out` is filled.
         carried: Gradients by the state after the step; `read` is filled if there are shortcuts.
     """
     grad_moves, grad_symbols, grad_out = gradients.moves, gradients.symbols, gradients.out
-    cells, entered, out, shortcuts = record.cells, record.entered, record.out, exit.shortcuts
+    cells, entered, out, shortcuts = (
+        record.cells,
+        record.entered,
+        record.out,
+        output_layer.shortcuts,
+    )
     grad_memory, grad_read = carried.memory, carried.read
     choices, outputs = grad_moves.shape[1], grad_symbols.shape[1]
     window, width = cells.shape[1], grad_memory.shape[2]
@@ -81,7 +86,7 @@ def leave_back(
             grad_out[j, c] = grad_moves[j, c]
         grad_score, grad_symbol = grad_out[j, scores:content], grad_symbols[j]
         for k in range(outputs):
-            grad_score[k] = grad_symbol[k] * exit.gain
+            grad_score[k] = grad_symbol[k] * output_layer.gain
         for w in range(window):
             place = content + w * width
             tape, by_written = grad_memory[b, cells[j, w]], grad_out[j, place : place + width]
@@ -121,7 +126,7 @@ def leave_back(
 
 
 @compiled
-def core_back(
+def lstm_backward(
     rows: Ints,
     gates: Floats,
     before: Floats,
@@ -165,18 +170,20 @@ def core_back(
 
 
 @compiled
-def enter_back(rows: Ints, exit: Exit, cells: Ints, grad_entered: Floats, carried: Carried) -> None:
+def read_inputs_backward(
+    rows: Ints, output_layer: OutputLayer, cells: Ints, grad_entered: Floats, carried: Carried
+) -> None:
     """Hands on the gradients by the cells that a step read and by the hidden state that it had.
 
     Args:
         rows: Numbers of the rows that run, ``(n,)``.
-        exit: Says whether there are shortcuts; without them `carried.read` is not looked at.
+        output_layer: Says whether there are shortcuts; without them `carried.read` has no part.
         cells: Memory cells in the window, ``(n, window)``.
         grad_entered: Gradient by what entered the nonlinearities through a matrix,
             ``(n, window * V + H)``.
         carried: Gradients by the state; `memory` and `hidden` become those before the step.
     """
-    grad_memory, grad_read, shortcuts = carried.memory, carried.read, exit.shortcuts
+    grad_memory, grad_read, shortcuts = carried.memory, carried.read, output_layer.shortcuts
     width, window = grad_memory.shape[2], cells.shape[1]
     for j in range(len(rows)):
         b = rows[j]

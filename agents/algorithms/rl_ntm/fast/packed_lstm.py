@@ -40,7 +40,7 @@ def squash(
     # tanh(x) = 2 * sigmoid(2 * x) - 1: one operation on what lies together, not two on parts.
     gates[:, 3 * size :].mul_(2.0)
     gates.sigmoid_()
-    kernels.remember(rows, gates.numpy(), cell, before.numpy(), squashed.numpy())
+    kernels.update_cell(rows, gates.numpy(), cell, before.numpy(), squashed.numpy())
     torch.mul(squashed.tanh_(), gates[:, :size], out=hidden)
 
 
@@ -83,7 +83,7 @@ class _Packed(torch.autograd.Function):
         for these in reversed(ctx.rows):
             start = stop - len(these)
             of_gates, old, tanh, by_hidden, by_gates = (x[start:stop] for x in arrays)
-            kernels_backward.core_back(
+            kernels_backward.lstm_backward(
                 these, of_gates, old, tanh, by_hidden, carried, carried_cell, by_gates
             )
             carried[these] = (grad_gates[start:stop] @ weight_hh).numpy()

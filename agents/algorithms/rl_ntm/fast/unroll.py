@@ -15,7 +15,7 @@ from torch import Tensor
 from agents.algorithms.rl_ntm.controller import Controller, ControllerState, Scores
 from agents.algorithms.rl_ntm.fast import kernels
 from agents.algorithms.rl_ntm.fast.backward import Episodes
-from agents.algorithms.rl_ntm.fast.kernels import Entrance, Exit
+from agents.algorithms.rl_ntm.fast.kernels import InputLayer, OutputLayer
 from agents.algorithms.rl_ntm.fast.packed_lstm import squash
 from agents.algorithms.rl_ntm.fast.record import new_record
 from agents.algorithms.rl_ntm.unroll import Ints, Seen, row_counts
@@ -39,7 +39,7 @@ class FastUnroll:
         state = (part.contiguous().numpy() for part in controller.initial_state(rows))
         self._state: Any = ControllerState(*state)  # type: ignore[arg-type]  # of NumPy arrays
         self._move_rows = controller.move_rows.numpy()
-        self._entrance = Entrance(
+        self._input_layer = InputLayer(
             controller.offsets.numpy(),
             controller.weight_in.detach().numpy(),
             controller.bias.detach().numpy(),
@@ -47,7 +47,7 @@ class FastUnroll:
         self._weight_out, self._bias_out = controller.output_layer()
         self._weight = torch.cat([controller.weight_read, controller.weight_hidden])
         gain: Any = controller.log_gain.detach().exp().numpy()[()]
-        self._exit = Exit(gain, controller.choices, controller.gates)
+        self._output_layer = OutputLayer(gain, controller.choices, controller.gates)
 
     @torch.no_grad()
     def step(self, symbols: Tensor, rows: Ints) -> Scores:
@@ -57,7 +57,7 @@ class FastUnroll:
         self._rows.append(rows)
         record = self._record.part(start, self._size)
         arrays = self._arrays.part(start, self._size)
-        kernels.enter(rows, symbols.numpy(), self._entrance, state, arrays)
+        kernels.read_inputs(rows, symbols.numpy(), self._input_layer, state, arrays)
         record.gates.addmm_(record.entered, self._weight)
         if controller.recurrent:
             squash(rows, record.gates, state.cell, record.before, record.squashed, record.hidden)
@@ -67,7 +67,7 @@ class FastUnroll:
         torch.addmm(self._bias_out, record.hidden, self._weight_out, out=record.out)
         content = controller.choices + controller.gates
         record.out[:, controller.choices : content].sigmoid_()
-        kernels.leave(rows, self._exit, state, arrays)
+        kernels.score_and_write(rows, self._output_layer, state, arrays)
         return Scores(record.out[:, : controller.choices], record.symbols)
 
     def move(self, moves: Tensor) -> None:
