@@ -20,7 +20,7 @@ _REACHED = 0.95
 
 
 def read_run(folder: Path) -> dict[str, Any]:
-    """What one run did; an interrupted one has no final evaluation, so its last one counts."""
+    """Returns what one run did; for an interrupted one, its last evaluation counts."""
     settings = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
     with (folder / "progress.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -43,7 +43,7 @@ def read_run(folder: Path) -> dict[str, Any]:
 
 
 def page(runs: list[dict[str, Any]]) -> str:
-    """The runs as a page in Markdown."""
+    """Returns the runs as a page in Markdown."""
     lines = [
         "# What the presets reach",
         "",
@@ -75,7 +75,7 @@ def page(runs: list[dict[str, Any]]) -> str:
 
 
 def main(folders: list[str]) -> None:
-    """Write the results and their page."""
+    """Writes the results and their page."""
     runs = [read_run(Path(folder)) for folder in folders]
     runs.sort(key=lambda run: (run["env"], run["seed"], run["commit"]))
     write_text(RESULTS, json.dumps(runs, indent=1) + "\n")

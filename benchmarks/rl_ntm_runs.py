@@ -21,7 +21,7 @@ from pathlib import Path
 TASKS = ("Copy", "DuplicatedInput", "Reverse", "RepeatCopy", "ForwardReverse")
 HARD_TASKS = ("RepeatCopyForward", "Sort", "Addition")
 _SUCCESS = "0.99"  # of whole sequences at the hardest level
-# Of our preset, one setting at a time.
+# Each variant changes one setting of our preset.
 ABLATIONS = {
     "as it is": "",
     "no causality": "algorithm.causality=false",
@@ -36,17 +36,18 @@ ABLATIONS = {
     "content not through shortcuts alone": "policy.free_symbols=true",
     "window of one cell": "env_kwargs.input_radius=0",
 }
-ABLATED = "Reverse"  # trains fastest of those that the paper solved with a curriculum only
-# RepeatCopyForward in stages: each begins with the parameters that the one before ended with, the
-# first with those of the pretrained ForwardReverse, which can write to the memory tape and read it.
-# On a tape of ten cells, a head that goes on to the right comes to the start of the phrase again.
-# Moves that are less random than our preset's keep the habit of writing cell after cell alive until
-# it pays.
+# It trains fastest of the tasks that the paper solved with a curriculum only.
+ABLATED = "Reverse"
+# RepeatCopyForward is learned in stages. Each begins with the parameters that the one before ended
+# with, the first with those of the pretrained ForwardReverse, which can write to the memory tape
+# and read it. On a tape of ten cells, a head that goes on to the right comes to the start of the
+# phrase again. Moves that are less random than our preset's keep the habit of writing cell after
+# cell alive until it pays.
 TRANSFER_FROM = "rl-ntm/ForwardReverse"
 TRANSFER = (
     "curriculum=null policy.memory_size=10 policy.inverse_temperature=2.0 algorithm.ent_coef=0.02"
 )
-SHORTEST_PHRASES = (9, 8)  # of each stage; the longest is 9
+SHORTEST_PHRASES = (9, 8)  # One for each stage; the longest phrase is 9.
 PLANS = ("table4", "paper", "hard", "ablation", "transfer")
 
 
@@ -55,14 +56,14 @@ class Run:
     """One training.
 
     Attributes:
-        name: of its folder.
-        task: of the tape family, in its hard tier.
+        name: The name of its folder.
+        task: A task of the tape family, played in its hard tier.
         algorithm: "rl_ntm" or "rl_ntm-paper".
-        controller: its kind.
-        seed: of everything random.
-        changes: of the preset, as `--set` takes them.
-        variant: what the changes amount to.
-        start_from: the pretrained model, or the name of the run of this plan, whose parameters it
+        controller: The kind of its controller.
+        seed: Seed of everything random.
+        changes: Changes of the preset, as `--set` takes them.
+        variant: What the changes amount to.
+        start_from: The pretrained model, or the name of the run of this plan, whose parameters it
             starts with.
     """
 
@@ -76,7 +77,7 @@ class Run:
     start_from: str = ""
 
     def command(self, folder: Path) -> list[str]:
-        """Its arguments; `folder` is that of the plan's runs."""
+        """Returns its arguments; `folder` is that of the plan's runs."""
         words = ["train", "--env", f"Tape-{self.task}-Hard-v0", "--algo", self.algorithm]
         words += ["--memory", self.controller, "--seed", str(self.seed)]
         words += ["--stop-at-success", _SUCCESS]
@@ -115,7 +116,7 @@ def _transfer() -> Iterator[Run]:
 
 
 def plan(name: str) -> list[Run]:
-    """The trainings of a plan, the most telling first."""
+    """Returns the trainings of a plan, the most telling first."""
     return {
         "table4": [
             *_runs("rl_ntm", "direct_access", TASKS, 5),
@@ -133,14 +134,14 @@ def plan(name: str) -> list[Run]:
 
 
 def parts(folder: Path) -> list[Path]:
-    """The folders of a training: the first, and those that continued it."""
+    """Returns the folders of a training: the first, and those that continued it."""
     later = folder.parent.glob(f"{folder.name}+*[0-9]")
     found = [folder, *sorted(later, key=lambda part: int(part.name.rpartition("+")[2]))]
     return [part for part in found if (part / "settings.json").exists()]
 
 
 def minutes_spent(part: Path) -> float:
-    """How long a training learned, as its progress says."""
+    """Returns how long a training learned, as its progress says."""
     path = part / "progress.csv"
     if not path.exists():
         return 0.0
@@ -150,12 +151,12 @@ def minutes_spent(part: Path) -> float:
 
 
 def train(run: Run, folder: Path, minutes: float) -> str:
-    """Begin a training, or continue it where it was cut off.
+    """Begins a training, or continues it where it was cut off.
 
     Args:
-        run: what to train.
-        folder: where it belongs.
-        minutes: for all parts of the training; then it is interrupted, its model kept.
+        run: What to train.
+        folder: Where it belongs.
+        minutes: Time for all parts of the training; then it is interrupted, its model kept.
 
     Returns:
         What became of it.
@@ -190,7 +191,7 @@ def train(run: Run, folder: Path, minutes: float) -> str:
 
 
 def main() -> None:
-    """Train what is not trained yet."""
+    """Trains what is not trained yet."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("plan", choices=PLANS)
     parser.add_argument("--runs", type=Path, required=True, help="folder of all trainings")

@@ -1,13 +1,17 @@
 """The pages that are generated are as the code would generate them now; links lead somewhere."""
 
 import importlib.util
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
+HOW_TO = sorted((ROOT / "docs" / "how-to").glob("*.md"))
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
 
 
@@ -45,3 +49,25 @@ def test_readme_python_blocks_run_in_order(tmp_path: Path, monkeypatch: pytest.M
     assert spec.loader is not None
     spec.loader.exec_module(importlib.util.module_from_spec(spec))
     assert (tmp_path / "copy.zip").exists()
+
+
+@pytest.mark.parametrize("page", HOW_TO, ids=lambda page: page.stem)
+def test_a_how_to_runs_alone(page: Path, tmp_path: Path) -> None:
+    """Its blocks, in order, are one script."""
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    script = tmp_path / "script.py"  # Numba reads the source of what it compiles from its file
+    script.write_text("\n".join(blocks), encoding="utf-8")
+    run = subprocess.run(
+        [sys.executable, "-W", "error", script.name],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr
+
+
+def test_there_is_a_how_to_for_everything_that_can_be_added() -> None:
+    assert [page.stem.split("-")[-1] for page in HOW_TO] == ["cell", "family", "task", "algorithm"]
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    assert all(f"how-to/{page.stem}" in index for page in HOW_TO)

@@ -65,7 +65,7 @@ def test_the_module_is_the_command_and_starts_without_torch() -> None:
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        ("trian", "command is 'trian'; allowed: train, "),
+        ("trian", "command is 'trian'; allowed: list, train, "),
         ("list --family tap", "family is 'tap'; allowed: "),
         ("train", "--env"),
         ("train --env Tape-Revers-v0", "(did you mean 'Tape-Reverse-v0'?)"),

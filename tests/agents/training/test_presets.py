@@ -56,7 +56,7 @@ def test_every_recipe_builds_a_model(module: str, entry: str, name: str) -> None
     advance = make_curriculum(recipe, env_id)
     extra: dict[str, Any] = {} if advance is None else {"curriculum": advance.curriculum}
     env = make_vec_env(env_id, 2, **recipe.env_kwargs, **extra)
-    model = make_model(recipe, algorithm, memory.replace(EVERY, "lstm"), env, seed=0)
+    model: Any = make_model(recipe, algorithm, memory.replace(EVERY, "lstm"), env, seed=0)
     settings = recipe.algorithm
     assert model.gamma == settings["gamma"]
     rate = settings["learning_rate"]
