@@ -13,14 +13,14 @@ class EnvironmentSpec:
     """A registered environment.
 
     Attributes:
-        id: what `gym.make` takes.
-        family: "tape", "algorithmic" or "maze".
-        task: the task's name within its family.
-        tier: "easy", "plain" or "hard"; "plain" where there are no tiers.
-        entry_point: the scalar environment.
-        vector_entry_point: the native vector environment.
-        kwargs: the arguments that the id stands for.
-        reward_threshold: the mean return at which Gym called the task solved, or None.
+        id: The id that `gym.make` takes.
+        family: One of "tape", "algorithmic" and "maze".
+        task: The task's name within its family.
+        tier: One of "easy", "plain" and "hard"; "plain" where there are no tiers.
+        entry_point: The scalar environment.
+        vector_entry_point: The native vector environment.
+        kwargs: The arguments that the id stands for.
+        reward_threshold: The mean return at which Gym called the task solved, or None.
     """
 
     id: str
@@ -48,7 +48,7 @@ _TIERS: dict[str, tuple[str, dict[str, int]]] = {
     "plain": ("", {"symbols": 10, "max_length": 10}),
     "hard": ("-Hard", {"symbols": 30, "max_length": 30}),
 }
-# With the thresholds that Gym registered.
+# The numbers are the thresholds that Gym registered.
 _ALGORITHMIC_TASKS = {
     "Copy": 25.0,
     "DuplicatedInput": 9.0,
@@ -122,24 +122,24 @@ def _register(spec: EnvironmentSpec) -> None:
 
 
 def register_all() -> None:
-    """Register every id that is not registered yet."""
+    """Registers every id that is not registered yet."""
     for spec in ENVIRONMENTS.values():
         if spec.id not in gym.registry:
             _register(spec)
 
 
 def register_tape_task(task: Any) -> tuple[str, ...]:
-    """Register a tape task of your own in three tiers, as the built-in ones are.
+    """Registers a tape task of your own in three tiers, as the built-in ones are.
 
     Args:
-        task: a `memory_envs.TapeTask`; its name must be new.
+        task: A `memory_envs.TapeTask`; its name must be new.
 
     Returns:
         The three ids.
 
     Raises:
-        TypeError: if `task` is not a TapeTask.
-        ValueError: if the name is taken.
+        TypeError: If `task` is not a TapeTask.
+        ValueError: If the name is taken.
     """
     from memory_envs.tape.tasks import TapeTask
 

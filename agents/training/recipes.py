@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from agents.algorithms.table import ALGORITHMS
 from memory_envs import Curriculum
-from memory_envs.arguments import check_choice, check_instance
+from memory_envs.arguments import check_choice, check_flag, check_instance, check_integer
 
 if TYPE_CHECKING:  # imported when something is built: `memory-envs list` needs no torch
     from agents.algorithms.base import MemoryAlgorithm

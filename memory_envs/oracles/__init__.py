@@ -15,18 +15,18 @@ _FAMILIES = ("algorithmic", "maze", "tape")
 
 
 def oracle(env: Any) -> Any:
-    """The best action for the present full state.
+    """Returns the best action for the present full state.
 
     Args:
-        env: a scalar or vector environment of this package, wrapped or not.
+        env: A scalar or vector environment of this package, wrapped or not.
 
     Returns:
         An action in the format of ``env.unwrapped``. For a vector environment, one per row; a row
         whose episode is over gets zeros, which NEXT_STEP mode ignores.
 
     Raises:
-        TypeError: for an environment that is not of this package.
-        ResetNeeded: if no episode is under way in a scalar environment.
+        TypeError: For an environment that is not of this package.
+        ResetNeeded: If no episode is under way in a scalar environment.
     """
     base = _unwrap(env)
     module, state = _module(base.rules), base.get_state()
@@ -42,17 +42,17 @@ def oracle(env: Any) -> Any:
 
 
 def optimal_return(env: Any) -> float | npt.NDArray[np.float64]:
-    """The return that optimal play still gets from the present full state, undiscounted.
+    """Returns what optimal play still gets from the present full state, undiscounted.
 
     Args:
-        env: a scalar or vector environment of this package, wrapped or not.
+        env: A scalar or vector environment of this package, wrapped or not.
 
     Returns:
         A float, or for a vector environment an array of shape ``(B,)``; 0 where no episode is
         under way.
 
     Raises:
-        TypeError: for an environment that is not of this package.
+        TypeError: For an environment that is not of this package.
     """
     base = _unwrap(env)
     module, state = _module(base.rules), base.get_state()
@@ -70,7 +70,7 @@ def _unwrap(env: Any) -> Any:
 
 
 def _module(rules: Any) -> Any:
-    """The family's oracle, imported when it is first needed."""
+    """Returns the family's oracle, imported when it is first needed."""
     for ancestor in type(rules).__mro__:
         package, _, rest = ancestor.__module__.partition(".")
         family = rest.partition(".")[0]
