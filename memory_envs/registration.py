@@ -1,11 +1,14 @@
 """One table of ids; importing `memory_envs` registers it with Gymnasium."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 
-from memory_envs.arguments import shown
+from memory_envs.arguments import check_instance
+
+if TYPE_CHECKING:  # imported when a task is registered: it needs Numba
+    from memory_envs.tape.tasks import TapeTask
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ _ALGORITHMIC_TASKS = {
 _MAZE_SIZES = (9, 11, 13)
 
 
-def _tape_specs(task: Any, name: str) -> list[EnvironmentSpec]:
+def _tape_specs(task: "str | TapeTask", name: str) -> list[EnvironmentSpec]:
     return [
         EnvironmentSpec(
             f"Tape-{name}{suffix}-v0",
@@ -128,7 +131,7 @@ def register_all() -> None:
             _register(spec)
 
 
-def register_tape_task(task: Any) -> tuple[str, ...]:
+def register_tape_task(task: "TapeTask") -> tuple[str, ...]:
     """Registers a tape task of your own in three tiers, as the built-in ones are.
 
     Args:
@@ -143,8 +146,7 @@ def register_tape_task(task: Any) -> tuple[str, ...]:
     """
     from memory_envs.tape.tasks import TapeTask
 
-    if not isinstance(task, TapeTask):
-        raise TypeError(f"task is {shown(task)}; allowed: memory_envs.TapeTask")
+    check_instance("task", task, TapeTask, "memory_envs.TapeTask")
     specs = _tape_specs(task, task.name)
     for spec in specs:
         if spec.id in gym.registry:

@@ -3,7 +3,7 @@
 import struct
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Generic, NamedTuple
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple
 
 import gymnasium as gym
 import numpy as np
@@ -16,6 +16,9 @@ from memory_envs.core.rules import Array, BoolArray, Rules, StateT, new_outcome
 from memory_envs.core.seeding import check_options, check_seed, fresh_seed
 from memory_envs.core.state import copy_state, overwrite_state
 from memory_envs.view import NOTHING, View
+
+if TYPE_CHECKING:  # imported when a window opens: it needs pygame
+    from memory_envs.rendering.window import Window
 
 
 class _Bound(NamedTuple):
@@ -57,7 +60,7 @@ class MemoryEnv(gym.Env[Any, Any], Generic[StateT]):
         self._outcome = new_outcome(rules, 1)
         self._acted = False  # whether `_actions` belongs to the present episode
         self._bound: _Bound | None = None
-        self._window: Any = None
+        self._window: Window | None = None
 
     def _bind(self) -> "_Bound":
         """Compiles the rules, or loads them, when they are first needed."""

@@ -30,7 +30,7 @@ from memory_envs.view import NOTHING, View
 _MAX_ROWS = 2**24
 
 
-class MemoryVectorEnv(VectorEnv[Any, Any, Any], Generic[StateT]):
+class MemoryVectorEnv(VectorEnv[Array, Any, Array], Generic[StateT]):
     """B environments of a family, stepped by one call of its compiled rules.
 
     Row i, reset with seed s, goes through exactly what the scalar environment goes through that is
