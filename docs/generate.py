@@ -19,7 +19,7 @@ _TITLES = {
 
 
 def environments_page() -> str:
-    """The page as Markdown."""
+    """Returns the page as Markdown."""
     parts = ["# Environments\n\nWritten by `docs/generate.py` from the classes' docstrings.\n"]
     for family, title in _TITLES.items():
         specs = [spec for spec in ENVIRONMENTS.values() if spec.family == family]
@@ -34,7 +34,7 @@ def environments_page() -> str:
 
 
 def main() -> None:
-    """Write the page, whole or not at all."""
+    """Writes the page, whole or not at all."""
     draft = PAGE.with_suffix(".tmp")
     draft.write_text(environments_page(), encoding="utf-8")
     os.replace(draft, PAGE)

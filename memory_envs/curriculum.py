@@ -6,7 +6,7 @@ about the difficulty is hidden in `reset`:
     curriculum = Curriculum(max_level=10)
     env = gym.make_vec("Tape-Reverse-v0", num_envs=64, curriculum=curriculum)
     ...
-    curriculum.record(errors)  # of the episodes that ended
+    curriculum.record(errors)  # those of the episodes that ended
     curriculum.update()        # once per parameter update
 
 Every environment that was given the object draws its next episodes from the new level at once.
@@ -28,16 +28,16 @@ class Curriculum:
     success probability 1/2. C is `level`.
 
     Args:
-        max_level: the hardest level; `level` stops there.
-        level: where C starts. 0 makes the easiest level the most frequent one.
-        threshold: C grows by one when the running error falls below it (paper: 0.2).
-        refractory: at least so many updates lie between two advances (paper: 100).
-        decay: of the running error, per update (published code: 0.8).
-        p_any: see above.
-        p_below: see above.
+        max_level: The hardest level; `level` stops there.
+        level: Where C starts. From 0 the easiest level is the most frequent one.
+        threshold: The running error below which C grows by one (paper: 0.2).
+        refractory: The fewest updates between two advances (paper: 100).
+        decay: Decay of the running error per update (published code: 0.8).
+        p_any: Probability of a level drawn from all levels.
+        p_below: Probability of a level drawn from those up to C + e.
 
     Raises:
-        TypeError, ValueError: naming the argument, its value and what is allowed.
+        TypeError, ValueError: Naming the argument, its value and what is allowed.
     """
 
     def __init__(
@@ -79,13 +79,13 @@ class Curriculum:
         return self.level == self.max_level
 
     def record(self, errors: Iterable[float]) -> None:
-        """Note the errors of finished episodes.
+        """Notes the errors of finished episodes.
 
         Args:
-            errors: one number in [0, 1] each; the paper's is the share of target symbols missed.
+            errors: A number in [0, 1] for each; the paper's is the share of target symbols missed.
 
         Raises:
-            ValueError: if one is outside [0, 1] or NaN; then none is noted.
+            ValueError: If one is outside [0, 1] or NaN; then none is noted.
         """
         values = [float(error) for error in errors]
         for value in values:
@@ -94,7 +94,7 @@ class Curriculum:
         self._errors.extend(values)
 
     def update(self) -> bool:
-        """Count one parameter update; move on if the running error allows it.
+        """Counts one parameter update; moves on if the running error allows it.
 
         Returns:
             Whether `level` grew.
@@ -113,7 +113,7 @@ class Curriculum:
         return True
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the curriculum stands, as JSON-able values."""
+        """Returns where the curriculum stands, as JSON-able values."""
         return {
             "level": self.level,
             "running_error": self.running_error,
@@ -121,10 +121,10 @@ class Curriculum:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Return to a state that `state_dict` gave.
+        """Returns to a state that `state_dict` gave.
 
         Raises:
-            KeyError, TypeError, ValueError: for a state that it did not give; nothing changes.
+            KeyError, TypeError, ValueError: For a state that it did not give; nothing changes.
         """
         level = check_integer("level", state["level"], 0, self.max_level)
         error = check_number("running_error", state["running_error"], 0.0, 1.0)

@@ -1,11 +1,14 @@
 """One table of ids; importing `memory_envs` registers it with Gymnasium."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 
-from memory_envs.arguments import shown
+from memory_envs.arguments import check_instance
+
+if TYPE_CHECKING:  # imported when a task is registered: it needs Numba
+    from memory_envs.tape.tasks import TapeTask
 
 
 @dataclass(frozen=True)
@@ -13,14 +16,14 @@ class EnvironmentSpec:
     """A registered environment.
 
     Attributes:
-        id: what `gym.make` takes.
-        family: "tape", "algorithmic" or "maze".
-        task: the task's name within its family.
-        tier: "easy", "plain" or "hard"; "plain" where there are no tiers.
-        entry_point: the scalar environment.
-        vector_entry_point: the native vector environment.
-        kwargs: the arguments that the id stands for.
-        reward_threshold: the mean return at which Gym called the task solved, or None.
+        id: The id that `gym.make` takes.
+        family: One of "tape", "algorithmic" and "maze".
+        task: The task's name within its family.
+        tier: One of "easy", "plain" and "hard"; "plain" where there are no tiers.
+        entry_point: The scalar environment.
+        vector_entry_point: The native vector environment.
+        kwargs: The arguments that the id stands for.
+        reward_threshold: The mean return at which Gym called the task solved, or None.
     """
 
     id: str
@@ -48,7 +51,7 @@ _TIERS: dict[str, tuple[str, dict[str, int]]] = {
     "plain": ("", {"symbols": 10, "max_length": 10}),
     "hard": ("-Hard", {"symbols": 30, "max_length": 30}),
 }
-# With the thresholds that Gym registered.
+# The numbers are the thresholds that Gym registered.
 _ALGORITHMIC_TASKS = {
     "Copy": 25.0,
     "DuplicatedInput": 9.0,
@@ -60,7 +63,7 @@ _ALGORITHMIC_TASKS = {
 _MAZE_SIZES = (9, 11, 13)
 
 
-def _tape_specs(task: Any, name: str) -> list[EnvironmentSpec]:
+def _tape_specs(task: "str | TapeTask", name: str) -> list[EnvironmentSpec]:
     return [
         EnvironmentSpec(
             f"Tape-{name}{suffix}-v0",
@@ -122,29 +125,28 @@ def _register(spec: EnvironmentSpec) -> None:
 
 
 def register_all() -> None:
-    """Register every id that is not registered yet."""
+    """Registers every id that is not registered yet."""
     for spec in ENVIRONMENTS.values():
         if spec.id not in gym.registry:
             _register(spec)
 
 
-def register_tape_task(task: Any) -> tuple[str, ...]:
-    """Register a tape task of your own in three tiers, as the built-in ones are.
+def register_tape_task(task: "TapeTask") -> tuple[str, ...]:
+    """Registers a tape task of your own in three tiers, as the built-in ones are.
 
     Args:
-        task: a `memory_envs.TapeTask`; its name must be new.
+        task: A `memory_envs.TapeTask`; its name must be new.
 
     Returns:
         The three ids.
 
     Raises:
-        TypeError: if `task` is not a TapeTask.
-        ValueError: if the name is taken.
+        TypeError: If `task` is not a TapeTask.
+        ValueError: If the name is taken.
     """
     from memory_envs.tape.tasks import TapeTask
 
-    if not isinstance(task, TapeTask):
-        raise TypeError(f"task is {shown(task)}; allowed: memory_envs.TapeTask")
+    check_instance("task", task, TapeTask, "memory_envs.TapeTask")
     specs = _tape_specs(task, task.name)
     for spec in specs:
         if spec.id in gym.registry:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 Integers = npt.NDArray[np.integer[Any]]
 BoolArray = npt.NDArray[np.bool_]
 
-NOTHING = -1  # in place of a symbol, an action or a cell
+NOTHING = -1  # stands in place of a symbol, an action or a cell
 
 
 class Tape(NamedTuple):
@@ -67,7 +67,7 @@ class Output(NamedTuple):
         wrong: Of shape ``(B, N)``, which of them are wrong.
         target: Of shape ``(B, N)``.
         target_sizes: Of shape ``(B,)``, number of symbols of the target.
-        on_error: "terminate" if a wrong symbol ends the episode, otherwise "continue".
+        on_error: Either "terminate", if a wrong symbol ends the episode, or "continue".
         forced_emission: Whether the whole target is always emitted.
         emit: Name of the sub-action that decides whether a symbol is emitted.
         symbol: Name of the sub-action that decides which one.

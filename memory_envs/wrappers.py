@@ -34,10 +34,10 @@ class PreviousActionAndReward(gym.Wrapper[Any, Any, Any, Any], RecordConstructor
     Stable-Baselines3's ``MultiInputPolicy``, take it as it is.
 
     Args:
-        env: with ``Discrete`` or ``MultiDiscrete`` actions.
+        env: An environment with ``Discrete`` or ``MultiDiscrete`` actions.
 
     Raises:
-        TypeError: for other actions.
+        TypeError: For other actions.
     """
 
     def __init__(self, env: gym.Env[Any, Any]) -> None:
@@ -58,12 +58,12 @@ class PreviousActionAndReward(gym.Wrapper[Any, Any, Any, Any], RecordConstructor
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Begin an episode; the previous action and reward are zeros."""
+        """Begins an episode; the previous action and reward are zeros."""
         observation, info = self.env.reset(seed=seed, options=options)
         return self._beside(observation, np.zeros(self._width, np.float32), 0.0), info
 
     def step(self, action: Any) -> tuple[dict[str, Any], Any, bool, bool, dict[str, Any]]:
-        """Take one step, and show it beside what it led to."""
+        """Takes one step, and shows it beside what it led to."""
         observation, reward, terminated, truncated, info = self.env.step(action)
         one_hot = np.zeros(self._width, np.float32)
         one_hot[self._offsets + np.asarray(action) - self._first] = 1.0
@@ -88,10 +88,10 @@ class FullObservability(gym.ObservationWrapper[Any, Any, Any], RecordConstructor
     the generator. `names` says what each entry is.
 
     Args:
-        env: an environment of this package.
+        env: An environment of this package.
 
     Raises:
-        TypeError: for other environments.
+        TypeError: For other environments.
     """
 
     def __init__(self, env: gym.Env[Any, Any]) -> None:
@@ -107,7 +107,7 @@ class FullObservability(gym.ObservationWrapper[Any, Any, Any], RecordConstructor
         self.observation_space = _unbounded(len(self.names))
 
     def observation(self, observation: Any) -> npt.NDArray[np.float32]:
-        """The full state; what the agent would have seen is not used."""
+        """Returns the full state; what the agent would have seen is not used."""
         return np.concatenate([part for _, part in self._parts()]).astype(np.float32)
 
     def _parts(self) -> list[tuple[str, npt.NDArray[Any]]]:
@@ -127,11 +127,11 @@ class FlatActions(gym.ActionWrapper[Any, Any, Any], RecordConstructorArgs):
     The number has the sub-actions as its digits, the first one most significant.
 
     Args:
-        env: with ``MultiDiscrete`` actions.
+        env: An environment with ``MultiDiscrete`` actions.
 
     Raises:
-        TypeError: for other actions.
-        ValueError: if there are more than 2**31 - 1 combinations.
+        TypeError: For other actions.
+        ValueError: If there are more than 2**31 - 1 combinations.
     """
 
     def __init__(self, env: gym.Env[Any, Any]) -> None:
@@ -142,19 +142,19 @@ class FlatActions(gym.ActionWrapper[Any, Any, Any], RecordConstructorArgs):
         self._check = ActionChecker(self._digits.space, 1)
 
     def action(self, action: Any) -> IntArray:
-        """The sub-actions of a number.
+        """Returns the sub-actions of a number.
 
         Raises:
-            InvalidAction: if it is not in the action space.
+            InvalidAction: If it is not in the action space.
         """
         return self._digits.split(self._check.one(action)[0])
 
     def flatten(self, action: Any) -> int:
-        """The number of sub-actions such as an oracle gives: the inverse of `action`."""
+        """Returns the number of sub-actions such as an oracle gives: the inverse of `action`."""
         return int(self._digits.join(action))
 
     def action_masks(self) -> BoolArray:
-        """Which numbers are allowed: those all of whose sub-actions are; shape ``(n,)``."""
+        """Returns which numbers are allowed: those all of whose sub-actions are; shape ``(n,)``."""
         masks: BoolArray = self.env.get_wrapper_attr("action_masks")()
         flat: BoolArray = self._digits.masks(masks[None])[0]
         return flat
@@ -164,11 +164,11 @@ class VectorFlatActions(VectorActionWrapper):
     """`FlatActions` for a vector environment.
 
     Args:
-        env: whose rows have ``MultiDiscrete`` actions.
+        env: A vector environment whose rows have ``MultiDiscrete`` actions.
 
     Raises:
-        TypeError: for other actions.
-        ValueError: if there are more than 2**31 - 1 combinations.
+        TypeError: For other actions.
+        ValueError: If there are more than 2**31 - 1 combinations.
     """
 
     def __init__(self, env: VectorEnv[Any, Any, Any]) -> None:
@@ -179,19 +179,19 @@ class VectorFlatActions(VectorActionWrapper):
         self._check = ActionChecker(self._digits.space, env.num_envs)
 
     def actions(self, actions: Any) -> IntArray:
-        """The sub-actions of numbers, of shape ``(B, sub-actions)``.
+        """Returns the sub-actions of numbers, of shape ``(B, sub-actions)``.
 
         Raises:
-            InvalidAction: if one is not in the action space.
+            InvalidAction: If one is not in the action space.
         """
         return self._digits.split(self._check.batch(actions)[:, 0])
 
     def flatten(self, actions: Any) -> IntArray:
-        """The numbers of sub-actions such as an oracle gives: the inverse of `actions`."""
+        """Returns the numbers of sub-actions such as an oracle gives: the inverse of `actions`."""
         return self._digits.join(actions)
 
     def action_masks(self) -> BoolArray:
-        """Which numbers are allowed in each row; shape ``(B, n)``."""
+        """Returns which numbers are allowed in each row; shape ``(B, n)``."""
         masks: BoolArray = self.env.unwrapped.action_masks()  # type: ignore[attr-defined]
         return self._digits.masks(masks)
 
@@ -218,7 +218,7 @@ class _Digits:
         return np.asarray(np.ravel_multi_index(tuple(np.moveaxis(digits, -1, 0)), self._sizes))
 
     def masks(self, masks: BoolArray) -> BoolArray:
-        """The conjunction of one mask per digit; ``(B, sum of sizes)`` to ``(B, product)``."""
+        """Joins one mask per digit, ``(B, sum of sizes)``, to one of ``(B, product of sizes)``."""
         flat: BoolArray = np.ones((len(masks), 1), np.bool_)
         for part in np.split(masks, np.cumsum(self._sizes)[:-1], axis=1):
             flat = (flat[:, :, None] & part[:, None, :]).reshape(len(masks), -1)
@@ -239,6 +239,6 @@ def _sizes(space: spaces.Space[Any]) -> list[int]:
 
 
 def _firsts(space: spaces.Space[Any]) -> npt.NDArray[Any]:
-    """The lowest value of each sub-action."""
+    """Returns the lowest value of each sub-action."""
     assert isinstance(space, spaces.Discrete | spaces.MultiDiscrete)
     return np.atleast_1d(space.start)

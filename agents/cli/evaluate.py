@@ -12,7 +12,7 @@ from agents.cli.common import UsageError, checked, find_player, option
 from memory_envs.arguments import check_integer
 
 if TYPE_CHECKING:
-    from agents.evaluation.evaluate import Evaluation
+    from agents.evaluation.evaluate import EvaluationResult
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Evaluate:
         return 0
 
 
-def evaluation_lines(evaluation: Evaluation) -> list[str]:
+def evaluation_lines(evaluation: EvaluationResult) -> list[str]:
     """Returns an evaluation as lines of text."""
     last_seed = evaluation.seed + evaluation.episodes - 1
     actions = "most probable" if evaluation.deterministic else "sampled"

@@ -12,12 +12,14 @@ from gymnasium import spaces
 
 BoolArray = npt.NDArray[np.bool_]
 
-# Chooses actions (B, ...) for observations (B, ...): told which rows start an episode, and the
-# action masks (B, choices) where the environment has them.
+# An actor chooses actions (B, ...) for observations (B, ...). It is told which rows start an
+# episode, and the action masks (B, choices) where the environment has them.
 Actor = Callable[[Any, BoolArray, BoolArray | None], Any]
-# Binds an actor to a scalar environment or a GymnasiumVecEnv, and to a seed for its randomness.
+# A policy binds an actor to a scalar environment or a GymnasiumVecEnv, and to a seed for its
+# randomness.
 Policy = Callable[[Any, int], Actor]
-# Told, after every step of a model: observations, its states before and after, action masks.
+# A watch is told, after every step of a model, the observations, the model's states before and
+# after, and the action masks.
 Watch = Callable[[Any, Any, Any, BoolArray | None], None]
 
 
@@ -26,7 +28,7 @@ class CannotPlayError(ValueError):
 
 
 def random_policy(env: Any, seed: int) -> Actor:
-    """Uniform over the allowed actions."""
+    """Plays uniformly over the allowed actions."""
     generator = np.random.default_rng(seed)
     space = env.action_space
     if not isinstance(space, spaces.Discrete | spaces.MultiDiscrete):
@@ -47,12 +49,12 @@ def random_policy(env: Any, seed: int) -> Actor:
 
 
 def model_policy(model: Any, deterministic: bool, watch: Watch | None = None) -> Policy:
-    """Play by a model with SB3's `predict`: ours, PPO, RecurrentPPO, MaskablePPO, ...
+    """Lets a model with SB3's `predict` play: ours, PPO, RecurrentPPO, MaskablePPO, ...
 
     Args:
-        model: carries a memory state, and takes action masks, if its `predict` does.
-        deterministic: whether to take the most probable action rather than a sampled one.
-        watch: is told of every step.
+        model: The model; it carries a memory state, and takes action masks, if its `predict` does.
+        deterministic: Whether to take the most probable action rather than a sampled one.
+        watch: Function that is told of every step.
 
     Returns:
         A policy that raises CannotPlayError where observations or actions are not the model's.
@@ -89,7 +91,7 @@ def _check_spaces(model: Any, env: Any) -> None:
 
 
 def _fits(trained: Any, here: Any) -> bool:
-    """Whether the spaces agree, but for keys left out and for images whose axes SB3 turned."""
+    """Returns whether the spaces agree, but for keys left out and images whose axes SB3 turned."""
     if isinstance(trained, spaces.Dict) and isinstance(here, spaces.Dict):
         inner = here.spaces
         return all(key in inner and _fits(trained[key], inner[key]) for key in trained)

@@ -29,22 +29,22 @@ _MAX_ROWS = 512
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class EvaluationResult:
     """What an evaluation found.
 
     Attributes:
-        env: the environment's id.
-        model: what was evaluated.
-        episodes: how many, seeded `seed`, ``seed + 1``, ...
-        seed: see above.
-        deterministic: whether the most probable action was taken rather than a sampled one.
-        success: share of successful episodes; None if the environment knows no success.
-        return_mean: mean return, undiscounted.
-        return_std: standard deviation of the returns.
-        length_mean: mean number of steps.
-        score: ``(return - random) / (optimal - random)``; None without an oracle.
-        random_return: of uniformly random play on the same seeds; None without an oracle.
-        optimal_return: of optimal play on the same seeds; None without an oracle.
+        env: The environment's id.
+        model: Name of what was evaluated.
+        episodes: Number of episodes, seeded `seed`, ``seed + 1``, ...
+        seed: Seed of the first episode.
+        deterministic: Whether the most probable action was taken rather than a sampled one.
+        success: Share of successful episodes; None if the environment knows no success.
+        return_mean: Mean return, undiscounted.
+        return_std: Standard deviation of the returns.
+        length_mean: Mean number of steps.
+        score: Score, ``(return - random) / (optimal - random)``; None without an oracle.
+        random_return: Return of uniformly random play on the same seeds; None without an oracle.
+        optimal_return: Return of optimal play on the same seeds; None without an oracle.
     """
 
     env: str
@@ -61,11 +61,11 @@ class Evaluation:
     optimal_return: float | None
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields, ready for JSON."""
+        """Returns the fields, ready for JSON."""
         return asdict(self)
 
 
-class Episodes(NamedTuple):
+class EpisodeResults(NamedTuple):
     """One entry per episode, ``(episodes,)``."""
 
     returns: FloatArray
@@ -79,10 +79,10 @@ class Episodes(NamedTuple):
 
 
 def oracle_policy(env: Any, seed: int) -> Actor:
-    """Optimal play from the full state, for the environments of memory_envs.
+    """Plays optimally from the full state, for the environments of memory_envs.
 
     Raises:
-        CannotPlayError: for any other environment.
+        CannotPlayError: For any other environment.
     """
     shape = env.action_space.shape
     base = env if isinstance(env, gym.Env) else env.env
@@ -93,21 +93,22 @@ def oracle_policy(env: Any, seed: int) -> Actor:
     return lambda _obs, starts, _masks: np.reshape(oracle(base), (len(starts), *shape))
 
 
-def play(policy: Policy, env: GymnasiumVecEnv, episodes: int, seed: int) -> Episodes:
-    """Play the first episodes of environments seeded `seed`, ``seed + 1``, ...
+def play(policy: Policy, env: GymnasiumVecEnv, episodes: int, seed: int) -> EpisodeResults:
+    """Plays the first episodes of environments seeded `seed`, ``seed + 1``, ...
 
     Args:
-        policy: who plays.
-        env: its rows play in turn; memory_envs' rows are bound by no earlier episode.
-        episodes: how many.
-        seed: of the first episode.
+        policy: The policy that plays.
+        env: A vector environment whose rows play in turn; rows of memory_envs are bound by no
+            earlier episode.
+        episodes: Number of episodes.
+        seed: Seed of the first episode.
     """
     import torch
 
     returns, lengths = np.zeros(episodes), np.zeros(episodes, np.int64)
     successes: list[bool | None] = [None] * episodes
     masked = env.has_attr("action_masks")
-    with torch.random.fork_rng():  # SB3's own models sample from PyTorch's global generator
+    with torch.random.fork_rng():  # SB3's own models draw from the global one
         torch.random.manual_seed(seed)
         for first in range(0, episodes, env.num_envs):
             env.seed(seed + first)
@@ -125,18 +126,18 @@ def play(policy: Policy, env: GymnasiumVecEnv, episodes: int, seed: int) -> Epis
                     successes[first + row] = info.get("is_success")
                 playing &= ~starts
     known = [success for success in successes if success is not None]
-    return Episodes(returns, lengths, np.array(known) if len(known) == episodes else None)
+    return EpisodeResults(returns, lengths, np.array(known) if len(known) == episodes else None)
 
 
 def optimal_returns(
     env: gym.vector.VectorEnv[Any, Any, Any], episodes: int, seed: int
 ) -> FloatArray | None:
-    """What optimal play gets on episodes seeded `seed`, ``seed + 1``, ...
+    """Returns what optimal play gets on episodes seeded `seed`, ``seed + 1``, ...
 
     Args:
-        env: a vector environment; its episodes are cut off.
-        episodes: how many.
-        seed: of the first episode.
+        env: A vector environment; its episodes are cut off.
+        episodes: Number of episodes.
+        seed: Seed of the first episode.
 
     Returns:
         One return per episode, or None if `env` is not of memory_envs and so has no oracle.
@@ -159,12 +160,12 @@ class Summary(NamedTuple):
 
 
 def summarize(env_id: str, episodes: int = 1000, seed: int = 0) -> Summary:
-    """Mean optimal return, and the longest time limit, over episodes seeded `seed`, ...
+    """Returns mean optimal return and longest time limit over episodes seeded `seed`, ...
 
     Args:
-        env_id: an id of memory_envs.
-        episodes: how many.
-        seed: of the first episode.
+        env_id: An id of memory_envs.
+        episodes: Number of episodes.
+        seed: Seed of the first episode.
     """
     env = gym.make_vec(env_id, num_envs=episodes)
     optimum = optimal_returns(env, episodes, seed)
@@ -175,7 +176,7 @@ def summarize(env_id: str, episodes: int = 1000, seed: int = 0) -> Summary:
 
 
 def evaluation_env(env_id: str, episodes: int, **env_kwargs: Any) -> GymnasiumVecEnv:
-    """A vector environment of a good size for `episodes` episodes."""
+    """Returns a vector environment of a good size for `episodes` episodes."""
     from agents.environments.make_env import make_vec_env
 
     batches = math.ceil(episodes / _MAX_ROWS)
@@ -190,22 +191,22 @@ def evaluate(
     deterministic: bool = False,
     env_kwargs: Mapping[str, Any] | None = None,
     name: str | None = None,
-) -> Evaluation:
-    """Play fresh episodes and sum them up.
+) -> EvaluationResult:
+    """Plays fresh episodes and sums them up.
 
     Args:
-        policy: a model with SB3's `predict`, or `random_policy`, `oracle_policy` or another
+        policy: A model with SB3's `predict`, or `random_policy`, `oracle_policy` or another
             `Policy`.
-        env_id: a registered id.
-        episodes: how many.
-        seed: episode k plays an environment seeded ``seed + k``; sampled actions are seeded too.
-        deterministic: whether a model takes its most probable action.
-        env_kwargs: arguments of the environment.
-        name: what the evaluation calls the policy.
+        env_id: A registered id.
+        episodes: Number of episodes.
+        seed: Episode k plays an environment seeded ``seed + k``; sampled actions are seeded too.
+        deterministic: Whether a model takes its most probable action.
+        env_kwargs: Arguments of the environment.
+        name: Name of the policy in the result.
 
     Raises:
-        ValueError: if `episodes` is not positive.
-        CannotPlayError: if the policy does not fit the environment.
+        ValueError: If `episodes` is not positive.
+        CannotPlayError: If the policy does not fit the environment.
     """
     check_integer("episodes", episodes, 1)
     if hasattr(policy, "predict"):
@@ -224,7 +225,7 @@ def evaluate(
     if optimum is not None and random is not None:
         best, worst = float(optimum.mean()), float(random.returns.mean())
         score = (return_mean - worst) / (best - worst) if best > worst else None
-    return Evaluation(
+    return EvaluationResult(
         env=env_id,
         model=name or str(getattr(policy, "__name__", "policy")),
         episodes=episodes,

@@ -1,4 +1,4 @@
-"""Pictures: a run's learning curve, and the trace of an episode.
+"""Figures: a run's learning curve, and the colours and the saving that all pictures share.
 
 They are drawn on figures of their own, so that nobody's pyplot state is touched.
 """
@@ -30,7 +30,7 @@ Series = Sequence[tuple[int, float]]
 
 
 def save_png(figure: Figure, path: Path) -> None:
-    """Write a picture, whole or not at all."""
+    """Writes a picture, whole or not at all."""
     FigureCanvasAgg(figure)
     with whole_file(path) as temporary:
         figure.savefig(temporary, format="png", dpi=_DPI, facecolor="white")
@@ -39,13 +39,13 @@ def save_png(figure: Figure, path: Path) -> None:
 def learning_curve_png(
     progress: Mapping[str, Series], path: Path, title: str, optimum: float | None = None
 ) -> None:
-    """Draw success, return and curriculum level against environment steps.
+    """Draws success, return and curriculum level against environment steps.
 
     Args:
-        progress: the columns of a run's `progress.csv`, by Stable-Baselines3's names.
-        path: of the picture.
-        title: above it.
-        optimum: the mean return of optimal play, drawn as a line.
+        progress: The columns of a run's `progress.csv`, by Stable-Baselines3's names.
+        path: File of the picture.
+        title: Title of the picture.
+        optimum: The mean return of optimal play, drawn as a line.
     """
     panels = [
         ("success", "rollout/success_rate", "evaluation/success"),

@@ -12,7 +12,7 @@ from stable_baselines3.common.utils import safe_mean
 
 from agents.environments.vec_env import GymnasiumVecEnv
 from agents.evaluation.actors import model_policy
-from agents.evaluation.evaluate import Episodes, play
+from agents.evaluation.evaluate import EpisodeResults, play
 from agents.training.progress import Display, Status
 from agents.training.run_directory import HELD_OUT_SEEDS
 from memory_envs import Curriculum
@@ -57,11 +57,11 @@ class EvaluationCallback(BaseCallback):
         self.stop_at = stop_at
         self.confirming_episodes = confirming_episodes
         self.stopped = False
-        self.last: Episodes | None = None
+        self.last: EpisodeResults | None = None
         self._next_seed = HELD_OUT_SEEDS
         self._due = 0
 
-    def evaluate(self, episodes: int) -> Episodes:
+    def evaluate(self, episodes: int) -> EpisodeResults:
         """Plays fresh episodes."""
         seed, self._next_seed = self._next_seed, self._next_seed + episodes
         return play(model_policy(self.model, self.deterministic), self.env, episodes, seed)
@@ -84,7 +84,7 @@ class EvaluationCallback(BaseCallback):
         self.logger.record("time/total_timesteps", self.num_timesteps, exclude="tensorboard")
         self.logger.dump(self.num_timesteps)
 
-    def _reached(self, episodes: Episodes) -> bool:
+    def _reached(self, episodes: EpisodeResults) -> bool:
         success = episodes.success
         return self.stop_at is not None and success is not None and success >= self.stop_at
 

@@ -17,7 +17,7 @@ from agents.algorithms.base import MemoryAlgorithm
 from agents.algorithms.loading import load
 from agents.environments.make_env import make_vec_env
 from agents.evaluation.actors import random_policy
-from agents.evaluation.evaluate import Evaluation, evaluate, evaluation_env, play
+from agents.evaluation.evaluate import EvaluationResult, evaluate, evaluation_env, play
 from agents.evaluation.plots import learning_curve_png
 from agents.evaluation.trace import Trace, longest_episode, run_trace, trace_text
 from agents.evaluation.trace.picture import trace_png
@@ -168,7 +168,7 @@ class Training:
                 return StopReason.INTERRUPTED
         return StopReason.SUCCESS if self.evaluation.stopped else StopReason.STEPS_DONE
 
-    def finish(self) -> tuple[Evaluation, Trace]:
+    def finish(self) -> tuple[EvaluationResult, Trace]:
         """Evaluates on fresh episodes; writes the evaluation, the learning curve and a trace."""
         plan, recipe = self.plan, self.plan.recipe
         evaluation = evaluate(

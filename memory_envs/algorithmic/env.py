@@ -44,14 +44,19 @@ class AlgorithmicEnv(MemoryEnv[AlgorithmicState]):
     play leads to; the -1 is paid all the same. What is written at that step is not judged. Gym's
     second limit of 200 steps, at registration, is never met: the longest episode takes 133.
 
+    ## Info
+
+    At every reset and step: `success` (the whole target was written), `complexity` (columns of the
+    input), `symbols_correct`, `target_size`, `target` and `min_length` (the level).
+
     ## Arguments
 
     Args:
-        task: a name from `memory_envs.algorithmic.TASKS`.
-        base: the number of symbols; by default Gym's: 5, for Reverse 2, for the sums 3.
-        starting_min_length: the first level, from 1 to 30; by default Gym's: 2, for Reverse 1.
-        level_up: whether the level rises; False keeps it at `starting_min_length`.
-        render_mode: "ansi", "rgb_array" or "human".
+        task: A name from `memory_envs.algorithmic.TASKS`.
+        base: The number of symbols; by default Gym's: 5, for Reverse 2, for the sums 3.
+        starting_min_length: The first level, from 1 to 30; by default Gym's: 2, for Reverse 1.
+        level_up: Whether the level rises; False keeps it at `starting_min_length`.
+        render_mode: One of "ansi", "rgb_array" and "human".
 
     ## Memory Demand
 

@@ -45,12 +45,12 @@ ROW = np.dtype(
     [
         *ROW_FIELDS,
         ("min_length", "i4"),  # the level; 0 until the first episode after seeding
-        ("streak", "i4"),  # good episodes in a row since the last level-up
+        ("streak", "i4"),  # number of good episodes in a row since the last level-up
         ("width", "i4"),  # columns of the input
         ("target_size", "i4"),
         ("limit", "i4"),  # the last step that is not punished
-        ("x", "i4"),  # of the read head, to the right
-        ("y", "i4"),  # of the read head, downwards
+        ("x", "i4"),  # column of the read head
+        ("y", "i4"),  # line of the read head
         ("correct", "i4"),  # right symbols so far, which is also the write head
         ("score", "f8"),  # the episode's return so far
     ],
@@ -189,7 +189,7 @@ class AlgorithmicRules:
     """The rules of one algorithmic environment; see `Rules` for the methods.
 
     Args:
-        settings: the environment's arguments, checked.
+        settings: The environment's arguments, checked.
     """
 
     action_space: spaces.MultiDiscrete

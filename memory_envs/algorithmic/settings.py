@@ -6,7 +6,7 @@ from memory_envs.algorithmic.tasks import TASKS, AlgorithmicTask
 from memory_envs.arguments import check_choice, check_flag, check_integer, keep_checked
 
 TOP_MIN_LENGTH = 30  # Gym's last level
-LENGTHS = 3  # at each level: min_length, and up to two more
+LENGTHS = 3  # number of lengths at each level: min_length, and up to two more
 _LARGEST_BASE = 1_000  # symbols are kept as 16-bit integers
 
 

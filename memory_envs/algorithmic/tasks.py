@@ -15,15 +15,15 @@ class AlgorithmicTask:
     """A task of the algorithmic environments.
 
     Attributes:
-        name: as it appears in ids and messages.
+        name: Its name in ids and messages.
         base: Gym's number of symbols.
-        height: rows of the input grid, which are the numbers to add; 1 for a tape.
-        duplication: how often the input repeats each symbol.
-        passes: how often the target walks over the input; every second walk goes backward.
-        backward: whether the first walk goes backward.
+        height: Number of lines of the input, which are the numbers to add; 1 for a tape.
+        duplication: How often the input repeats each symbol.
+        passes: How often the target walks over the input; every second walk goes backward.
+        backward: Whether the first walk goes backward.
         starting_min_length: Gym's first level.
-        window: the level rises after this many episodes in a row ...
-        largest_shortfall: ... of which none fell short of the full return by more than this.
+        window: Number of good episodes in a row after which the level rises.
+        largest_shortfall: The most by which a good episode falls short of the full return.
     """
 
     name: str
@@ -37,13 +37,13 @@ class AlgorithmicTask:
     largest_shortfall: float = 1.0
 
     def target_cells(self, width: int) -> int:
-        """The most symbols that the target of an input of `width` cells can have."""
+        """Returns the most symbols that the target of an input of `width` cells can have."""
         return width + 1 if self.height > 1 else width * self.passes // self.duplication
 
 
 @register_jitable
 def source_cell(symbol: int, width: int, duplication: int, backward: bool) -> int:
-    """The input cell that holds the target's `symbol`-th symbol; not for sums."""
+    """Returns the input cell that holds the target's `symbol`-th symbol; not for sums."""
     walk, cell = divmod(symbol * duplication, width)
     return width - 1 - cell if (walk % 2 == 1) != backward else cell
 

@@ -23,10 +23,10 @@ class ActionChecker:
         self._shape = (num_rows,) if self._discrete else (num_rows, len(sizes))
 
     def one(self, action: Any) -> list[int]:
-        """The sub-actions of one row.
+        """Returns the sub-actions of one row.
 
         Raises:
-            InvalidAction: if `action` is not in the space.
+            InvalidAction: If `action` is not in the space.
         """
         if type(action) is not np.ndarray or action.dtype is not _INT64:
             action = self._as_integers(action)
@@ -39,16 +39,16 @@ class ActionChecker:
         return values
 
     def batch(self, actions: Any) -> IntArray:
-        """The sub-actions of all rows, of shape ``(B, sub-actions)``.
+        """Returns the sub-actions of all rows, of shape ``(B, sub-actions)``.
 
         Raises:
-            InvalidAction: if any row's action is not in the space.
+            InvalidAction: If any row's action is not in the space.
         """
         array = self._as_integers(actions)
         if array.shape != self._shape:
             raise InvalidAction(f"actions has shape {array.shape}; allowed: {self._shape}")
         # uint64 values above 2**63 become negative here and are refused below with the rest.
-        # A copy: the user may reuse the array, and compiled code is bound to one layout.
+        # It is a copy, as the user may reuse the array and compiled code is bound to one layout.
         integers = np.array(array, dtype=np.int64, order="C").reshape(self._shape[0], -1)
         # Seen as unsigned, a negative number is huge: one comparison covers both ends.
         outside = integers.view(np.uint64) >= self._limits

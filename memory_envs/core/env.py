@@ -3,7 +3,7 @@
 import struct
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Generic, NamedTuple
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple
 
 import gymnasium as gym
 import numpy as np
@@ -16,6 +16,9 @@ from memory_envs.core.rules import Array, BoolArray, Rules, StateT, new_outcome
 from memory_envs.core.seeding import check_options, check_seed, fresh_seed
 from memory_envs.core.state import copy_state, overwrite_state
 from memory_envs.view import NOTHING, View
+
+if TYPE_CHECKING:  # imported when a window opens: it needs pygame
+    from memory_envs.rendering.window import Window
 
 
 class _Bound(NamedTuple):
@@ -34,8 +37,8 @@ class MemoryEnv(gym.Env[Any, Any], Generic[StateT]):
     """One environment of a family, which is known here only through its rules.
 
     Attributes:
-        rules: the family's rules with this environment's arguments bound.
-        action_names: one name per sub-action.
+        rules: The family's rules with this environment's arguments bound.
+        action_names: One name per sub-action.
     """
 
     metadata: dict[str, Any] = {  # Gymnasium declares it as an instance variable
@@ -57,7 +60,7 @@ class MemoryEnv(gym.Env[Any, Any], Generic[StateT]):
         self._outcome = new_outcome(rules, 1)
         self._acted = False  # whether `_actions` belongs to the present episode
         self._bound: _Bound | None = None
-        self._window: Any = None
+        self._window: Window | None = None
 
     def _bind(self) -> "_Bound":
         """Compiles the rules, or loads them, when they are first needed."""
@@ -83,18 +86,18 @@ class MemoryEnv(gym.Env[Any, Any], Generic[StateT]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
-        """Begin an episode.
+        """Begins an episode.
 
         Args:
-            seed: a non-negative integer; keys the generator and returns the row to its first
+            seed: A non-negative integer; keys the generator and returns the row to its first
                 state. Without one the generator goes on; the first time, it is keyed at random.
-            options: none are known.
+            options: None, or an empty dict.
 
         Returns:
             The first observation and the info.
 
         Raises:
-            TypeError, ValueError: for a bad seed or an unknown option.
+            TypeError, ValueError: For a bad seed or an unknown option.
         """
         if options is not None:
             check_options(options, ())
@@ -110,7 +113,7 @@ class MemoryEnv(gym.Env[Any, Any], Generic[StateT]):
         bound.running[0] = self._acted = False
         try:
             bound.advance()
-        except Exception:  # of a user's task
+        except Exception:  # a user's task may raise anything
             if before is not None:
                 self._state.rows[:] = before
             raise
@@ -119,14 +122,14 @@ class MemoryEnv(gym.Env[Any, Any], Generic[StateT]):
         return bound.observe(), self.rules.info(bound.results(), bound.target())
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        """Take one step.
+        """Takes one step.
 
         Returns:
             Observation, reward, terminated, truncated, info.
 
         Raises:
-            InvalidAction: for anything outside the action space.
-            ResetNeeded: before the first reset and after the end of an episode.
+            InvalidAction: For anything outside the action space.
+            ResetNeeded: Before the first reset and after the end of an episode.
         """
         values = self._check.one(action)
         bound = self._bound or self._bind()
@@ -142,19 +145,19 @@ class MemoryEnv(gym.Env[Any, Any], Generic[StateT]):
         return bound.observe(), results[0], results[1], results[2], info
 
     def action_masks(self) -> BoolArray:
-        """Allowed values, flat over the sub-actions, as sb3-contrib's maskable agents expect."""
+        """Returns allowed values, flat over the sub-actions, as sb3-contrib's agents expect."""
         masks: BoolArray = self.rules.action_masks(self._state)[0]
         return masks
 
     def get_state(self) -> StateT:
-        """A copy of the full state, generator included."""
+        """Returns a copy of the full state, generator included."""
         return copy_state(self._state)
 
     def set_state(self, state: StateT) -> None:
-        """Return to a state that `get_state` gave, of this or of an equal environment.
+        """Returns to a state that `get_state` gave, of this or of an equal environment.
 
         Raises:
-            TypeError, ValueError: for anything else; the present state is kept.
+            TypeError, ValueError: For anything else; the present state is kept.
         """
         overwrite_state(self.rules, self._state, state)
         self._acted = False
@@ -165,10 +168,10 @@ class MemoryEnv(gym.Env[Any, Any], Generic[StateT]):
         return self.rules.view(self.get_state(), actions.copy())
 
     def render(self) -> Any:
-        """Text for "ansi", an image (height, width, 3) for "rgb_array", a window for "human".
+        """Returns text for "ansi" or an image for "rgb_array"; opens a window for "human".
 
         Raises:
-            ResetNeeded: before the first reset.
+            ResetNeeded: Before the first reset.
         """
         if self.render_mode is None:
             gym.logger.warn("render() does nothing without a render_mode: pass one to gym.make")
@@ -183,7 +186,7 @@ class MemoryEnv(gym.Env[Any, Any], Generic[StateT]):
         return draw(self.view(), 0)
 
     def close(self) -> None:
-        """Close the window, if one is open."""
+        """Closes the window, if one is open."""
         if self._window is not None:
             self._window.close()
             self._window = None

@@ -17,7 +17,7 @@ UNIFORM_LEVELS = np.array([1.0, 1.0, 0.0])
 # It takes numbers rather than the vector: passing an array costs more than the draw.
 @njit(cache=True)
 def draw_level(row, lowest, highest, current, p_any, p_below):  # type: ignore[no-untyped-def]
-    """A level drawn after Table 3 of Zaremba & Sutskever (2015).
+    """Returns a level drawn after Table 3 of Zaremba & Sutskever (2015).
 
     With probability `p_any` uniform over all levels; with `p_below` uniform up to C + e; otherwise
     exactly C + e, where e is geometric: p(e = k) = 2**-k, k = 1, 2, ...

@@ -32,14 +32,14 @@ def _mix(word):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def next_word(row):  # type: ignore[no-untyped-def]
-    """The row's next 64 random bits."""
+    """Returns the row's next 64 random bits."""
     row.rng_counter = row.rng_counter + _ONE
     return _mix(row.rng_key + row.rng_counter * _GOLDEN)
 
 
 @njit(cache=True)
 def draw(row, bound):  # type: ignore[no-untyped-def]
-    """An integer drawn uniformly from ``0 .. bound - 1``; ``bound`` at most 2**31.
+    """Returns an integer drawn uniformly from ``0 .. bound - 1``; `bound` is at most 2**31.
 
     Multiplies 32 random bits by the bound and keeps the high word; the bias is below
     ``bound / 2**32``.
@@ -49,17 +49,17 @@ def draw(row, bound):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def uniform(row):  # type: ignore[no-untyped-def]
-    """A float drawn uniformly from [0, 1), with 53 random bits."""
+    """Returns a float drawn uniformly from [0, 1), with 53 random bits."""
     return np.float64(next_word(row) >> _SHIFT_11) * (1.0 / 9007199254740992.0)
 
 
 def seed_rows(rows: npt.NDArray[np.void], indices: Sequence[int], seeds: Sequence[int]) -> None:
-    """Return the given rows to their blank state and key their generators.
+    """Returns the given rows to their blank state and keys their generators.
 
     Args:
-        rows: records of shape ``(B,)`` that hold `RNG_FIELDS`.
-        indices: the rows to seed.
-        seeds: one non-negative integer for each; only its lowest 64 bits count.
+        rows: Records of shape ``(B,)`` that hold `RNG_FIELDS`.
+        indices: The rows to seed.
+        seeds: A non-negative integer for each; only its lowest 64 bits count.
     """
     words = np.array([seed % _WORD for seed in seeds], dtype=np.uint64)
     # Seeds are mostly 0, 1, 2, ...: mixing twice keeps neighbouring rows' streams far apart.

@@ -25,8 +25,8 @@ Indices = npt.NDArray[np.intp]
 ActionSpace = spaces.Discrete | spaces.MultiDiscrete
 
 ROW_FIELDS: list[tuple[str, str]] = [
-    ("running", "?"),  # an episode is under way: false before the first reset and after the end
-    ("steps", "i4"),  # taken in this episode
+    ("running", "?"),  # whether an episode is under way
+    ("steps", "i4"),  # number of steps taken in this episode
     *RNG_FIELDS,
 ]
 
@@ -53,11 +53,11 @@ class KernelCall(NamedTuple):
     arguments: tuple[Any, ...]
 
     def run(self) -> None:
-        """Make the call."""
+        """Makes the call."""
         self.kernel(*self.arguments)
 
     def bound(self) -> Callable[[], None]:
-        """The same call, to be made often with the same arrays.
+        """Returns the same call, to be made often with the same arrays.
 
         It skips Numba's look at the types of the arguments, which for one row takes longer than the
         step itself.
@@ -85,17 +85,17 @@ class Rules(Protocol[StateT]):
 
     @property
     def action_space(self) -> ActionSpace:
-        """Of one row."""
+        """Actions of one row."""
         ...
 
     @property
     def observation_space(self) -> spaces.Space[Any]:
-        """Of one row."""
+        """Observations of one row."""
         ...
 
     @property
     def result_dtype(self) -> np.dtype[np.void]:
-        """Of the records in `Outcome.results`."""
+        """Type of the records in `Outcome.results`."""
         ...
 
     @property
@@ -109,48 +109,48 @@ class Rules(Protocol[StateT]):
         ...
 
     def new_state(self, num_rows: int) -> StateT:
-        """Blank arrays for `num_rows` rows; no episode is under way in any."""
+        """Returns blank arrays for `num_rows` rows; no episode is under way in any."""
         ...
 
     def advance(
         self, state: StateT, actions: IntArray, indices: Indices, outcome: Outcome
     ) -> KernelCall:
-        """Take one step in the rows `indices` that are running; begin an episode in the others.
+        """Takes one step in the rows `indices` that are running; begins an episode in the others.
 
         One function does both, so that a vector environment touches each row once.
 
         Args:
-            state: changed in place; `running` is cleared where an episode ends.
-            actions: ``(B, sub-actions)``, valid; ignored where an episode begins.
-            indices: of rows, ``(n,)``.
-            outcome: these rows are overwritten, the others left alone. Where an episode begins,
+            state: It is changed in place; `running` is cleared where an episode ends.
+            actions: Of shape ``(B, sub-actions)``, valid; ignored where an episode begins.
+            indices: The rows, of shape ``(n,)``.
+            outcome: These rows are overwritten, the others left alone. Where an episode begins,
                 reward, terminated and truncated are left alone too.
         """
         ...
 
     def observe(self, state: StateT, indices: Indices, outcome: Outcome) -> KernelCall:
-        """Write the present observation and info of the rows `indices`."""
+        """Writes the present observation and info of the rows `indices`."""
         ...
 
     def target(self, state: StateT) -> Array | None:
-        """What the rows should emit, ``(B, ...)``, part of `state`; None if that is nothing."""
+        """Returns what the rows should emit, ``(B, ...)``, a part of `state`; None for nothing."""
         ...
 
     def info(self, results: Sequence[Any], target: Array | None) -> dict[str, Any]:
-        """The info of a step or a reset.
+        """Returns the info of a step or a reset.
 
         Args:
-            results: the fields of the result: numbers for one row, arrays for all.
-            target: a copy of the target, of one row or of all.
+            results: The fields of the result: numbers for one row, arrays for all.
+            target: A copy of the target, of one row or of all.
         """
         ...
 
     def action_masks(self, state: StateT) -> BoolArray:
-        """Allowed values, flat over the sub-actions: ``(B, sum of their sizes)``."""
+        """Returns allowed values, flat over the sub-actions: ``(B, sum of their sizes)``."""
         ...
 
     def check_state(self, state: StateT) -> None:
-        """Raise ValueError if `state` holds a value that the rules could never produce."""
+        """Raises ValueError if `state` holds a value that the rules could never produce."""
         ...
 
     def view(self, state: StateT, actions: IntArray) -> View:
@@ -165,7 +165,7 @@ class Rules(Protocol[StateT]):
 
 
 def new_outcome(rules: Rules[Any], num_rows: int) -> Outcome:
-    """Zeros for `num_rows` rows."""
+    """Returns zeros for `num_rows` rows."""
     space = rules.observation_space
     assert space.shape is not None
     observations = np.zeros((num_rows, *space.shape), space.dtype)

@@ -11,25 +11,25 @@ _LARGEST = 2**64 - 1
 
 
 def check_seed(seed: Any, name: str = "seed") -> int:
-    """Return `seed` as an int.
+    """Returns `seed` as an int.
 
     Raises:
-        TypeError: if it is not an integer.
-        ValueError: if it is negative or above 2**64 - 1.
+        TypeError: If it is not an integer.
+        ValueError: If it is negative or above 2**64 - 1.
     """
     return check_integer(name, seed, 0, _LARGEST)
 
 
 def fresh_seed(generator: np.random.Generator) -> int:
-    """A seed for a row that was given none, from Gymnasium's own generator."""
+    """Returns a seed for a row that was given none, from Gymnasium's own generator."""
     return int(generator.integers(2**63))
 
 
 def row_seeds(seed: Any, num_rows: int) -> list[int | None]:
-    """One seed per row: `seed` + row for an integer, the items of a sequence, or all None.
+    """Returns a seed per row: `seed` + row, the items of a sequence, or all None.
 
     Raises:
-        TypeError, ValueError: for a bad seed, or for a sequence of another length.
+        TypeError, ValueError: For a bad seed, or for a sequence of another length.
     """
     if seed is None:
         return [None] * num_rows
@@ -42,11 +42,11 @@ def row_seeds(seed: Any, num_rows: int) -> list[int | None]:
 
 
 def check_options(options: Any, known: Collection[str]) -> dict[str, Any]:
-    """Return `options` as a dict with no unknown key.
+    """Returns `options` as a dict with no unknown key.
 
     Raises:
-        TypeError: if it is neither None nor a dict.
-        ValueError: naming an unknown key.
+        TypeError: If it is neither None nor a dict.
+        ValueError: Naming an unknown key.
     """
     if options is None:
         return {}

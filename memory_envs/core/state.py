@@ -11,16 +11,16 @@ from memory_envs.core.rules import Array, BoolArray, Rules, StateT
 
 
 def copy_state(state: StateT) -> StateT:
-    """A copy that shares no memory with `state`."""
+    """Returns a copy that shares no memory with `state`."""
     return type(state)(**{name: array.copy() for name, array in state._asdict().items()})
 
 
 def overwrite_state(rules: Rules[StateT], present: StateT, given: Any) -> None:
-    """Copy `given` into the arrays of `present`.
+    """Copies `given` into the arrays of `present`.
 
     Raises:
-        TypeError: if `given` is not this family's state.
-        ValueError: if a shape, dtype or value does not fit; `present` is then unchanged.
+        TypeError: If `given` is not this family's state.
+        ValueError: If a shape, dtype or value does not fit; `present` is then unchanged.
     """
     if type(given) is not type(present):
         allowed = f"{type(present).__name__}, from get_state()"

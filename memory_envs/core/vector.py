@@ -30,7 +30,7 @@ from memory_envs.view import NOTHING, View
 _MAX_ROWS = 2**24
 
 
-class MemoryVectorEnv(VectorEnv[Any, Any, Any], Generic[StateT]):
+class MemoryVectorEnv(VectorEnv[Array, Any, Array], Generic[StateT]):
     """B environments of a family, stepped by one call of its compiled rules.
 
     Row i, reset with seed s, goes through exactly what the scalar environment goes through that is
@@ -42,10 +42,10 @@ class MemoryVectorEnv(VectorEnv[Any, Any, Any], Generic[StateT]):
     only the rows of the mask mean anything.
 
     Args:
-        rules: the family's rules.
-        num_envs: how many rows.
+        rules: The family's rules.
+        num_envs: Number of rows.
         autoreset_mode: NEXT_STEP (Gymnasium's default), SAME_STEP, or DISABLED.
-        render_mode: "ansi" or "rgb_array"; `render` then gives one item per row.
+        render_mode: Either "ansi" or "rgb_array"; `render` then gives one item per row.
     """
 
     metadata: dict[str, Any]
@@ -78,7 +78,7 @@ class MemoryVectorEnv(VectorEnv[Any, Any, Any], Generic[StateT]):
         self._state = rules.new_state(num_envs)
         self._all_rows = np.arange(num_envs)
         self._no_actions = np.zeros((num_envs, len(rules.action_names)), np.int64)
-        self._all_ready = False  # every row was reset at least once
+        self._all_ready = False  # whether every row was reset at least once
         self._last_actions: Array | None = None
 
     def reset(
@@ -87,17 +87,17 @@ class MemoryVectorEnv(VectorEnv[Any, Any, Any], Generic[StateT]):
         seed: int | Sequence[int | None] | None = None,
         options: dict[str, Any] | None = None,
     ) -> tuple[Array, dict[str, Any]]:
-        """Begin episodes.
+        """Begins episodes.
 
         Args:
-            seed: s seeds row i with s + i; a sequence gives one seed, or None, per row.
-            options: ``{"reset_mask": bools of shape (B,)}`` resets only some rows.
+            seed: An integer s seeds row i with s + i; a sequence gives one seed, or None, per row.
+            options: The dict ``{"reset_mask": bools of shape (B,)}`` resets only some rows.
 
         Returns:
             Observations of shape ``(B, ...)`` and infos.
 
         Raises:
-            TypeError, ValueError: for a bad seed, mask or option; no row is reset then.
+            TypeError, ValueError: For a bad seed, mask or option; no row is reset then.
         """
         mask = self._reset_mask(check_options(options, ("reset_mask",)))
         seeds = row_seeds(seed, self.num_envs)
@@ -114,21 +114,21 @@ class MemoryVectorEnv(VectorEnv[Any, Any, Any], Generic[StateT]):
         outcome = new_outcome(self.rules, self.num_envs)
         try:
             self._advance(self._no_actions, np.flatnonzero(mask), outcome)
-        except Exception:  # of a user's task
+        except Exception:  # a user's task may raise anything
             rows[:] = before
             raise
         self.rules.observe(self._state, np.flatnonzero(~mask & keyed), outcome).run()
         return outcome.observations, self._infos(outcome.results, mask)
 
     def step(self, actions: Any) -> tuple[Array, Array, Array, Array, dict[str, Any]]:
-        """Take one step in every row.
+        """Takes one step in every row.
 
         Returns:
             Observations, rewards, terminations, truncations, infos.
 
         Raises:
-            InvalidAction: if any row's action is outside the action space.
-            ResetNeeded: before the first reset; in DISABLED mode also if a row's episode is over.
+            InvalidAction: If any row's action is outside the action space.
+            ResetNeeded: Before the first reset; in DISABLED mode also if a row's episode is over.
         """
         values = self._check.batch(actions)
         self._check_ready()
@@ -149,18 +149,18 @@ class MemoryVectorEnv(VectorEnv[Any, Any, Any], Generic[StateT]):
         return outcome.observations, rewards, terminated, truncated, infos
 
     def action_masks(self) -> BoolArray:
-        """Allowed values, flat over the sub-actions: ``(B, sum of their sizes)``."""
+        """Returns allowed values, flat over the sub-actions: ``(B, sum of their sizes)``."""
         return self.rules.action_masks(self._state)
 
     def get_state(self) -> StateT:
-        """A copy of the full state of all rows, generators included."""
+        """Returns a copy of the full state of all rows, generators included."""
         return copy_state(self._state)
 
     def set_state(self, state: StateT) -> None:
-        """Return to a state that `get_state` gave, of this or of an equal environment.
+        """Returns to a state that `get_state` gave, of this or of an equal environment.
 
         Raises:
-            TypeError, ValueError: for anything else; the present state is kept.
+            TypeError, ValueError: For anything else; the present state is kept.
         """
         overwrite_state(self.rules, self._state, state)
         self._last_actions = None
@@ -175,10 +175,10 @@ class MemoryVectorEnv(VectorEnv[Any, Any, Any], Generic[StateT]):
         return self.rules.view(self.get_state(), actions)
 
     def render(self) -> tuple[Any, ...] | None:
-        """One text or image per row.
+        """Returns one text or image per row.
 
         Raises:
-            ResetNeeded: before the first reset.
+            ResetNeeded: Before the first reset.
         """
         if self.render_mode is None:
             return None
@@ -204,7 +204,7 @@ class MemoryVectorEnv(VectorEnv[Any, Any, Any], Generic[StateT]):
         if self._all_ready:
             return
         rows = self._state.rows
-        stuck = rows["rng_key"] == 0  # never reset
+        stuck = rows["rng_key"] == 0  # rows that were never reset
         if self.autoreset_mode is not AutoresetMode.NEXT_STEP:
             stuck |= ~rows["running"]
         if stuck.any():

@@ -39,13 +39,18 @@ class InvisibleGoalEnv(MemoryEnv[MazeState]):
     pays if it is one into a wall, for the goal is looked for after every move; otherwise the agent
     has to come back.
 
+    ## Info
+
+    At every reset and step: `success` (the goal was reached), `complexity` (the size) and `goals`
+    (how often it was reached).
+
     ## Arguments
 
     Args:
-        size: cells on a side, outer walls included; odd, at least 5. 9 gives 41 free cells.
-        max_steps: the time limit.
-        observe_previous_action: whether the observation holds the previous action.
-        render_mode: "ansi", "rgb_array" or "human"; the last two need Minigrid.
+        size: Cells on a side, outer walls included; odd, at least 5. With 9 there are 41 free ones.
+        max_steps: The time limit.
+        observe_previous_action: Whether the observation holds the previous action.
+        render_mode: One of "ansi", "rgb_array" and "human"; the last two need Minigrid.
 
     ## Memory Demand
 

@@ -7,19 +7,19 @@ import numpy as np
 import numpy.typing as npt
 
 MOVES = ("up", "right", "down", "left")
-_OFFSETS = ((-1, 0), (0, 1), (1, 0), (0, -1))  # row, column
-WALL = -1  # in place of a neighbour
+_OFFSETS = ((-1, 0), (0, 1), (1, 0), (0, -1))  # line, column
+WALL = -1  # stands in place of a neighbour
 
 
 class Layout(NamedTuple):
     """A maze of F free cells; all arrays are read-only.
 
     Attributes:
-        walls: ``(size, size)``, row by row.
-        cells: ``(F, 2)``, row and column of each free cell.
-        neighbours: ``(F, 4)``, the free cell that each of `MOVES` leads to, or `WALL`.
-        views: ``(F, 9)``, the 3x3 cells around each free cell row by row, 1 for a wall.
-        start: the free cell in the centre.
+        walls: Of shape ``(size, size)``, line by line.
+        cells: Of shape ``(F, 2)``, line and column of each free cell.
+        neighbours: Of shape ``(F, 4)``, the free cell that each of `MOVES` leads to, or `WALL`.
+        views: Of shape ``(F, 9)``, the 3x3 cells around each free cell line by line, 1 for a wall.
+        start: The free cell in the centre.
     """
 
     walls: npt.NDArray[np.bool_]
@@ -31,10 +31,10 @@ class Layout(NamedTuple):
 
 @cache
 def make_layout(size: int) -> Layout:
-    """Outer walls, and a pillar wherever row and column are even; the centre is free.
+    """Returns a maze: outer walls, a pillar wherever line and column are even, a free centre.
 
     Args:
-        size: cells on a side, outer walls included; odd.
+        size: Cells on a side, outer walls included; odd.
     """
     walls = np.zeros((size, size), np.bool_)
     walls[::2, ::2] = True

@@ -45,9 +45,9 @@ _VIEW = 9  # cells in sight, the agent's own in the middle
 ROW = np.dtype(
     [
         *ROW_FIELDS,
-        ("cell", "i4"),  # the agent's, as a number of the layout's
-        ("goal", "i4"),  # likewise
-        ("goals", "i4"),  # reached in this episode
+        ("cell", "i4"),  # the agent's, by its number in the layout
+        ("goal", "i4"),  # the goal's, likewise
+        ("goals", "i4"),  # how often the goal was reached in this episode
         ("last_move", "i4"),  # 1 + the previous action; 0 at the start
         ("last_reward", "f8"),
     ],

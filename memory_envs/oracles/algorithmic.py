@@ -19,7 +19,7 @@ _LEFT, _RIGHT, _UP, _DOWN = range(4)
 
 
 def best_action(rules: AlgorithmicRules, state: AlgorithmicState, row: int) -> IntArray:
-    """The sub-actions of optimal play in one row, whose episode is under way."""
+    """Returns the sub-actions of optimal play in one row, whose episode is under way."""
     task, record = rules.settings.task, state.rows[row]
     x, y, width = int(record["x"]), int(record["y"]), int(record["width"])
     symbol, steps = int(record["correct"]), int(record["steps"])
@@ -32,13 +32,13 @@ def best_action(rules: AlgorithmicRules, state: AlgorithmicState, row: int) -> I
         move = _RIGHT if goal_x > x else _LEFT
     elif goal_y != y:
         move = _DOWN if goal_y > y else _UP
-    else:  # turning round: on to the blank behind the input, or to the one before it
+    else:  # it turns round, by way of the blank behind the input or the one before it
         move = _RIGHT if following == width else _LEFT
     return np.array([move, write, state.target[row, symbol]], np.int64)
 
 
 def optimal_return(rules: AlgorithmicRules, state: AlgorithmicState, row: int) -> float:
-    """The return that optimal play still gets in one row, whose episode is under way.
+    """Returns what optimal play still gets in one row, whose episode is under way.
 
     Each remaining symbol pays 1. If there are more symbols than steps, every step pays but the one
     past the limit, which costs 1: still better than to end the episode with a wrong symbol.
@@ -57,9 +57,9 @@ def _left(state: AlgorithmicState, row: int) -> tuple[int, int]:
 def _reading_cell(
     task: AlgorithmicTask, symbol: int, width: int, steps: int, head: tuple[int, int]
 ) -> tuple[int, int]:
-    """Where a reader whose head is at `head` after `steps` steps gets to know a target symbol."""
+    """Returns where a reader, at `head` after `steps` steps, gets to know a target symbol."""
     if task.height > 1:
-        # Down one column and up the next; the last carry is known at once.
+        # It goes down one column and up the next; the last carry is known at once.
         bottom = symbol % 2 == 0
         return (symbol, task.height - 1 if bottom else 0) if symbol < width else head
     if task.backward and symbol == 0 and steps < width:

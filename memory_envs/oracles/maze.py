@@ -18,7 +18,7 @@ from memory_envs.maze.rules import GOAL_REWARD, WALL_REWARD, MazeRules, MazeStat
 
 
 def best_action(rules: MazeRules, state: MazeState, row: int) -> int:
-    """The move of optimal play in one row, whose episode is under way."""
+    """Returns the move of optimal play in one row, whose episode is under way."""
     record = state.rows[row]
     goal, cell = int(record["goal"]), int(record["cell"])
     if cell == goal and _plan(rules, state, row)[1]:
@@ -27,12 +27,12 @@ def best_action(rules: MazeRules, state: MazeState, row: int) -> int:
 
 
 def optimal_return(rules: MazeRules, state: MazeState, row: int) -> float:
-    """The return that optimal play still gets in one row, whose episode is under way."""
+    """Returns what optimal play still gets in one row, whose episode is under way."""
     return _plan(rules, state, row)[0]
 
 
 def _plan(rules: MazeRules, state: MazeState, row: int) -> tuple[float, bool]:
-    """What optimal play still gets, and whether it has to bump if it is on the goal now."""
+    """Returns what optimal play still gets, and whether it has to bump if it is on the goal now."""
     rows = state.rows[[row]]  # a copy, whose generator may be used up
     goal = int(rows["goal"][0])
     beside_wall = bool((rules.layout.neighbours[goal] < 0).any())
@@ -43,7 +43,7 @@ def _plan(rules: MazeRules, state: MazeState, row: int) -> tuple[float, bool]:
 
 @njit(cache=True)
 def _best_plan(rows, distances, steps, beside_wall):  # type: ignore[no-untyped-def]
-    """The best number of goals: its return, and how many bumps it takes.
+    """Returns what the best number of goals is worth, and how many bumps it takes.
 
     `fewest` counts the steps to so many goals with a bump wherever one is possible; the steps that
     are then left over pay for stepping off and back instead.
@@ -71,7 +71,7 @@ def _best_plan(rows, distances, steps, beside_wall):  # type: ignore[no-untyped-
 
 @lru_cache(maxsize=4096)
 def _distances(size: int, goal: int) -> npt.NDArray[np.int32]:
-    """The steps from each free cell to `goal`, by breadth-first search."""
+    """Returns the steps from each free cell to `goal`, by breadth-first search."""
     neighbours = make_layout(size).neighbours
     distances = np.full(len(neighbours), -1, np.int32)
     distances[goal] = 0
@@ -86,7 +86,7 @@ def _distances(size: int, goal: int) -> npt.NDArray[np.int32]:
 
 @lru_cache(maxsize=4096)
 def _moves(size: int, goal: int) -> npt.NDArray[np.int64]:
-    """For each free cell the first move of a shortest path to `goal`; on the goal, a way off it."""
+    """Returns each free cell's first move on a shortest path to `goal`; on it, a way off it."""
     neighbours = make_layout(size).neighbours
     reached = _distances(size, goal)[neighbours]
     moves: npt.NDArray[np.int64] = np.where(neighbours < 0, len(neighbours), reached).argmin(axis=1)

@@ -23,7 +23,7 @@ from memory_envs.tape.tasks import TASKS
 _NAMES = ROW.names or ()
 
 
-class _View(NamedTuple):
+class _Present(NamedTuple):
     """What a plan depends on; sizes count the end mark, `size` and `head` are the input's."""
 
     source: npt.NDArray[np.int16]
@@ -51,12 +51,12 @@ class _Plan(NamedTuple):
 
 
 def best_action(rules: TapeRules, state: TapeState, row: int) -> IntArray:
-    """The sub-actions of optimal play in one row, whose episode is under way."""
-    settings, view = rules.settings, _view(state, row)
-    plan = _planner(settings)(view)
-    emit = plan.emit or view.steps_left <= view.symbols_left
-    symbol = int(state.target[row, view.emitted])
-    if view.steps_left == 1 and _mistake_pays(settings, view):
+    """Returns the sub-actions of optimal play in one row, whose episode is under way."""
+    settings, now = rules.settings, _present(state, row)
+    plan = _planner(settings)(now)
+    emit = plan.emit or now.steps_left <= now.symbols_left
+    symbol = int(state.target[row, now.emitted])
+    if now.steps_left == 1 and _mistake_pays(settings, now):
         symbol = (symbol + 1) % (settings.symbols + 1)
     action = [plan.input_move + (not settings.task.forward_only)]
     if settings.task.memory:
@@ -66,29 +66,29 @@ def best_action(rules: TapeRules, state: TapeState, row: int) -> IntArray:
 
 
 def optimal_return(rules: TapeRules, state: TapeState, row: int) -> float:
-    """What optimal play still gets in one row, whose episode is under way.
+    """Returns what optimal play still gets in one row, whose episode is under way.
 
     With S symbols and T steps left: S if S <= T. Otherwise T right symbols and `timeout_reward`,
     or T - 1 right symbols and a deliberate mistake where that ends the episode and costs less.
     """
-    settings, view = rules.settings, _view(state, row)
-    if view.symbols_left <= view.steps_left:
-        return float(view.symbols_left)
-    if _mistake_pays(settings, view):
-        return view.steps_left - 1 + settings.wrong_reward
-    return view.steps_left + settings.timeout_reward
+    settings, now = rules.settings, _present(state, row)
+    if now.symbols_left <= now.steps_left:
+        return float(now.symbols_left)
+    if _mistake_pays(settings, now):
+        return now.steps_left - 1 + settings.wrong_reward
+    return now.steps_left + settings.timeout_reward
 
 
-def _mistake_pays(settings: TapeSettings, view: _View) -> bool:
-    """Whether a deliberate mistake at the last step beats the time limit."""
+def _mistake_pays(settings: TapeSettings, now: _Present) -> bool:
+    """Returns whether a deliberate mistake at the last step beats the time limit."""
     cheaper = settings.wrong_reward > 1.0 + settings.timeout_reward
     ends = settings.on_error == "terminate"
-    return cheaper and ends and view.symbols_left > view.steps_left
+    return cheaper and ends and now.symbols_left > now.steps_left
 
 
-def _view(state: TapeState, row: int) -> _View:
+def _present(state: TapeState, row: int) -> _Present:
     record = dict(zip(_NAMES, state.rows[row].item(), strict=True))
-    return _View(
+    return _Present(
         source=state.source[row],
         size=record["source_size"],
         goal_size=record["target_size"],
@@ -101,78 +101,78 @@ def _view(state: TapeState, row: int) -> _View:
     )
 
 
-def _planner(settings: TapeSettings) -> Callable[[_View], _Plan]:
+def _planner(settings: TapeSettings) -> Callable[[_Present], _Plan]:
     task = settings.task
     # A task of one's own may bear any name, so the name alone does not tell.
     known = task == TASKS.get(task.name)
     return _PLANNERS.get(task.name, _read_then_emit) if known else _read_then_emit
 
 
-def _read_at(view: _View, cell: int, onward: int) -> _Plan:
-    """Walk to `cell`, emit there and move on."""
-    if view.head == cell:
+def _read_at(now: _Present, cell: int, onward: int) -> _Plan:
+    """Plans to walk to `cell`, emit there and move on."""
+    if now.head == cell:
         return _Plan(True, onward)
-    return _Plan(False, 1 if cell > view.head else -1)
+    return _Plan(False, 1 if cell > now.head else -1)
 
 
-def _recall_at(view: _View, cell: int, onward: int) -> _Plan:
-    """Walk to `cell` of the memory, without going round the circle, emit there and move on."""
-    cell %= view.memory_size
-    if view.memory_head == cell:
+def _recall_at(now: _Present, cell: int, onward: int) -> _Plan:
+    """Plans to walk to a cell of the memory, not round the circle, emit there and move on."""
+    cell %= now.memory_size
+    if now.memory_head == cell:
         return _Plan(True, 0, onward)
-    return _Plan(False, 0, 1 if cell > view.memory_head else -1)
+    return _Plan(False, 0, 1 if cell > now.memory_head else -1)
 
 
-def _copy(view: _View) -> _Plan:
-    return _read_at(view, view.emitted, 1)
+def _copy(now: _Present) -> _Plan:
+    return _read_at(now, now.emitted, 1)
 
 
-def _duplicated_input(view: _View) -> _Plan:
-    return _read_at(view, 3 * view.emitted, 1)
+def _duplicated_input(now: _Present) -> _Plan:
+    return _read_at(now, 3 * now.emitted, 1)
 
 
-def _reverse(view: _View) -> _Plan:
-    end = view.size - 1
-    if view.emitted == 0 and view.steps < end:
+def _reverse(now: _Present) -> _Plan:
+    end = now.size - 1
+    if now.emitted == 0 and now.steps < end:
         return _Plan(False, 1)
-    return _read_at(view, end - 1 - view.emitted, -1)
+    return _read_at(now, end - 1 - now.emitted, -1)
 
 
-def _repeat_copy(view: _View) -> _Plan:
-    end = view.size - 1
-    if view.emitted == view.goal_size - 1:
-        return _read_at(view, end, 0)
+def _repeat_copy(now: _Present) -> _Plan:
+    end = now.size - 1
+    if now.emitted == now.goal_size - 1:
+        return _read_at(now, end, 0)
     # After the phrase's last symbol too the head goes right: only the end mark shows that it was.
-    return _read_at(view, 1 + view.emitted % (end - 1), 1)
+    return _read_at(now, 1 + now.emitted % (end - 1), 1)
 
 
-def _forward_reverse(view: _View) -> _Plan:
-    end = view.size - 1
-    if view.head < end:
-        return _Plan(False, 1, 1, int(view.source[view.head]) if view.head >= 0 else None)
-    if view.emitted == end:
+def _forward_reverse(now: _Present) -> _Plan:
+    end = now.size - 1
+    if now.head < end:
+        return _Plan(False, 1, 1, int(now.source[now.head]) if now.head >= 0 else None)
+    if now.emitted == end:
         return _Plan(True, 0)
-    return _recall_at(view, end - 1 - view.emitted, -1)
+    return _recall_at(now, end - 1 - now.emitted, -1)
 
 
-def _repeat_copy_forward(view: _View) -> _Plan:
-    end = view.size - 1
-    if view.head < 1:
+def _repeat_copy_forward(now: _Present) -> _Plan:
+    end = now.size - 1
+    if now.head < 1:
         return _Plan(False, 1)
-    if view.head < end:  # the first copy is emitted while it is written down
-        return _Plan(view.emitted == view.head - 1, 1, 1, int(view.source[view.head]))
-    if view.emitted == view.goal_size - 1:
+    if now.head < end:  # the first copy is emitted while it is written down
+        return _Plan(now.emitted == now.head - 1, 1, 1, int(now.source[now.head]))
+    if now.emitted == now.goal_size - 1:
         return _Plan(True, 0)
-    return _recall_at(view, view.emitted % (end - 1), 1)
+    return _recall_at(now, now.emitted % (end - 1), 1)
 
 
-def _read_then_emit(view: _View) -> _Plan:
-    if view.head < view.size:
+def _read_then_emit(now: _Present) -> _Plan:
+    if now.head < now.size:
         return _Plan(False, 1)
     return _Plan(True, 0)
 
 
-_PLANNERS: dict[str, Callable[[_View], _Plan]] = {
+_PLANNERS: dict[str, Callable[[_Present], _Plan]] = {
     "Copy": _copy,
     "DuplicatedInput": _duplicated_input,
     "Reverse": _reverse,

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from memory_envs.view import Grid, Output, View
 
-_WIDEST = 33  # columns of a strip, the gap before cell 0 included
+_WIDEST = 33  # most columns of a strip, the gap before cell 0 included
 
 
 class Strip(NamedTuple):

@@ -16,7 +16,7 @@ class Window:
     """Shows images at a fixed rate.
 
     Args:
-        fps: images per second; `show` waits as long as that takes.
+        fps: Number of images per second; `show` waits as long as that takes.
     """
 
     def __init__(self, fps: int) -> None:
@@ -26,7 +26,7 @@ class Window:
         self._surface: pygame.Surface | None = None
 
     def show(self, image: npt.NDArray[np.uint8]) -> None:
-        """Show an image of shape ``(height, width, 3)``."""
+        """Shows an image of shape ``(height, width, 3)``."""
         size = (image.shape[1], image.shape[0])
         if self._surface is None or self._surface.get_size() != size:
             self._surface = pygame.display.set_mode(size)
@@ -37,5 +37,5 @@ class Window:
         self._clock.tick(self._fps)
 
     def close(self) -> None:
-        """Close the window."""
+        """Closes the window."""
         pygame.display.quit()

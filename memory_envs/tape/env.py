@@ -41,24 +41,29 @@ class TapeEnv(MemoryEnv[TapeState]):
     Terminated by the last symbol of the target or by a wrong symbol. Truncated after `max_steps`
     steps, by default twice the oracle's steps plus 10.
 
+    ## Info
+
+    At every reset and step: `success` (the whole target was emitted, without a mistake),
+    `complexity` (the length that was drawn), `symbols_correct`, `target_size` and `target`.
+
     ## Arguments
 
     Args:
-        task: a name from `memory_envs.tape.TASKS` or a `TapeTask` of your own.
-        symbols: K, the number of content symbols.
-        min_length: the shortest string.
-        max_length: the longest string.
-        memory_size: cells of the memory tape; by default as many as the longest input, and no
+        task: A name from `memory_envs.tape.TASKS` or a `TapeTask` of your own.
+        symbols: Number of content symbols, K.
+        min_length: The shortest string.
+        max_length: The longest string.
+        memory_size: Cells of the memory tape; by default as many as the longest input, and no
             fewer than its window.
-        input_radius: cells seen on either side of the input head.
-        memory_radius: cells seen on either side of the memory head.
-        wrong_reward: for a wrong symbol; at most 0.
-        timeout_reward: at the time limit; at most 0.
-        on_error: "terminate", or "continue" with the next target symbol.
-        forced_emission: once as many steps remain as symbols, every step emits (paper, section 2).
-        max_steps: the time limit, the same for every episode.
-        curriculum: a `memory_envs.Curriculum` to draw the lengths from.
-        render_mode: "ansi", "rgb_array" or "human".
+        input_radius: Cells seen on either side of the input head.
+        memory_radius: Cells seen on either side of the memory head.
+        wrong_reward: Reward of a wrong symbol; at most 0.
+        timeout_reward: Reward at the time limit; at most 0.
+        on_error: Either "terminate", or "continue" with the next target symbol.
+        forced_emission: Whether every step emits once as many steps as symbols remain (section 2).
+        max_steps: The time limit, the same for every episode.
+        curriculum: A `memory_envs.Curriculum` to draw the lengths from.
+        render_mode: One of "ansi", "rgb_array" and "human".
 
     ## Memory Demand
 

@@ -31,7 +31,7 @@ def _check_written(tape, size, symbols):  # type: ignore[no-untyped-def]
 
 
 def _watched(task: TapeTask) -> tuple[Any, Any, Any]:
-    """A user's functions with a look at what they do: a rare bug shall be an error and no crash."""
+    """Returns a user's functions, watched: a rare bug shall be an error and no crash."""
     checked: Any = njit(boundscheck=True)
     sample, target, steps = checked(task.sample), checked(task.target), checked(task.steps)
 
@@ -58,7 +58,7 @@ def _watched(task: TapeTask) -> tuple[Any, Any, Any]:
 
 
 def _named(function: Any, fingerprint: int) -> Any:
-    """A function whose machine code has a name that no other task's has.
+    """Returns a function whose machine code has a name that no other task's has.
 
     Numba calls it after the Python function and the number of functions that the process compiled
     before it. Two tasks that two processes put into the cache can thus have the same name, and a
@@ -69,7 +69,7 @@ def _named(function: Any, fingerprint: int) -> Any:
 
 
 def _compile_begin(task: TapeTask, ours: bool, fingerprint: int) -> Any:
-    """What fills the tapes of a row."""
+    """Returns the function that fills the tapes of a row."""
     functions: Any = task.sample, task.target, task.steps
     # What is cached on disk must not refer to compiled functions: these differ in each process.
     sample, target, steps = map(_INLINE, functions) if ours else _watched(task)
@@ -105,14 +105,14 @@ def _with_key(indices: Any, key: int) -> Any:
 
 
 def _content(code: CodeType) -> Any:
-    """What a function does, without where it is in memory."""
+    """Returns what a function does, without where it is in memory."""
     consts = (_content(x) if isinstance(x, CodeType) else x for x in code.co_consts)
     return code.co_code, tuple(consts)
 
 
 @lru_cache(maxsize=64)
 def compile_advance(task: TapeTask) -> Any:
-    """The compiled function that steps rows, or begins new episodes of `task`; see `Rules.advance`.
+    """Returns the compiled function that steps rows or begins episodes; see `Rules.advance`.
 
     The project's own tasks are cached on disk. Others are compiled once per process, since a cache
     could not see that a function which theirs calls has changed, and with bounds checks: a rare bug

@@ -10,14 +10,14 @@ from memory_envs.core.rules import RESULT_FIELDS, ROW_FIELDS
 ROW = np.dtype(
     [
         *ROW_FIELDS,
-        ("length", "i4"),  # the level: the length that the task was sampled with
+        ("length", "i4"),  # the length that the task was sampled with
         ("source_size", "i4"),  # cells of the input, end mark included
         ("target_size", "i4"),  # symbols of the target, end mark included
-        ("limit", "i4"),  # of steps
+        ("limit", "i4"),  # the time limit, in steps
         ("input_head", "i4"),
         ("memory_head", "i4"),
-        ("emitted", "i4"),  # symbols so far, which is also the output head
-        ("correct", "i4"),  # of them
+        ("emitted", "i4"),  # number of symbols so far, which is also the output head
+        ("correct", "i4"),  # number of right ones among them
     ],
     align=True,
 )
@@ -28,8 +28,8 @@ PARAMS = np.dtype(
         ("min_length", "i8"),
         ("max_length", "i8"),
         ("input_radius", "i8"),
-        ("memory_window", "i8"),  # cells seen; 0 without a memory tape
-        ("max_steps", "i8"),  # 0: from the oracle's steps
+        ("memory_window", "i8"),  # number of cells seen; 0 without a memory tape
+        ("max_steps", "i8"),  # 0 where the oracle's steps decide
         ("wrong_reward", "f8"),
         ("timeout_reward", "f8"),
         ("terminate_on_error", "?"),
@@ -42,7 +42,7 @@ RESULT = np.dtype(
     [
         *RESULT_FIELDS,
         ("success", "?"),  # the whole target was emitted without a mistake
-        ("complexity", "i4"),  # the level
+        ("complexity", "i4"),  # the length
         ("symbols_correct", "i4"),
         ("target_size", "i4"),
     ],

@@ -41,7 +41,7 @@ class TapeRules:
     """The rules of one tape environment; see `Rules` for the methods.
 
     Args:
-        settings: the environment's arguments, checked.
+        settings: The environment's arguments, checked.
     """
 
     action_space: spaces.MultiDiscrete
@@ -70,7 +70,7 @@ class TapeRules:
             self._try_to_begin()
 
     def _try_to_begin(self) -> None:
-        """Compile a user's task now, so that what is wrong with it is said by the constructor."""
+        """Compiles a user's task now, so that the constructor says what is wrong with it."""
         try:
             first_row = np.zeros(1, np.intp)
             outcome = new_outcome(self, 1)

@@ -23,7 +23,7 @@ from memory_envs.core.rng import draw
 
 Sample = Callable[[Any, int, int, npt.NDArray[np.int16]], int]
 Target = Callable[[npt.NDArray[np.int16], int, int, npt.NDArray[np.int16]], int]
-MOST_STEPS = 2**29  # that an oracle may take; twice that and ten more is still a 32-bit integer
+MOST_STEPS = 2**29  # of an oracle: twice that and ten more is still a 32-bit integer
 Steps = Callable[[npt.NDArray[np.int16], int, int], int]
 
 
@@ -52,15 +52,16 @@ class TapeTask:
     """A task for the tape environments.
 
     Attributes:
-        name: as it appears in ids and messages.
-        sample: fills the input; see the module's docstring.
-        target: computes the target from the input.
-        steps: how many steps the oracle takes; the time limit is twice that plus 10.
-        source_cells: the largest input for a length, without the end mark.
-        target_cells: the largest target for a length, without the end mark.
-        forward_only: whether the input head cannot move left.
-        memory: whether there is a memory tape.
-        min_symbols: the fewest content symbols that the task can do with.
+        name: Its name in ids and messages.
+        sample: Function that fills the input; see the module's docstring.
+        target: Function that computes the target from the input.
+        steps: Function that says how many steps the oracle takes; the time limit is twice that and
+            ten more.
+        source_cells: Function from a length to the largest input, without the end mark.
+        target_cells: Function from a length to the largest target, without the end mark.
+        forward_only: Whether the input head cannot move left.
+        memory: Whether there is a memory tape.
+        min_symbols: The fewest content symbols that the task can do with.
     """
 
     name: str
@@ -135,12 +136,12 @@ def _target_repeat(source, size, symbols, out):  # type: ignore[no-untyped-def]
 
 
 def _steps_repeat(source, size, goal_size):  # type: ignore[no-untyped-def]
-    phrase = size - 2  # past the count, forward m times and back m - 1 times, the end mark
+    phrase = size - 2  # it is read forward m times and back m - 1 times, between count and end mark
     return 2 + (2 * source[0] - 1) * phrase
 
 
 def _target_sort(source, size, symbols, out):  # type: ignore[no-untyped-def]
-    for i in range(size):  # by insertion: strings are short
+    for i in range(size):  # insertion sort: strings are short
         j = i
         while j > 0 and out[j - 1] > source[i]:
             out[j] = out[j - 1]

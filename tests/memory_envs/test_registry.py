@@ -1,5 +1,7 @@
 """Contracts that every registered environment keeps; a new row of the table needs no new test."""
 
+import inspect
+import re
 from typing import Any
 
 import gymnasium as gym
@@ -382,3 +384,13 @@ def test_reward_is_a_python_float_and_flags_are_bools(env_id: str) -> None:
     env.reset(seed=0)
     _, reward, terminated, truncated, _ = env.step(oracle(env))
     assert (type(reward), type(terminated), type(truncated)) == (float, bool, bool)
+
+
+@pytest.mark.parametrize("one_id", ENVIRONMENTS)
+def test_the_docstring_lists_the_info(one_id: str) -> None:
+    env = make(one_id)
+    section = (inspect.getdoc(env) or "").partition("## Info\n")[2].partition("\n## ")[0]
+    _, first = env.reset(seed=0)
+    *_, later = env.step(env.action_space.sample())
+    assert set(re.findall(r"`(\w+)`", section)) == first.keys() == later.keys()
+    assert {"success", "complexity"} <= first.keys()

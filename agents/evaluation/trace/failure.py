@@ -11,7 +11,7 @@ from agents.evaluation.trace.episode import Trace
 from agents.evaluation.trace.player import run_trace
 
 TRIES = 1000
-_ROWS = 50  # episodes that are played at once
+_ROWS = 50  # number of episodes that are played at once
 
 
 class NoFailureError(ValueError):
@@ -27,23 +27,23 @@ def failing_trace(
     name: str | None = None,
     tries: int = TRIES,
 ) -> Trace:
-    """The trace of the first seed whose episode fails.
+    """Returns the trace of the first seed whose episode fails.
 
     Args:
-        policy: see `run_trace`, like what follows it.
-        env_id: a registered id.
-        first: the first seed.
-        deterministic: whether a model takes its most probable action.
-        env_kwargs: arguments of the environment.
-        name: what the trace calls the policy.
-        tries: how many seeds to play.
+        policy: The policy; it and the arguments below are those of `run_trace`.
+        env_id: A registered id.
+        first: The first seed.
+        deterministic: Whether a model takes its most probable action.
+        env_kwargs: Arguments of the environment.
+        name: Name of the policy in the trace.
+        tries: Number of seeds to play.
 
     Raises:
-        NoFailureError: if none of these episodes fails.
+        NoFailureError: If none of these episodes fails.
     """
     is_model = hasattr(policy, "predict")
     actor = model_policy(policy, deterministic) if is_model else policy
-    # Rows that sample draw from one generator: the episode of a seed must be played alone then.
+    # Rows that sample draw from one generator, so the episode of a seed must be played alone then.
     same_alone = deterministic if is_model else policy is oracle_policy
     env = evaluation_env(env_id, _ROWS if same_alone else 1, **(env_kwargs or {}))
     try:

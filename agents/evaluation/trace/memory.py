@@ -32,7 +32,7 @@ def own_tape(seen: Mapping[str, FloatArray]) -> TapeHistory | None:
     if not numbers.shape[1]:
         return None
     strengths = numbers.max(axis=2) - numbers.mean(axis=2)
-    blank = numbers.shape[2]  # as in the environment, the number after the last symbol
+    blank = numbers.shape[2]  # the number after the last symbol, as in the environment
     cells = np.where(strengths < _FAINT, blank, numbers.argmax(axis=2))
     written = seen["memory_change"] >= _FAINT
     heads = seen["memory_head"].astype(np.int64)

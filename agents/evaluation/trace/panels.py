@@ -17,7 +17,7 @@ _PALE_GREEN = "#cfeadc"
 _PALE_ORANGE = "#fbe6c4"
 _PALE_RED = "#f6d5d9"
 _WEIGHTS = LinearSegmentedColormap.from_list("weights", [PALE, "#b9a5e2", "#4b2e83"])
-# From nothing in a cell to a whole symbol.
+# Colours from nothing in a cell to a whole symbol.
 _STRENGTHS = LinearSegmentedColormap.from_list("strengths", [PALE, _PALE_ORANGE, "#f4c87f"])
 
 
@@ -42,7 +42,7 @@ class Panel(NamedTuple):
 
 
 def tape_panels(trace: Trace) -> list[Panel]:
-    """Everything that a trace with tapes shows."""
+    """Returns everything that a trace with tapes shows."""
     output = trace.history.output
     panels = [_tape_panel(trace, tape) for tape in trace.history.tapes]
     if output is not None:
@@ -57,7 +57,7 @@ def tape_panels(trace: Trace) -> list[Panel]:
 
 
 def _tape_panel(trace: Trace, tape: TapeHistory) -> Panel:
-    """The cell under the head is filled; pale under a head that could have written and did not.
+    """Fills the cell under the head, with a pale colour if the head could write and did not.
 
     Cells that were written beside the head have a border. Where symbols have strengths, these shade
     the other cells.
@@ -83,7 +83,7 @@ def _tape_panel(trace: Trace, tape: TapeHistory) -> Panel:
 
 
 def _output_panel(trace: Trace, output: OutputHistory) -> Panel:
-    """The target above; below, what was emitted when, and what had been emitted before."""
+    """Shows the target above; below, what was emitted when, and what had been before."""
     size = len(output.target)
     row = [Cell("white")] * size
     rows = []
@@ -102,7 +102,7 @@ def _output_panel(trace: Trace, output: OutputHistory) -> Panel:
 
 
 def _chances_panel(trace: Trace, output: OutputHistory) -> Panel:
-    """How probable each emitted symbol was, in per cent."""
+    """Shows how probable each emitted symbol was, in per cent."""
     rows = []
     for t, (symbol, right) in enumerate(zip(output.symbols, output.right, strict=True)):
         chance = trace.probability(output.symbol_action, t) or 0.0
@@ -112,6 +112,6 @@ def _chances_panel(trace: Trace, output: OutputHistory) -> Panel:
 
 
 def _weights_panel(name: str, weights: npt.NDArray[np.float64]) -> Panel:
-    """``(T, slots)``: the darker, the more weight."""
+    """Shows weights ``(T, slots)``: the darker, the more weight."""
     rows = [[Cell(to_hex(_WEIGHTS(weight))) for weight in row] for row in weights]
     return Panel(name, rows, [], np.full(len(rows), NOTHING), INK)

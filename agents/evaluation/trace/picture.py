@@ -24,12 +24,12 @@ _CELL_INCHES = 0.27
 _TALLEST_INCHES = 16.0
 _GAP = 1.6  # cells between panels
 _HEADER = 3.9  # cells above the first step
-_FOOTER = 0.6  # below the last
-_TITLE_CELLS = 0.28  # taken by a letter of the title
+_FOOTER = 0.6  # cells below the last step
+_TITLE_CELLS = 0.28  # cells that a letter of the title takes
 
 
 def trace_png(trace: Trace, path: Path) -> None:
-    """Draw a trace: tapes, output and the memory's heads; or the way through a maze; or rewards."""
+    """Draws a trace: tapes, output and the memory's heads; or a way through a maze; or rewards."""
     if trace.history.tapes:
         figure = _tapes_figure(trace)
     elif trace.history.path is not None:
@@ -74,7 +74,7 @@ def _draw_panel(ax: Axes, panel: Panel, left: float, point: float) -> None:
         for y, row in [(-1.15, panel.above), *enumerate(panel.rows)]
         for column, cell in enumerate(row)
     ]
-    for strong in (False, True):  # the line joins the strong cells: it lies over the others
+    for strong in (False, True):  # the line that joins the strong cells lies over the others
         some = [(x, y, cell) for x, y, cell in cells if cell.strong == strong]
         patches = [Rectangle((x + 0.04, y + 0.04), 0.92, 0.92) for x, y, _ in some]
         faces = [cell.face for _, _, cell in some]
@@ -98,7 +98,7 @@ def _draw_panel(ax: Axes, panel: Panel, left: float, point: float) -> None:
 
 
 def _draw_texts(ax: Axes, cells: list[tuple[float, float, Cell]], size: float) -> None:
-    """Draw the cells' texts, each in the middle of its cell.
+    """Draws the cells' texts, each in the middle of its cell.
 
     One collection for each text that occurs: thousands of texts of their own would take a minute.
     """
@@ -127,7 +127,7 @@ def _draw_texts(ax: Axes, cells: list[tuple[float, float, Cell]], size: float) -
 
 
 def _maze_figure(trace: Trace, path: MazePath) -> Figure:
-    """The way, coloured by time, and how long each way to the goal was."""
+    """Draws the way, coloured by time, and how long each way to the goal was."""
     figure = Figure(figsize=(9.0, 4.2), layout="constrained")
     ax, bars = figure.subplots(1, 2, width_ratios=(1.15, 1.0))
     ax.imshow(np.where(path.walls, 0.75, 0.0), cmap="Greys", vmin=0.0, vmax=1.0)
@@ -158,7 +158,7 @@ def _maze_figure(trace: Trace, path: MazePath) -> Figure:
 
 
 def _rewards_figure(trace: Trace) -> Figure:
-    """Rewards, and the critic's values if there are any."""
+    """Draws rewards, and the critic's values if there are any."""
     figure = Figure(figsize=(7.0, 2.6), layout="constrained")
     ax = figure.subplots()
     steps = np.arange(1, len(trace.rewards) + 1)

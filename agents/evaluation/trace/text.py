@@ -17,12 +17,12 @@ _SIGNS = {"left": "←", "right": "→", "up": "↑", "down": "↓", "stay": "·
 
 _MEANINGS = {"■": "end mark", "·": "blank"}
 
-# What stands in one column: its header, and a text for each step.
+# A column is its header and a text for each step.
 Column = tuple[str, Callable[[int], str]]
 
 
 def trace_text(trace: Trace) -> str:
-    """A title, what there is to see in the environment, and a line per step."""
+    """Returns a title, what there is to see in the environment, and a line per step."""
     history = trace.history
     lines = [trace.title(), ""]
     if history.path is not None:
@@ -36,7 +36,7 @@ def trace_text(trace: Trace) -> str:
 
 
 def trace_columns(trace: Trace) -> list[Column]:
-    """What a line says of its step."""
+    """Returns what a line says of its step."""
     history = trace.history
     columns: list[Column] = [("step", lambda t: str(t + 1))]
     if history.tapes:
@@ -66,7 +66,7 @@ def _table(columns: list[Column], steps: int) -> list[str]:
 
 
 def _tape_cell(trace: Trace, tape: TapeHistory) -> Callable[[int], str]:
-    """The tape with its head in brackets; in braces if the cell was written."""
+    """Returns the tape with its head in brackets; in braces if the cell was written."""
     width = max(len(trace.symbol(number)) for number in np.unique(tape.cells).tolist())
     beside = _is_written_beside(tape)
 
@@ -79,7 +79,7 @@ def _tape_cell(trace: Trace, tape: TapeHistory) -> Callable[[int], str]:
             before[head], after[head] = "{}" if tape.written[t, head] else "[]"
         if beside:
             return "".join(map("".join, zip(before, cells, after, strict=True)))
-        # One gap between two cells: nothing but the head marks it, on one of its sides.
+        # There is one gap between two cells: only the head marks it, on one of its sides.
         gaps = map(max, [*before, " "], [" ", *after])
         return "".join(map("".join, zip(gaps, [*cells, ""], strict=True)))
 
@@ -87,7 +87,7 @@ def _tape_cell(trace: Trace, tape: TapeHistory) -> Callable[[int], str]:
 
 
 def _is_written_beside(tape: TapeHistory) -> bool:
-    """Whether cells beside the head were ever written."""
+    """Returns whether cells beside the head were ever written."""
     return int(tape.written.sum()) > int(tape.head_writes().sum())
 
 
@@ -128,7 +128,7 @@ def _output_lines(trace: Trace, output: OutputHistory) -> list[str]:
 
 
 def what_failed(trace: Trace) -> str:
-    """What was wrong with the output of a failed episode; "" if nothing can be said."""
+    """Returns what was wrong with the output of a failed episode; "" if nothing can be said."""
     output = trace.history.output
     if output is None or trace.success is not False:
         return ""
@@ -161,7 +161,7 @@ def _legend(trace: Trace) -> str:
 
 
 def _action_columns(trace: Trace) -> list[Column]:
-    """One column per sub-action, but for those that a tape or the output shows."""
+    """Returns one column per sub-action, but for those that a tape or the output shows."""
     shown = trace.history.shown_actions()
     names = [name for name in trace.actions[0] if name not in shown]
 
@@ -172,12 +172,12 @@ def _action_columns(trace: Trace) -> list[Column]:
 
 
 def action_label(value: str) -> str:
-    """How the value of a sub-action is shown."""
+    """Returns how the value of a sub-action is shown."""
     return _SIGNS.get(value, value)
 
 
 def _focus_cell(weights: Any) -> Callable[[int], str]:
-    """The slot on which each head is focused, and how much of its weight is there."""
+    """Returns the slot on which each head is focused, and how much of its weight is there."""
 
     def text(t: int) -> str:
         slots = weights[t].argmax(axis=-1)
@@ -187,7 +187,7 @@ def _focus_cell(weights: Any) -> Callable[[int], str]:
 
 
 def _maze_lines(path: Path) -> list[str]:
-    """The maze with the number of visits to each cell, and how long each way to the goal was."""
+    """Returns the maze with the visits to each cell, and how long each way to the goal was."""
     visits = np.zeros(path.walls.shape, int)
     np.add.at(visits, tuple(path.cells.T), 1)
     width = max(2, len(str(visits.max())))
@@ -212,10 +212,10 @@ def _maze_lines(path: Path) -> list[str]:
 
 
 def short(observation: Any, longest: int) -> str:
-    """An observation in one line of at most `longest` characters."""
+    """Returns an observation in one line of at most `longest` characters."""
     if isinstance(observation, np.ndarray):
         if observation.dtype.kind == "f":
-            # As float64: a rounded float32 prints as 0.10000000149.
+            # They become float64 first: a rounded float32 prints as 0.10000000149.
             observation = np.round(observation.astype(np.float64), 3)
         text = str(observation.ravel()[:longest].tolist())
     else:

@@ -28,7 +28,7 @@ class Watcher:
     """Keeps what there was to see in an episode.
 
     Args:
-        policy: if it is no model whose policy can be looked into, there is nothing to see.
+        policy: The player; unless it is a model whose policy can be looked into, nothing is seen.
     """
 
     def __init__(self, policy: Any) -> None:
@@ -37,13 +37,13 @@ class Watcher:
         self._steps: dict[str, list[FloatArray]] = {}
 
     def look(self, observation: Any, before: Any, after: Any, masks: Any) -> None:
-        """Take in one step of an episode.
+        """Takes in one step of an episode.
 
         Args:
-            observation: ``(1, ...)``.
-            before: the model's state before the step; None at the start.
-            after: its state after the step.
-            masks: the environment's action masks, or None.
+            observation: Of shape ``(1, ...)``.
+            before: The model's state before the step; None at the start.
+            after: The model's state after the step.
+            masks: The environment's action masks, or None.
         """
         if self.network is None:
             return
@@ -51,5 +51,5 @@ class Watcher:
             self._steps.setdefault(name, []).append(tensor[0].cpu().double().numpy())
 
     def seen(self) -> dict[str, FloatArray]:
-        """Everything seen, by name, ``(T, ...)``."""
+        """Returns everything seen, by name, ``(T, ...)``."""
         return {name: np.stack(steps) for name, steps in self._steps.items()}

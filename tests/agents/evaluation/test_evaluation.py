@@ -13,7 +13,7 @@ from stable_baselines3 import PPO
 
 from agents import GymnasiumVecEnv, MemoryPPO, make_vec_env
 from agents.evaluation.actors import CannotPlayError, model_policy, random_policy
-from agents.evaluation.evaluate import Evaluation, evaluate, oracle_policy, play, summarize
+from agents.evaluation.evaluate import EvaluationResult, evaluate, oracle_policy, play, summarize
 
 EASY = "Tape-Reverse-Easy-v0"
 
@@ -87,7 +87,7 @@ def test_models_of_stable_baselines_play_too(
     assert played.lengths.tolist() == lengths
 
 
-def moments(found: Evaluation) -> tuple[float, ...]:
+def moments(found: EvaluationResult) -> tuple[float, ...]:
     """Three numbers, of which one alone could be the same for other episodes."""
     return found.return_mean, found.return_std, found.length_mean
 

@@ -14,7 +14,7 @@ from stable_baselines3.common.logger import Logger
 
 from agents import MemoryPPO, make_vec_env
 from agents.algorithms.curriculum import CurriculumCallback
-from agents.evaluation.evaluate import Episodes, evaluation_env
+from agents.evaluation.evaluate import EpisodeResults, evaluation_env
 from agents.training.callbacks import (
     CheckpointCallback,
     EvaluationCallback,
@@ -103,11 +103,11 @@ class Successes(EvaluationCallback):
         self.found = found
         self.asked: list[int] = []
 
-    def evaluate(self, episodes: int) -> Episodes:
+    def evaluate(self, episodes: int) -> EpisodeResults:
         self.asked.append(episodes)
         ones = round(self.found.pop(0) * episodes)
         successes = np.arange(episodes) < ones
-        return Episodes(successes.astype(float), np.ones(episodes, np.int64), successes)
+        return EpisodeResults(successes.astype(float), np.ones(episodes, np.int64), successes)
 
 
 def test_training_stops_only_when_a_larger_evaluation_confirms() -> None:
@@ -178,10 +178,10 @@ def test_what_is_evaluated_last_is_what_is_kept() -> None:
     kept: list[torch.Tensor] = []
 
     class Stop(EvaluationCallback):
-        def evaluate(self, episodes: int) -> Episodes:
+        def evaluate(self, episodes: int) -> EpisodeResults:
             if self.num_timesteps >= 256:
                 kept[:] = [p.clone() for p in self.model.policy.parameters()]
-                return Episodes(np.ones(1), np.ones(1, np.int64), np.ones(1, np.bool_))
+                return EpisodeResults(np.ones(1), np.ones(1, np.int64), np.ones(1, np.bool_))
             return super().evaluate(episodes)
 
     model = model_on(make_vec_env(ENV, 8))

@@ -26,12 +26,12 @@ _LONGEST = 600  # characters of an observation
 
 
 def trace_html(trace: Trace, path: Path) -> None:
-    """Write the page, whole or not at all."""
+    """Writes the page, whole or not at all."""
     write_text(path, trace_page(trace))
 
 
 def trace_page(trace: Trace) -> str:
-    """The page: its template with style, script and data in their places."""
+    """Returns the page: its template with style, script and data in their places."""
     parts = {
         "title": html.escape(f"{trace.env}, {trace.model}"),
         "style": _read("style.css"),
@@ -52,7 +52,7 @@ def _read(name: str) -> str:
 
 
 def embedded_json(data: Any) -> str:
-    """JSON that may stand in a script element: no character of it ends the element."""
+    """Returns JSON that may stand in a script element: no character of it ends the element."""
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
@@ -60,7 +60,7 @@ def embedded_json(data: Any) -> str:
 
 
 def page_data(trace: Trace) -> dict[str, Any]:
-    """What the page shows, ready for JSON; lists over steps unless they say otherwise."""
+    """Returns what the page shows, ready for JSON; lists over steps unless they say otherwise."""
     steps, history = range(len(trace.rewards)), trace.history
     returns = np.cumsum(trace.rewards).tolist()
     columns = trace_columns(trace)
@@ -88,7 +88,7 @@ def page_data(trace: Trace) -> dict[str, Any]:
 
 
 def _tape(trace: Trace, tape: TapeHistory) -> dict[str, Any]:
-    """A tape; rows of cells that recur are stored once."""
+    """Returns a tape; rows of cells that recur are stored once."""
     rows: dict[tuple[str, ...], int] = {}
     index = []
     for cells in tape.cells.tolist():
@@ -131,7 +131,7 @@ def _path(path: MazePath) -> dict[str, Any]:
 
 
 def _action(trace: Trace, name: str) -> dict[str, Any]:
-    """A sub-action: the values it took, and how probable all of its values were."""
+    """Returns a sub-action: the values it took, and how probable all of its values were."""
     values = trace.choices.get(name, ())
     taken = [action[name] for action in trace.actions]
     chances = None
@@ -148,16 +148,16 @@ def _action(trace: Trace, name: str) -> dict[str, Any]:
 
 
 def _label(value: str) -> str:
-    """The value of a sub-action, after its sign if it has one."""
+    """Returns the value of a sub-action, after its sign if it has one."""
     sign = action_label(value)
     return value if sign == value else f"{sign} {value}"
 
 
 def _heads(name: str, weights: Any) -> dict[str, Any]:
-    """Where the heads of an inner memory were, ``(T, heads, slots)``."""
+    """Returns where the heads of an inner memory were, ``(T, heads, slots)``."""
     return {"name": f"{name} heads", "weights": np.round(weights, 2).tolist()}
 
 
 def _finite(numbers: list[float]) -> list[float] | None:
-    """The numbers; None if some cannot be drawn."""
+    """Returns the numbers; None if some cannot be drawn."""
     return numbers if all(map(math.isfinite, numbers)) else None
