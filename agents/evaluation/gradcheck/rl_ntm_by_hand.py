@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from agents.algorithms.rl_ntm.interfaces import output_view
 from agents.algorithms.rl_ntm.policy import RLNTMPolicy
 from agents.environments.vec_env import GymnasiumVecEnv
 
@@ -46,14 +47,14 @@ class Episodes:
     ) -> None:
         self._policy, self._env, self._choose = policy, env, choose
         self._obs: Any = env.reset()
-        state: Any = env.env.unwrapped.get_state()  # type: ignore[attr-defined]  # the tape family
+        view, output = output_view(env)
         self._target = _integers(np.stack([info["target"] for info in env.reset_infos]))
-        self._symbols_left = _integers(state.rows["target_size"])
-        self._steps_left = _integers(state.rows["limit"])
+        self._symbols_left = _integers(output.target_sizes)
+        self._steps_left = _integers(view.limits)
         self._state = policy.controller.initial_state(env.num_envs)
         self.running = torch.ones(env.num_envs, dtype=torch.bool)
         self._emitted = torch.zeros(env.num_envs, dtype=torch.int64)
-        self._read_tape(_integers(state.source))
+        self._read_tape(_integers(view.tapes[0].cells))
         self.ran: list[Tensor] = []
         self.desired: list[Tensor] = []
         self.emits: list[Tensor] = []
