@@ -12,6 +12,7 @@ from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.utils import LinearSchedule
 
 from agents import MemoryA2C, MemoryPPO
+from agents.algorithms.buffer import MemoryRolloutBuffer
 from tests.agents.toy_envs import RandomEnv, sync
 
 STEPS = 8
@@ -224,3 +225,14 @@ def test_optimizers() -> None:
         model = MemoryA2C("MemoryPolicy", env, **kwargs)
         assert type(model.optimizer) is expected
         assert kwargs == given, "the caller's arguments were changed"
+
+
+def test_a_rollout_is_cut_into_chunks_once_however_many_epochs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = _model(n_epochs=3)
+    cuts = []
+    cut = MemoryRolloutBuffer.chunks
+    monkeypatch.setattr(MemoryRolloutBuffer, "chunks", lambda x: cuts.append(x) or cut(x))
+    model.learn(2 * model.n_steps * model.n_envs)
+    assert len(cuts) == 2
