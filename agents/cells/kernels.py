@@ -46,8 +46,9 @@ def sigmoid(x: np.float32) -> np.float32:
     n = np.floor(HALF - x * _LOG2_E)
     r = -x - n * _LN_2_HIGH - n * _LN_2_LOW
     series = ONE + r * (ONE + r * (_C2 + r * (_C3 + r * (_C4 + r * (_C5 + r * _C6)))))
-    power: np.float32 = np.int32((np.int32(n) + _EXPONENT_BIAS) << _MANTISSA_BITS).view(np.float32)
-    return ONE / (ONE + series * power)
+    power = np.int32((np.int32(n) + _EXPONENT_BIAS) << _MANTISSA_BITS).view(np.float32)
+    result: np.float32 = ONE / (ONE + series * power)
+    return result
 
 
 @inlined
