@@ -15,9 +15,9 @@ import sys
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from agents.saving.atomic import write_text
 from benchmarks.defaults import TENTHS, read
 from benchmarks.panel import ALGORITHMS, PANEL, ROWS, Algorithm, Task
-from benchmarks.results import write_whole
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "defaults.json"
@@ -155,8 +155,8 @@ def _curves(records: list[Record], task: Task, algorithm: Algorithm) -> list[lis
 def main(paths: list[str]) -> None:
     """Writes results, page and picture."""
     records = gather([Path(path) for path in paths] or [RESULTS])
-    write_whole(RESULTS, json.dumps(records, indent=1) + "\n")
-    write_whole(PAGE, page(records))
+    write_text(RESULTS, json.dumps(records, indent=1) + "\n")
+    write_text(PAGE, page(records))
     draw(records, PICTURE)
 
 
