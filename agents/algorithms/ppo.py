@@ -69,7 +69,7 @@ class MemoryPPO(MemoryOnPolicyAlgorithm):
         self,
         policy: str | type[MemoryPolicy],
         env: GymEnv | str | None,
-        learning_rate: float | Schedule = 3e-4,
+        learning_rate: float | Schedule = 1e-3,
         n_steps: int = 128,
         batch_size: int | None = None,
         n_epochs: int = 10,
