@@ -238,7 +238,7 @@ def test_a_person_walks_through_the_maze() -> None:
     assert controls.actions("wd s") == [0, 1, 2]
     assert controls.actions("\x1b[A\x1b[D") == controls.actions("up left") == [0, 3]
     shown = typed("Maze-InvisibleGoal-9x9-v0", "w", "aa")
-    assert "step 3 of 250" in shown
+    assert "step 3 / 250" in shown
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
@@ -251,7 +251,7 @@ def test_at_a_terminal_each_key_is_a_step() -> None:
     with os.fdopen(slave, "r") as source:
 
         def answer(text: str) -> int:
-            if "step 1 of 250" in text:
+            if "step 1 / 250" in text:
                 os.write(master, b"q")
             return len(text)
 
