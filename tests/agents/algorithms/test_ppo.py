@@ -12,7 +12,7 @@ from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.utils import LinearSchedule
 
 from agents import MemoryA2C, MemoryPPO
-from agents.algorithms.buffer import MemoryRolloutBuffer
+from agents.algorithms.buffer import Batch, MemoryRolloutBuffer
 from tests.agents.toy_envs import RandomEnv, sync
 
 STEPS = 8
@@ -231,8 +231,13 @@ def test_a_rollout_is_cut_into_chunks_once_however_many_epochs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     model = _model(n_epochs=3)
-    cuts = []
+    cuts: list[MemoryRolloutBuffer] = []
     cut = MemoryRolloutBuffer.chunks
-    monkeypatch.setattr(MemoryRolloutBuffer, "chunks", lambda x: cuts.append(x) or cut(x))
+
+    def counted(buffer: MemoryRolloutBuffer) -> Batch:
+        cuts.append(buffer)
+        return cut(buffer)
+
+    monkeypatch.setattr(MemoryRolloutBuffer, "chunks", counted)
     model.learn(2 * model.n_steps * model.n_envs)
     assert len(cuts) == 2
