@@ -56,6 +56,7 @@ demo: $(VENV)/.installed-agents ## train an agent with memory, evaluate it and s
 bench: $(VENV)/.installed-agents,peers ## measure the speed against the peers
 	$(BIN)/python -m benchmarks.throughput envs
 	$(BIN)/python -m benchmarks.throughput training
+	$(BIN)/python -m benchmarks.throughput memory
 	$(BIN)/python -m benchmarks.throughput rl_ntm
 
 docs: $(VENV)/.installed-agents,docs ## build the documentation into docs/_build/html

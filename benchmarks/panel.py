@@ -63,7 +63,8 @@ def _angle(env: Environment) -> Environment:
 def _image(env: Environment) -> Environment:
     from minigrid.wrappers import ImgObsWrapper
 
-    return FlattenObservation(ImgObsWrapper(env))
+    seen: Environment = ImgObsWrapper(env)  # type: ignore[no-untyped-call]  # MiniGrid's
+    return FlattenObservation(seen)
 
 
 class Task(NamedTuple):
@@ -188,7 +189,7 @@ class WholeSequences(RecurrentActorCriticPolicy):
     """
 
     @staticmethod
-    def _process_sequence(
+    def _process_sequence(  # type: ignore[override]  # sb3-contrib declares its state as a tensor
         features: torch.Tensor,
         lstm_states: tuple[torch.Tensor, torch.Tensor],
         episode_starts: torch.Tensor,

@@ -2,6 +2,7 @@
 
     python -m benchmarks.throughput envs
     python -m benchmarks.throughput training
+    python -m benchmarks.throughput memory
     python -m benchmarks.throughput rl_ntm
 
 See docs/speed.md for what is measured and how.
@@ -24,6 +25,7 @@ if TYPE_CHECKING:  # NumPy must not be imported before the number of threads is 
 _ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 _DISTRIBUTIONS = {
     "envs": ("memory-envs", "numpy", "numba", "gymnasium", "popgym", "minigrid", "envpool"),
+    "memory": ("memory-envs", "torch", "stable-baselines3", "gymnasium", "numpy"),
     "rl_ntm": ("memory-envs", "torch", "stable-baselines3", "gymnasium", "numpy"),
     "training": ("memory-envs", "torch", "stable-baselines3", "sb3-contrib", "gymnasium", "numpy"),
 }
@@ -39,6 +41,8 @@ def main(arguments: list[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     if options.json is not None and not options.json.parent.is_dir():
         raise SystemExit(f"--json: the folder {options.json.parent} does not exist")
+    if options.repeats is None:
+        options.repeats = 3 if options.what in ("training", "memory") else 5
     if options.quick:
         options.repeats, options.seconds, options.curve_timesteps = 1, 0.01, 2048
     if options.what == "envs":
@@ -84,6 +88,12 @@ def _measure(options: argparse.Namespace, command: str) -> "Report":
         unit = "episodes/s"
         settings["seconds per measurement"] = options.seconds
         measurements, notes = rl_ntm.measure(options.repeats, options.seconds)
+    elif options.what == "memory":
+        from benchmarks import training_memory
+
+        title = "One training update: growth of the process"
+        unit = "MiB"
+        measurements = training_memory.measure(options.repeats, options.quick)
     else:
         from benchmarks import training
 
@@ -111,8 +121,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.throughput", description=(__doc__ or "").splitlines()[0]
     )
-    parser.add_argument("what", choices=["envs", "training", "rl_ntm"], help="what to measure")
-    parser.add_argument("--repeats", type=_positive(int), default=5, help="of each measurement")
+    parser.add_argument("what", choices=list(_DISTRIBUTIONS), help="what to measure")
+    parser.add_argument(
+        "--repeats",
+        type=_positive(int),
+        help="of each measurement; by default 5, but 3 for training and memory",
+    )
     parser.add_argument(
         "--seconds",
         type=_positive(float),
@@ -122,7 +136,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--curve-timesteps",
         type=_positive(int),
-        default=100_000,
+        default=50_000,
         help="training: environment steps that each model learns from, in each repeat",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there, too")

@@ -15,8 +15,9 @@ HOW_TO = sorted((ROOT / "docs" / "how-to").glob("*.md"))
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
 
 
-def _generator() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+def _script(name: str) -> ModuleType:
+    """A script of `docs`, which is no package."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -25,8 +26,15 @@ def _generator() -> ModuleType:
 
 
 def test_the_environments_page_is_what_the_docstrings_say() -> None:
-    generator = _generator()
-    assert generator.PAGE.read_text(encoding="utf-8") == generator.environments_page()
+    script = _script("generate")
+    assert script.PAGE.read_text(encoding="utf-8") == script.environments_page()
+
+
+def test_the_picture_of_the_rooms_shows_the_imports() -> None:
+    script = _script("rooms")
+    picture = script.picture()
+    assert script.PICTURE.read_text(encoding="utf-8") == picture
+    assert picture.count("<path") > 2 * len(script.ROOMS)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -41,8 +41,8 @@ class MemoryOnPolicyAlgorithm(MemoryAlgorithm):
         n_steps: Steps per environment in a rollout.
         bptt: Steps over which gradients flow back, a divisor of `n_steps`; None for all.
         gamma: Discount factor.
-        gae_lambda: Factor between bias and variance of the advantages.
         vf_coef: Weight of the value loss.
+        gae_lambda: Factor between bias and variance of the advantages, where they are estimated.
         **common: See `MemoryAlgorithm`.
     """
 
@@ -60,8 +60,8 @@ class MemoryOnPolicyAlgorithm(MemoryAlgorithm):
         n_steps: int,
         bptt: int | None,
         gamma: float,
-        gae_lambda: float,
         vf_coef: float,
+        gae_lambda: float = 1.0,
         **common: Unpack[CommonArguments],
     ) -> None:
         if n_steps < 1:

@@ -69,7 +69,7 @@ class MemoryPPO(MemoryOnPolicyAlgorithm):
         self,
         policy: str | type[MemoryPolicy],
         env: GymEnv | str | None,
-        learning_rate: float | Schedule = 3e-4,
+        learning_rate: float | Schedule = 1e-3,
         n_steps: int = 128,
         batch_size: int | None = None,
         n_epochs: int = 10,
@@ -184,7 +184,8 @@ class MemoryPPO(MemoryOnPolicyAlgorithm):
         self.policy.set_training_mode(True)
         self._update_learning_rate(self.optimizer)
         rollout = self.rollout_batch()
-        if self.normalize_value:
+        # What is not finite must not reach the parameters; the first gradient step will say so.
+        if self.normalize_value and bool(rollout.returns.isfinite().all()):
             self.policy.critic.track(rollout.returns)
         for _ in range(self.n_epochs):
             steps: list[_Step] = []

@@ -102,7 +102,6 @@ class Reinforce(MemoryOnPolicyAlgorithm):
             n_steps=bptt or _FIRST_CAPACITY,
             bptt=bptt,
             gamma=gamma,
-            gae_lambda=1.0,
             ent_coef=ent_coef,
             vf_coef=vf_coef,
             max_grad_norm=max_grad_norm,

@@ -47,7 +47,8 @@ def sigmoid(x: np.float32) -> np.float32:
     r = -x - n * _LN_2_HIGH - n * _LN_2_LOW
     series = ONE + r * (ONE + r * (_C2 + r * (_C3 + r * (_C4 + r * (_C5 + r * _C6)))))
     power = np.int32((np.int32(n) + _EXPONENT_BIAS) << _MANTISSA_BITS).view(np.float32)
-    return ONE / (ONE + series * power)
+    result: np.float32 = ONE / (ONE + series * power)
+    return result
 
 
 @inlined

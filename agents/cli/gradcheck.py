@@ -25,7 +25,8 @@ class GradCheck:
     """Check a policy gradient exactly, by enumeration of all sequences of actions.
 
     A tiny model plays a tiny environment. Its expected gradient is compared with that of the exact
-    expected objective, and that with central differences. The exit code is 1 if they differ.
+    expected objective, and that with central differences; the gradient of a whole training step
+    with that of a loss written out by hand. The exit code is 1 if two differ.
     """
 
     algo: Annotated[

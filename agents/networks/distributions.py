@@ -154,7 +154,7 @@ class DiscreteHead(nn.Module):
             logits = torch.where(masks, logits, FORBIDDEN)
         padded = [
             nn.functional.pad(part, (0, self.padded_size - part.shape[-1]), value=FORBIDDEN)
-            for part in logits.split(self.sizes, dim=-1)
+            for part in torch.split(logits, self.sizes, dim=-1)
         ]
         together = torch.stack(padded, dim=-2) if len(padded) > 1 else padded[0].unsqueeze(-2)
         return Categorical(together, self.squeeze)

@@ -66,8 +66,9 @@ class MemoryPolicy(BasePolicy):
         net_arch: Widths of the hidden layers of the actor's and of the critic's head.
         activation: Name of the activation of encoder and heads, see `mlp.ACTIVATIONS`.
         critic_memory: ``"own"`` gives the critic an encoder and a memory of its own, of the same
-            kind. With the other two it reads the actor's: ``"shared"`` lets the value loss train
-            them, ``"detached"`` does not (as in sb3-contrib's shared LSTM).
+            kind, beside the actor's, which it may only read. With the other two there are only
+            the actor's: ``"shared"`` lets the value loss train them, ``"detached"`` does not (as
+            in sb3-contrib's shared LSTM).
         features_extractor_class: In place of `encoder`, a `BaseFeaturesExtractor` as SB3 takes it.
         features_extractor_kwargs: Its arguments.
 
@@ -124,7 +125,8 @@ class MemoryPolicy(BasePolicy):
         self.action_head = make_action_head(action_space)
         function, features = find_activation(activation), self.network.output_size
         self.actor = make_mlp(features, net_arch, self.action_head.input_size, function, gain=0.01)
-        self.critic = ValueHead(features, net_arch, function)
+        judged = features if self.critic_network is None else 2 * features
+        self.critic = ValueHead(judged, net_arch, function)
         self.critic_memory = critic_memory
 
     def initial_state(self, batch_size: int) -> State:
@@ -153,7 +155,8 @@ class MemoryPolicy(BasePolicy):
             return features, features, state
         actor, actor_state = self.network(obs, state.actor, starts)
         critic, critic_state = self.critic_network(obs, state.critic, starts)
-        return actor, critic, ActorCriticState(actor_state, critic_state)
+        judged = torch.cat([actor, critic], dim=-1)
+        return actor, judged, ActorCriticState(actor_state, critic_state)
 
     @torch.no_grad()
     def step(
@@ -210,7 +213,7 @@ class MemoryPolicy(BasePolicy):
         losses = self.network.own_losses(unrolled)
         if own is not None:
             of_critic = own.unroll(obs, state.critic, starts)
-            judged = of_critic.outs
+            judged = torch.cat([unrolled.outs.detach(), of_critic.outs], dim=-1)
             for name, loss in own.own_losses(of_critic).items():
                 losses[f"critic_{name}"] = loss
         else:
@@ -293,7 +296,8 @@ class MemoryPolicy(BasePolicy):
         features, _, seen = self.network.trace(obs, state if own is None else state.actor)
         judged = features
         if own is not None:
-            judged, _ = own(obs, state.critic, read_starts(None, rows, self.device))
+            critic, _ = own(obs, state.critic, read_starts(None, rows, self.device))
+            judged = torch.cat([features, critic], dim=-1)
         seen["value"] = self.critic(judged)
         masks = read_masks(self.action_head, action_masks, rows, self.device)
         distribution: Distribution = self.action_head(self.actor(features), masks)

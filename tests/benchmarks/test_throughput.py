@@ -244,14 +244,25 @@ def test_training_runs(tmp_path: Path) -> None:
     found, printed = quick_run("training", tmp_path / "training.json", one_thread=True)
     assert printed == markdown(found)
     names = [measurement.name for measurement in found.measurements]
-    assert names == ["MemoryPPO, bptt 16", "MemoryPPO, bptt 128", "RecurrentPPO"]
-    for measurement in found.measurements:
+    assert names == ["MemoryPPO, bptt 16", "MemoryPPO, bptt 128", "RecurrentPPO", "MemoryPPO"]
+    assert [measurement.target for measurement in found.measurements] == [8.0, 5.0, None, None]
+    for measurement in found.measurements[:3]:
         assert measurement.returns is not None
         # Untrained play of CartPole lasts about 20 steps.
         assert all(value is None or 8 < value < 60 for value in measurement.returns[0])
     comparison = found.compare(found.measurements[0])
     assert comparison is not None
     assert comparison.return_ratio is not None
+
+
+def test_memory_runs(tmp_path: Path) -> None:
+    found, printed = quick_run("memory", tmp_path / "memory.json", one_thread=True)
+    assert printed == markdown(found)
+    first, second = found.measurements
+    # 8,192 transitions, each of a few thousand numbers at most.
+    assert 10 < first.median < 200
+    # Nothing is kept from one epoch to the next.
+    assert second.median < 1.15 * first.median
 
 
 def test_both_algorithms_get_the_same_settings_and_networks_of_one_size() -> None:
@@ -286,6 +297,7 @@ def test_the_tables_in_the_docs_are_those_of_the_results() -> None:
     assert [Path(name).name for name, _ in blocks] == [
         "speed-envs.json",
         "speed-training.json",
+        "speed-memory.json",
         "speed-rl-ntm.json",
     ]
     for name, block in blocks:

@@ -41,7 +41,8 @@ class Episodes(NamedTuple):
 
     Attributes:
         played: What happened in them.
-        scores: The controller's scores of all steps, with gradients.
+        scores: The controller's scores of all steps. Their gradients are those by the parameters
+            that played; they can be asked for once, unless the graph is retained.
         seen: What the controller saw.
     """
 

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from agents.algorithms.ppo import MemoryPPO
 from agents.algorithms.reinforce import Reinforce
 from agents.cells.state import detach_state, index_state
 from agents.environments.vec_env import GymnasiumVecEnv
@@ -105,6 +106,11 @@ class Rollout:
         """Lets no gradient flow from later steps into earlier ones."""
         self._state = detach_state(self._state)
 
+    @property
+    def value_scale(self) -> float:
+        """The unit in which the critic learns values."""
+        return float(self._policy.critic.scale)
+
     @torch.no_grad()
     def last_values(self) -> Tensor:
         """Returns the values of what is seen after the last step, ``(B,)``."""
@@ -148,6 +154,8 @@ def hand_written_loss(model: Any, rollout: Rollout) -> Tensor:
             advantages = centred / (deviation + 1e-8)
         policy_loss = -(advantages * log_probs).mean()  # the gradient of PPO's ratio is the same
         value_loss = (values - returns).square().mean()
+        if isinstance(model, MemoryPPO):  # whose critic learns in units of the returns' deviation
+            value_loss = value_loss / rollout.value_scale**2
         entropy_loss = -entropies.mean()
     total: Tensor = policy_loss + model.vf_coef * value_loss + model.ent_coef(1.0) * entropy_loss
     return total

@@ -12,6 +12,7 @@ from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.utils import LinearSchedule
 
 from agents import MemoryA2C, MemoryPPO
+from agents.algorithms.buffer import Batch, MemoryRolloutBuffer
 from tests.agents.toy_envs import RandomEnv, sync
 
 STEPS = 8
@@ -67,6 +68,8 @@ def _shift_old(model: Any) -> None:
 def test_one_update_of_ppo_is_the_papers_equation() -> None:
     model = _model(ent_coef=0.01, vf_coef=0.7, clip_range=0.3, clip_range_vf=0.5)
     _shift_old(model)
+    # `train` does so, too; a second time changes nothing.
+    model.policy.critic.track(model.rollout_buffer.returns)
 
     def loss(batch: Any, now: Any) -> Any:
         a = batch.advantages
@@ -78,6 +81,8 @@ def test_one_update_of_ppo_is_the_papers_equation() -> None:
         change = now.values - batch.old_values
         change = torch.where(change > 0.5, 0.5, torch.where(change < -0.5, -0.5, change))
         value_error = (batch.old_values + change - batch.returns) ** 2
+        # The returns are normalised with the deviation of the first rollout.
+        value_error = value_error / batch.returns.var(correction=0)
         return (-surrogate + 0.7 * value_error - 0.01 * now.entropy).mean()
 
     expected = _descend(model, loss)
@@ -107,7 +112,7 @@ def test_clipping_matters_in_the_test_above() -> None:
 
 
 def test_the_gradients_norm_is_limited() -> None:
-    model = _model(max_grad_norm=0.05)
+    model = _model(max_grad_norm=0.05, normalize_value=False)
     before = _parameters(model)
     model.train()
     moved = (_parameters(model) - before).norm()
@@ -208,6 +213,49 @@ def test_schedules_follow_the_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     assert logged["train/clip_range_vf"] == 0.1
 
 
+@pytest.mark.parametrize("rows", [1, 2, 3, 5, 8, 64])
+@pytest.mark.parametrize("bptt", [None, 2])
+def test_the_default_minibatches_suit_any_number_of_rows(
+    monkeypatch: pytest.MonkeyPatch, rows: int, bptt: int | None
+) -> None:
+    env = sync(lambda: RandomEnv(spaces.Discrete(5), spaces.Discrete(2)), rows)
+    policy_kwargs = {"memory_kwargs": {"hidden_size": 8}}
+    model: Any = MemoryPPO(
+        "MemoryPolicy", env, n_steps=STEPS, bptt=bptt, n_epochs=1, policy_kwargs=policy_kwargs
+    )
+    sizes: list[int] = []
+    evaluate_batch = model.evaluate_batch
+
+    def counted(batch: Any) -> Any:
+        sizes.append(batch.advantages.numel())
+        return evaluate_batch(batch)
+
+    monkeypatch.setattr(model, "evaluate_batch", counted)
+    model.learn(rows * STEPS)
+    assert sum(sizes) == rows * STEPS
+    chunks = rows * STEPS // (bptt or STEPS)
+    assert len(sizes) == (4 if chunks % 4 == 0 else -(-chunks // max(1, chunks // 4)))
+
+
+def test_the_unit_of_the_rewards_does_not_matter() -> None:
+    units = (1.0, 1024.0)  # a power of two, so that nothing is rounded otherwise
+    models = [_model(n_epochs=5) for _ in units]
+    for model, unit in zip(models, units, strict=True):
+        buffer = model.rollout_buffer
+        buffer.data.rewards.mul_(unit)
+        buffer.data.values.mul_(unit)
+        buffer.advantages, buffer.returns = unit * buffer.advantages, unit * buffer.returns
+        with torch.no_grad():
+            for parameter in model.policy.critic.mlp[-1].parameters():
+                parameter.mul_(unit)
+        model.train()
+    (batch,) = models[0].rollout_buffer.batches()
+    with torch.no_grad():
+        first, second = (model.evaluate_batch(batch) for model in models)
+    torch.testing.assert_close(second.values / units[1], first.values)
+    torch.testing.assert_close(second.log_probs, first.log_probs)
+
+
 def test_a_small_last_minibatch_is_warned_of() -> None:
     with pytest.warns(UserWarning, match="the last minibatch of each epoch has 8 transitions"):
         _model(batch_size=3 * STEPS)
@@ -224,3 +272,20 @@ def test_optimizers() -> None:
         model = MemoryA2C("MemoryPolicy", env, **kwargs)
         assert type(model.optimizer) is expected
         assert kwargs == given, "the caller's arguments were changed"
+
+
+def test_a_rollout_is_cut_into_chunks_once_however_many_epochs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = _model(n_epochs=3)
+    cuts = 0
+    cut = MemoryRolloutBuffer.chunks
+
+    def counted(buffer: MemoryRolloutBuffer) -> Batch:
+        nonlocal cuts
+        cuts += 1
+        return cut(buffer)
+
+    monkeypatch.setattr(MemoryRolloutBuffer, "chunks", counted)
+    model.learn(2 * model.n_steps * model.n_envs)
+    assert cuts == 2

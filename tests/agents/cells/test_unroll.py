@@ -161,7 +161,7 @@ def _apply_tanh(xs: Floats, found: Floats) -> None:
         found[k] = tanh(xs[k])
 
 
-_APPLY = {"sigmoid": _apply_sigmoid, "tanh": _apply_tanh}
+_APPLY: dict[str, Any] = {"sigmoid": _apply_sigmoid, "tanh": _apply_tanh}
 
 
 @pytest.mark.parametrize("name", ["lstm", "gru"])
