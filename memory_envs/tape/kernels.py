@@ -63,6 +63,9 @@ def _named(function: Any, fingerprint: int) -> Any:
     Numba calls it after the Python function and the number of functions that the process compiled
     before it. Two tasks that two processes put into the cache can thus have the same name, and a
     process that loads both would run the first of them for both.
+
+    It is also what tells the tasks apart on disk: Numba finds a cached function by its source line
+    and by what its closure holds, and `advance` holds `begin` with this name.
     """
     function.__qualname__ = f"{function.__name__}_{fingerprint:08x}"
     return function
@@ -91,17 +94,6 @@ def _compile_begin(task: TapeTask, ours: bool, fingerprint: int) -> Any:
 
     _named(begin, fingerprint)
     return _INLINE(begin) if ours else njit(begin)
-
-
-@_INLINE
-def _with_key(indices: Any, key: int) -> Any:
-    """Returns `indices`. A function that hands it a key has that key in its closure.
-
-    Numba finds compiled code on disk by the source line of a function and what its closure holds.
-    All tasks share the line, so what tells them apart must be in the closure, and a variable is
-    there only if the function's body names it.
-    """
-    return indices
 
 
 def _content(code: CodeType) -> Any:
@@ -148,7 +140,7 @@ def compile_advance(task: TapeTask) -> Any:
         lowest, highest = p.min_length, p.max_length
         current, p_any, p_below = levels[0], levels[1], levels[2]
         cells = memory.shape[1]
-        for i in _with_key(indices, fingerprint):  # each task is cached under a key of its own
+        for i in indices:
             row = rows[i]
             if only_show:
                 pass

@@ -354,6 +354,34 @@ def test_what_several_processes_compiled_one_process_can_load(tmp_path: Path) ->
     assert targets(*reversed(tasks)) == "".join(reversed(alone))
 
 
+_LIMIT = """
+import dataclasses, sys
+import gymnasium, memory_envs
+from memory_envs.tape import tasks
+code = f"def _steps_copy(source, size, goal_size): return {sys.argv[1]}"
+exec(code, vars(tasks))
+tasks.TASKS["Copy"] = dataclasses.replace(tasks.TASKS["Copy"], steps=tasks._steps_copy)
+env = gymnasium.make("Tape-Copy-v0").unwrapped
+env.reset(seed=0)
+print(env.view().limits[0])
+"""
+
+
+def test_a_task_of_ours_that_was_changed_is_compiled_anew(tmp_path: Path) -> None:
+    """A function of a task is no part of the file that Numba watches."""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    for steps in ("7", "8", "7"):
+        run = subprocess.run(
+            [sys.executable, "-c", _LIMIT, steps],
+            cwd=ROOT,
+            env=environment,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        assert int(run.stdout) == 2 * int(steps) + 10
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
