@@ -88,7 +88,7 @@ class MemoryPolicy(BasePolicy):
         encoder: type[nn.Module] | None = None,
         encoder_kwargs: Mapping[str, Any] | None = None,
         encoder_size: int = 64,
-        net_arch: Sequence[int] = (64,),
+        net_arch: Sequence[int] = (64, 64),
         activation: str = "tanh",
         critic_memory: str = "own",
         features_extractor_class: type[BaseFeaturesExtractor] | None = None,
