@@ -147,8 +147,8 @@ class MemoryPolicy(BasePolicy):
             starts: ``(B,)`` bool, True where an episode starts with this observation.
 
         Returns:
-            What the actor sees and what the critic sees, each ``(B, features)``, and the memory
-            state after the step.
+            What the actor sees, ``(B, features)``; what the critic sees, twice as wide with a
+            memory of its own; and the memory state after the step.
         """
         if self.critic_network is None:
             features, state = self.network(obs, state, starts)
