@@ -108,6 +108,10 @@ class MemoryAlgorithm(BaseAlgorithm):
         env: GymEnv | str | None,
         **common: Unpack[CommonArguments],
     ) -> None:
+        if not common["max_grad_norm"] > 0.0:  # a negative one would turn the gradient round
+            raise ValueError(
+                f"max_grad_norm is {common['max_grad_norm']}; allowed: numbers above 0"
+            )
         super().__init__(
             policy,
             env,

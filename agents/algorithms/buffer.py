@@ -96,11 +96,11 @@ class MemoryRolloutBuffer:
         self.bptt = bptt
         self.gamma = gamma
         self.gae_lambda = gae_lambda
-        self._storage: Step | None = None
         self.reset()
 
     def reset(self) -> None:
-        """Forgets the rollout and keeps the memory."""
+        """Forgets the rollout; what was cut from it stays whole."""
+        self._storage: Step | None = None
         self.size = 0
         self._states: list[State] = []
         self.advantages = self.returns = torch.empty(0)

@@ -21,6 +21,9 @@ CELLS: dict[str, type[MemoryCell[Any]]] = {
     "gru": GRU,
     "ntm": NTM,
 }
+# So that a file of a model to which one of them was passed as a class loads in every process.
+for _cell in CELLS.values():
+    register(_cell)
 
 
 def make_cell(
@@ -52,5 +55,7 @@ def _find_cell(memory: str | type[MemoryCell[Any]]) -> type[Any]:
         if not issubclass(memory, MemoryCell):
             raise TypeError(f"memory is {memory!r}; allowed: a name, or a subclass of MemoryCell")
         return register(memory)
-    check_choice("memory", memory, [*CELLS, *registered_names(MemoryCell)])
+    ours = {cls.__name__ for cls in CELLS.values()}
+    others = [name for name in registered_names(MemoryCell) if name not in ours]
+    check_choice("memory", memory, [*CELLS, *others])
     return CELLS[memory] if memory in CELLS else find_class(memory, MemoryCell)

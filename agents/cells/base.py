@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Generic
+from typing import Any, ClassVar, Generic
 
 from torch import Tensor, nn
 
@@ -84,8 +84,21 @@ class MemoryCell(nn.Module, ABC, Generic[S]):
 class FusedCell(MemoryCell[S]):
     """A cell that runs a whole sequence faster than step by step, in float32 on the CPU.
 
-    Sequences of other types and on other devices go step by step.
+    Sequences of other types and on other devices go step by step, and so do those of a subclass
+    that changes the step or the initial state but not `sequence`. It has first derivatives only:
+    what needs second ones calls `agents.cells.unroll.unroll_steps`.
     """
+
+    keeps_pace: ClassVar[bool] = True
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Notes whether `sequence` still does what the step does."""
+        super().__init_subclass__(**kwargs)
+        own = vars(cls).keys()
+        if "sequence" in own:
+            cls.keeps_pace = True
+        elif own & {"forward", "initial_state", "forward_with_losses"}:
+            cls.keeps_pace = False
 
     @abstractmethod
     def sequence(self, xs: Tensor, state: S, starts: Tensor) -> tuple[Tensor, S]:

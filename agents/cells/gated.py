@@ -51,7 +51,7 @@ class GatedCell(FusedCell[S]):
 
 def project(xs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """Returns the inputs ``(T, B, I)`` times a weight ``(G, I)`` plus a bias, ``(T, B, G)``."""
-    return torch.addmm(bias, xs.flatten(0, 1), weight.t()).view(*xs.shape[:2], -1)
+    return torch.addmm(bias, xs.flatten(0, 1), weight.t()).view(*xs.shape[:2], len(bias))
 
 
 def enter(state: Tensor, starts: Tensor, states: Tensor) -> None:

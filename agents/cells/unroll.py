@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from agents.cells.base import FusedCell, MemoryCell, start_masks
-from agents.cells.state import S, State, where_state
+from agents.cells.state import S, State, state_tensors, where_state
 
 
 class Unrolled(NamedTuple):
@@ -38,7 +38,7 @@ def unroll(cell: MemoryCell[S], xs: Tensor, state: S, starts: Tensor) -> Unrolle
         starts: ``(T, B)`` bool.
 
     Raises:
-        ValueError: If `xs` or `starts` has another shape or type.
+        ValueError: If `xs` or `starts` has another shape or type, or the state other rows.
     """
     if xs.dim() != 3 or len(xs) == 0 or xs.shape[2] != cell.input_size:
         allowed = f"(T, B, {cell.input_size}) with T from 1 on"
@@ -46,8 +46,11 @@ def unroll(cell: MemoryCell[S], xs: Tensor, state: S, starts: Tensor) -> Unrolle
     if starts.shape != xs.shape[:2] or starts.dtype != torch.bool:
         allowed = f"{tuple(xs.shape[:2])} as of xs, of torch.bool"
         raise ValueError(f"starts is {tuple(starts.shape)} of {starts.dtype}; allowed: {allowed}")
+    rows = {len(part) for part in state_tensors(state)}
+    if rows - {xs.shape[1]}:
+        raise ValueError(f"the state has {rows} rows; allowed: {xs.shape[1]} as of xs")
     fast = xs.dtype == torch.float32 and xs.device.type == "cpu" and not cell.loss_weights
-    if isinstance(cell, FusedCell) and fast:
+    if isinstance(cell, FusedCell) and cell.keeps_pace and fast:
         return Unrolled(*cell.sequence(xs, state, starts.contiguous()), {})
     return unroll_steps(cell, xs, state, starts)
 

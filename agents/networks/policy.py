@@ -88,7 +88,7 @@ class MemoryPolicy(BasePolicy):
         encoder: type[nn.Module] | None = None,
         encoder_kwargs: Mapping[str, Any] | None = None,
         encoder_size: int = 64,
-        net_arch: Sequence[int] = (64,),
+        net_arch: Sequence[int] = (64, 64),
         activation: str = "tanh",
         critic_memory: str = "own",
         features_extractor_class: type[BaseFeaturesExtractor] | None = None,
@@ -147,16 +147,21 @@ class MemoryPolicy(BasePolicy):
             starts: ``(B,)`` bool, True where an episode starts with this observation.
 
         Returns:
-            What the actor sees and what the critic sees, each ``(B, features)``, and the memory
-            state after the step.
+            What the actor sees, ``(B, features)``; what the critic sees, twice as wide with a
+            memory of its own; and the memory state after the step.
         """
         if self.critic_network is None:
             features, state = self.network(obs, state, starts)
-            return features, features, state
+            return features, self._judged(features, None), state
         actor, actor_state = self.network(obs, state.actor, starts)
         critic, critic_state = self.critic_network(obs, state.critic, starts)
-        judged = torch.cat([actor, critic], dim=-1)
-        return actor, judged, ActorCriticState(actor_state, critic_state)
+        return actor, self._judged(actor, critic), ActorCriticState(actor_state, critic_state)
+
+    def _judged(self, actor: Tensor, critic: Tensor | None) -> Tensor:
+        """What the critic's head sees of the actor's features and of the critic's own."""
+        if critic is not None:
+            return torch.cat([actor.detach(), critic], dim=-1)
+        return actor.detach() if self.critic_memory == "detached" else actor
 
     @torch.no_grad()
     def step(
@@ -208,17 +213,15 @@ class MemoryPolicy(BasePolicy):
             starts: ``(T, B)`` bool.
             masks: ``(T, B, choices)`` bool.
         """
-        own = self.critic_network
+        own, critic = self.critic_network, None
         unrolled = self.network.unroll(obs, state if own is None else state.actor, starts)
         losses = self.network.own_losses(unrolled)
         if own is not None:
             of_critic = own.unroll(obs, state.critic, starts)
-            judged = torch.cat([unrolled.outs.detach(), of_critic.outs], dim=-1)
+            critic = of_critic.outs
             for name, loss in own.own_losses(of_critic).items():
                 losses[f"critic_{name}"] = loss
-        else:
-            detached = self.critic_memory == "detached"
-            judged = unrolled.outs.detach() if detached else unrolled.outs
+        judged = self._judged(unrolled.outs, critic)
         distribution: Distribution = self.action_head(self.actor(unrolled.outs), masks)
         return Evaluation(
             values=self.critic(judged),

@@ -11,8 +11,10 @@ from agents.networks.mlp import make_mlp
 
 # A new rollout weighs at least this much in the running mean and variance.
 _LEAST_WEIGHT = 0.1
-# Returns that hardly differ are not blown up beyond this.
+# Returns that hardly differ are not blown up: the scale is at least this number, and at least this
+# share of the mean.
 _SMALLEST_SCALE = 1e-4
+_SMALLEST_SHARE = 0.1
 
 
 class ValueHead(nn.Module):
@@ -63,7 +65,8 @@ class ValueHead(nn.Module):
             # The variance of a mixture: that within each part, and that between their means.
             within = torch.lerp(self.scale.square(), returns.var(correction=0), weight)
             variance = within + weight * (1.0 - weight) * step.square()
-        scale = variance.sqrt().clamp(min=_SMALLEST_SCALE)
+        smallest = (_SMALLEST_SHARE * shift.abs()).clamp(min=_SMALLEST_SCALE)
+        scale = torch.maximum(variance.sqrt(), smallest)
         last = self.mlp[-1]
         assert isinstance(last, nn.Linear)
         last.weight.mul_(self.scale / scale)

@@ -94,12 +94,25 @@ def check_saveable(model: BaseAlgorithm) -> None:
     """Refuses a new model that could not be saved; a policy class of the user's own is registered.
 
     Raises:
-        TypeError: If an argument of the policy cannot be stored.
+        TypeError: If an argument cannot be stored.
         ValueError: If another class has the name of the policy's.
     """
-    if model.policy_class not in model.policy_aliases.values():
-        register(model.policy_class)
-    encode(model.policy_kwargs, "policy_kwargs")
+    policy: type[Any] = model.policy_class
+    if policy not in model.policy_aliases.values():
+        if policy.__name__ in model.policy_aliases:
+            raise ValueError(
+                f"policy is {policy.__module__}.{policy.__name__}; allowed: a class of another "
+                "name, as model files know ours by it"
+            )
+        register(policy)
+    for name in _setting_names(type(model)):
+        if not hasattr(model, name):
+            raise TypeError(
+                f"{type(model).__name__} takes {name}, but keeps no attribute of that name, from "
+                "which a model file would be written"
+            )
+        if name not in _SCHEDULES:
+            encode(getattr(model, name), name)
 
 
 def _policy_name(model: BaseAlgorithm) -> str:

@@ -31,6 +31,7 @@ def register(cls: C) -> C:
 
     Raises:
         ValueError: If another class has that name.
+        TypeError: If it is no class.
     """
     if not isinstance(cls, type):
         raise TypeError(f"cls is {cls!r}; allowed: a class")
@@ -70,7 +71,8 @@ def find_class(name: str, base: type[Any], module: str = "the module that define
 
 def is_registered(cls: type[Any]) -> bool:
     """Says whether a model file may name the class."""
-    return _CLASSES.get(cls.__name__) is cls
+    known = _CLASSES.get(cls.__name__)
+    return known is not None and _origin(known) == _origin(cls)  # or it was defined anew
 
 
 def registered_names(base: type[Any]) -> list[str]:

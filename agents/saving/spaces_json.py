@@ -117,7 +117,8 @@ def encode_space(space: spaces.Space[Any]) -> dict[str, Any]:
     if isinstance(space, spaces.Dict):
         return {"type": "Dict", "spaces": [[key, encode_space(space[key])] for key in space]}
     if isinstance(space, spaces.MultiBinary):
-        return {"type": "MultiBinary", "shape": list(space.shape)}
+        n = space.n if isinstance(space.n, int) else list(space.shape)
+        return {"type": "MultiBinary", "n": n}  # Gymnasium tells 5 from (5,)
     if isinstance(space, spaces.Discrete):
         fields: dict[str, Any] = {"n": int(space.n), "start": int(space.start)}
     elif isinstance(space, spaces.MultiDiscrete):
@@ -144,8 +145,10 @@ def decode_space(value: Any) -> spaces.Space[Any]:
     match value:
         case {"type": "Dict", "spaces": list(items)}:
             return spaces.Dict({str(key): decode_space(item) for key, item in items})
-        case {"type": "MultiBinary", "shape": list(shape)}:
+        case {"type": "MultiBinary", "n": list(shape)}:
             return spaces.MultiBinary(_shape(shape))
+        case {"type": "MultiBinary", "n": int(n)}:
+            return spaces.MultiBinary(_shape([n])[0])
         case {"type": "Discrete", "n": int(n), "start": int(start), "dtype": str(dtype)}:
             return spaces.Discrete(n, start=start, **_dtype(dtype))
         case {"type": "MultiDiscrete", "n": list(n), "start": list(start), "dtype": str(dtype)}:

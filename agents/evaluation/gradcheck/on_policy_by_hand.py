@@ -80,7 +80,6 @@ class Rollout:
             log_prob = log_prob + every.gather(1, action[:, None]).squeeze(1)
             possible = every.exp() * every.masked_fill(part == -torch.inf, 0.0)
             entropy = entropy - possible.sum(dim=1)
-        judged = judged.detach() if policy.critic_memory == "detached" else judged
         self.values.append(policy.critic(judged))
         self.log_probs.append(log_prob)
         self.entropies.append(entropy)

@@ -97,3 +97,22 @@ def test_a_large_state_is_kept_once_for_each_chunk() -> None:
     counter = batch.state.actor[1]
     assert counter.dtype == torch.int64
     assert (counter[4:] > 0).any(), "the counter goes on from chunk to chunk"
+
+
+@pytest.mark.parametrize("algorithm", ARGUMENTS)
+def test_a_rollout_stays_what_it_was_when_another_is_played(algorithm: Any) -> None:
+    model = make_model("loss", algorithm)
+    model.bptt = model.rollout_buffer.bptt = None
+    batch = model.rollout()
+    steps = batch.steps if algorithm is Reinforce else batch
+    before = [x.clone() for x in (steps.observations, steps.actions, steps.old_values)]
+    model.rollout()
+    for x, y in zip(before, (steps.observations, steps.actions, steps.old_values), strict=True):
+        assert torch.equal(x, y)
+
+
+@pytest.mark.parametrize("norm", [0.0, -0.5, float("nan")])
+def test_a_gradient_is_not_turned_round(norm: float) -> None:
+    env = sync(lambda: RandomEnv(spaces.Box(-1.0, 1.0, (3,), np.float32), spaces.Discrete(3)), 1)
+    with pytest.raises(ValueError, match=r"max_grad_norm is .*; allowed: numbers above 0"):
+        MemoryA2C("MemoryPolicy", env, max_grad_norm=norm)

@@ -249,7 +249,7 @@ def test_the_unit_of_the_rewards_does_not_matter() -> None:
             for parameter in model.policy.critic.mlp[-1].parameters():
                 parameter.mul_(unit)
         model.train()
-    (batch,) = models[0].rollout_buffer.batches()
+    batch = models[0].rollout_batch()
     with torch.no_grad():
         first, second = (model.evaluate_batch(batch) for model in models)
     torch.testing.assert_close(second.values / units[1], first.values)

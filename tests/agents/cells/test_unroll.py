@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from agents.cells import make_cell
 from agents.cells.base import FusedCell, MemoryCell
-from agents.cells.gru import GRU
+from agents.cells.gru import GRU, GRUState
 from agents.cells.kernels import Floats, sigmoid, tanh
-from agents.cells.lstm import LSTM
+from agents.cells.lstm import LSTM, LSTMState
 from agents.cells.ntm import NTM
 from agents.cells.state import detach_state, map_state
 from agents.cells.unroll import unroll, unroll_steps
@@ -234,3 +234,42 @@ def test_bad_input(name: str, xs: Tensor, starts: Tensor, message: str) -> None:
     with pytest.raises(ValueError, match="allowed") as error:
         unroll(cell, xs, cell.initial_state(2), starts)
     assert message in str(error.value)
+
+
+class Leaky(LSTM):
+    """An LSTM whose outputs are halved, in the step alone."""
+
+    def forward(self, x: Tensor, state: LSTMState) -> tuple[Tensor, LSTMState]:
+        out, state = super().forward(x, state)
+        return 0.5 * out, state
+
+
+class Eager(GRU):
+    """A GRU whose episodes start with ones."""
+
+    def initial_state(self, batch_size: int) -> GRUState:
+        return GRUState(torch.ones_like(super().initial_state(batch_size).hidden))
+
+
+@pytest.mark.parametrize("cell_class", [Leaky, Eager])
+def test_a_subclass_that_changes_the_step_goes_step_by_step(cell_class: type[LSTM | GRU]) -> None:
+    cell: FusedCell[Any] = cell_class(INPUT_SIZE, HIDDEN_SIZE)
+    xs, starts = torch.randn(STEPS, ROWS, INPUT_SIZE), starts_of("random")
+    outs = unroll(cell, xs, cell.initial_state(ROWS), starts).outs
+    assert outs.equal(unroll_steps(cell, xs, cell.initial_state(ROWS), starts).outs)
+    fused = cell.sequence(xs, cell.initial_state(ROWS), starts)[0]
+    assert not outs.allclose(fused), "so that the test above can fail"
+
+
+@pytest.mark.parametrize("cell_class", FUSED)
+def test_no_rows_are_no_error(cell_class: type[LSTM | GRU]) -> None:
+    cell: FusedCell[Any] = cell_class(INPUT_SIZE, HIDDEN_SIZE)
+    xs, starts = torch.zeros(3, 0, INPUT_SIZE), torch.zeros(3, 0, dtype=torch.bool)
+    assert unroll(cell, xs, cell.initial_state(0), starts).outs.shape == (3, 0, HIDDEN_SIZE)
+
+
+def test_a_state_of_other_rows_is_refused() -> None:
+    cell = LSTM(INPUT_SIZE, HIDDEN_SIZE)
+    xs, starts = torch.zeros(2, 3, INPUT_SIZE), torch.zeros(2, 3, dtype=torch.bool)
+    with pytest.raises(ValueError, match=r"the state has \{1\} rows; allowed: 3 as of xs"):
+        unroll(cell, xs, cell.initial_state(1), starts)

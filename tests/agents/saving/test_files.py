@@ -357,7 +357,7 @@ def _set(*keys: str, value: Any) -> Callable[[dict[str, Any]], None]:
         (_set("settings", "policy_kwargs", "net_arch", value=[1] * 10**5), "at most 100"),
         (_set("observation_space", value={"type": "Discrete", "n": 3}), "spaces are damaged"),
         (
-            _set("observation_space", value={"type": "MultiBinary", "shape": [10**6, 10**6]}),
+            _set("observation_space", value={"type": "MultiBinary", "n": [10**6, 10**6]}),
             "too large",
         ),
         (

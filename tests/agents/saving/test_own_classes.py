@@ -14,7 +14,8 @@ from gymnasium import spaces
 from stable_baselines3.common.torch_layers import FlattenExtractor
 
 import agents
-from agents import MemoryA2C, MemoryPPO, ModelFileError, Reinforce
+from agents import MemoryA2C, MemoryPolicy, MemoryPPO, ModelFileError, Reinforce
+from agents.cells.lstm import LSTM
 from tests.agents.saving import own_classes
 from tests.agents.saving.own_classes import Average, BoldPolicy, Extractor, Scaled
 from tests.agents.toy_envs import RandomEnv, sync
@@ -135,3 +136,53 @@ def test_a_registered_class_of_another_kind_is_no_policy(tmp_path: Path) -> None
             agents.load(tmp_path / "model.zip")
     finally:
         agents.register(original)
+
+
+def test_a_cell_of_ours_passed_as_a_class_loads_everywhere(tmp_path: Path) -> None:
+    env = sync(lambda: RandomEnv(BOX, spaces.Discrete(3)), 2)
+    MemoryPPO("MemoryPolicy", env, policy_kwargs={"memory": LSTM}).save(tmp_path / "model.zip")
+    done = run("import sys, agents; agents.load(sys.argv[1])", tmp_path / "model.zip")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_model_is_saved_though_its_class_was_defined_anew(tmp_path: Path) -> None:
+    model = make_model("cell")
+    again = type("Average", (Average,), {"__module__": Average.__module__})
+    again.__qualname__ = Average.__qualname__
+    try:
+        agents.register(again)
+        model.save(tmp_path / "model.zip")
+    finally:
+        agents.register(Average)
+    assert np.array_equal(play(agents.load(tmp_path / "model.zip")), play(model))
+
+
+def test_a_policy_may_not_take_the_name_of_ours() -> None:
+    env = sync(lambda: RandomEnv(BOX, spaces.Discrete(3)), 2)
+    double = type("MemoryPolicy", (MemoryPolicy,), {"__module__": "mine"})
+    with pytest.raises(ValueError, match=r"mine\.MemoryPolicy; allowed: a class of another name"):
+        MemoryPPO(double, env)
+
+
+class Forgetful(MemoryA2C):
+    """Keeps no attribute for an argument of its own."""
+
+    def __init__(
+        self, policy: Any, env: Any, extra: int = 1, _init_setup_model: bool = True
+    ) -> None:
+        super().__init__(policy, env, _init_setup_model=_init_setup_model)
+
+
+def test_an_argument_without_its_attribute_is_refused_at_construction() -> None:
+    env = sync(lambda: RandomEnv(BOX, spaces.Discrete(3)), 2)
+    with pytest.raises(TypeError, match="Forgetful takes extra, but keeps no attribute"):
+        Forgetful("MemoryPolicy", env)
+
+
+@pytest.mark.parametrize("space", [spaces.MultiBinary(5), spaces.MultiBinary((5,))])
+def test_bits_are_the_same_space_when_they_are_loaded(
+    space: spaces.MultiBinary, tmp_path: Path
+) -> None:
+    env = sync(lambda: RandomEnv(space, spaces.Discrete(3)), 2)
+    MemoryPPO("MemoryPolicy", env).save(tmp_path / "model.zip")
+    assert agents.load(tmp_path / "model.zip", env).observation_space == space
