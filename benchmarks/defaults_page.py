@@ -40,14 +40,17 @@ def gather(paths: list[Path]) -> list[Record]:
 
 
 def verdict(ours: list[float], theirs: list[float]) -> str:
-    """Says which of two samples of final returns is better, as far as three seeds can.
+    """Says which of two samples of final returns is better, as far as their seeds can.
 
     "better" and "worse" stand where the means differ by more than the larger of the two ranges
-    from the lowest to the highest seed; "higher" and "lower" where they differ by less.
+    from the lowest to the highest seed; "higher" and "lower" where they differ by less, or where
+    one seed of an algorithm has no range.
     """
     if not ours or not theirs:
         return "not run"
     difference = statistics.fmean(ours) - statistics.fmean(theirs)
+    if min(len(ours), len(theirs)) < 2:
+        return "higher, one seed" if difference > 0 else "lower, one seed"
     noise = max(max(sample) - min(sample) for sample in (ours, theirs))
     if abs(difference) <= noise:
         return "higher, within noise" if difference > 0 else "lower, within noise"
@@ -81,7 +84,7 @@ def page(records: list[Record]) -> str:
     lines += [
         "",
         '"Better" and "worse" stand where the means differ by more than the range of the seeds of',
-        "either algorithm.",
+        "either algorithm; one seed says neither.",
         "",
         "![Learning curves](../images/defaults.png)",
         "",

@@ -64,6 +64,8 @@ def test_a_training_is_recorded_once(tmp_path: Path, capsys: pytest.CaptureFixtu
         ([5.0, 6.0, 7.0], [1.0, 6.0, 2.0], "higher, within noise"),
         ([2.0, 2.0, 2.0], [2.0, 2.0, 2.0], "lower, within noise"),
         ([1.0], [], "not run"),
+        ([9.0], [1.0, 2.0], "higher, one seed"),
+        ([1.0, 1.0], [3.0], "lower, one seed"),
     ],
 )
 def test_the_verdict_weighs_the_difference_against_the_seeds(
