@@ -213,7 +213,8 @@ def test_only_a_cell_with_memory_learns_to_remember(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "memory_kwargs", "message"),
     [
-        ("ltsm", {}, "memory is 'ltsm'; allowed: none, lstm, gru, ntm (did you mean 'lstm'?)"),
+        ("ltsm", {}, "memory is 'ltsm'; allowed: none, lstm, gru, ntm"),
+        ("ltsm", {}, "(did you mean 'lstm'?)"),
         (
             "none",
             {"hidden_size": 3},
