@@ -48,10 +48,10 @@ def test_readme_python_blocks_run_in_order(tmp_path: Path, monkeypatch: pytest.M
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     # The training example is shortened: what matters is that the lines run as written.
     source = "\n".join(re.findall(r"```python\n(.*?)```", readme, re.DOTALL))
-    assert "learn(200_000)" in source
+    assert "learn(100_000)" in source
     monkeypatch.chdir(tmp_path)
     script = tmp_path / "readme.py"  # Numba reads the source of what it compiles from its file
-    script.write_text(source.replace("learn(200_000)", "learn(2_000)"), encoding="utf-8")
+    script.write_text(source.replace("learn(100_000)", "learn(2_000)"), encoding="utf-8")
     spec = importlib.util.spec_from_file_location("readme", script)
     assert spec is not None
     assert spec.loader is not None
