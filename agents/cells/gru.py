@@ -56,7 +56,7 @@ class GRU(GatedCell[GRUState]):
 
     def sequence(self, xs: Tensor, state: GRUState, starts: Tensor) -> tuple[Tensor, GRUState]:
         """Runs all steps in one autograd function; see `FusedCell.sequence`."""
-        outs = _Sequence.apply(  # type: ignore[no-untyped-call]
+        outs = _Sequence.apply(  # type: ignore[no-untyped-call]  # PyTorch leaves it untyped
             xs, *state, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh, starts
         )
         return outs, GRUState(outs[-1])

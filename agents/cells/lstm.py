@@ -63,7 +63,7 @@ class LSTM(GatedCell[LSTMState]):
 
     def sequence(self, xs: Tensor, state: LSTMState, starts: Tensor) -> tuple[Tensor, LSTMState]:
         """Runs all steps in one autograd function; see `FusedCell.sequence`."""
-        outs, cell = _Sequence.apply(  # type: ignore[no-untyped-call]
+        outs, cell = _Sequence.apply(  # type: ignore[no-untyped-call]  # PyTorch leaves it untyped
             xs, *state, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh, starts
         )
         return outs, LSTMState(outs[-1], cell)

@@ -19,7 +19,9 @@ def packed_lstm(cell: LSTM, xs: Tensor, rows: list[Ints], count: int) -> Tensor:
     # To the order o, i, f, g: sigmoids lie side by side.
     parameters = (cell.weight_ih, cell.weight_hh, cell.bias_ih + cell.bias_hh)
     rolled = (parameter.roll(cell.hidden_size, dims=0) for parameter in parameters)
-    hidden: Tensor = _Packed.apply(xs, *rolled, rows, count)  # type: ignore[no-untyped-call]
+    hidden: Tensor = _Packed.apply(  # type: ignore[no-untyped-call]  # PyTorch leaves it untyped
+        xs, *rolled, rows, count
+    )
     return hidden
 
 

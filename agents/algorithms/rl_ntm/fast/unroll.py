@@ -82,7 +82,7 @@ class FastUnroll:
         controller, record = self.controller, self._record.part(0, self._size)
         read = controller.interfaces.memory_window * controller.interfaces.vocabulary
         seen = Seen(row_counts(controller, record.inputs), record.entered[:, :read])
-        scores = Episodes.apply(  # type: ignore[no-untyped-call]
+        scores = Episodes.apply(  # type: ignore[no-untyped-call]  # PyTorch leaves it untyped
             controller,
             record,
             self._rows,
