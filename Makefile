@@ -51,7 +51,7 @@ test-slow: install ## run the tests that need minutes
 	$(BIN)/pytest -m slow
 
 demo: $(VENV)/.installed-agents ## train an agent with memory, evaluate it and show what its memory did
-	$(BIN)/memory-envs train --env $(DEMO_ENV) --stop-at-success 0.95
+	$(BIN)/memory-envs train $(DEMO_ENV) --stop-at-success 0.95
 
 bench: $(VENV)/.installed-agents,peers ## measure the speed against the peers
 	$(BIN)/python -m benchmarks.throughput envs

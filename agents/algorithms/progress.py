@@ -1,4 +1,4 @@
-"""What a training run shows: a live display, or lines where there is no terminal."""
+"""What a training shows: a live display, or lines where there is no terminal."""
 
 from __future__ import annotations
 
@@ -13,8 +13,13 @@ from rich.live import Live
 from rich.panel import Panel
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.utils import safe_mean
 
-_SECONDS_BETWEEN_LINES = 10.0
+from memory_envs import Curriculum
+
+_FIRST_LINE, _SECONDS_BETWEEN_LINES = 1.0, 10.0
+_SECONDS_BETWEEN_UPDATES = 0.5
 
 
 @dataclass
@@ -29,7 +34,8 @@ class Status:
         success: Share of successes among them.
         level: Level of the curriculum.
         max_level: Its highest level.
-        evaluation: Success, or return where there is no success, of the last evaluation.
+        evaluates: Whether there are evaluations.
+        evaluation: Success, or return where there is no success, of the last of them.
     """
 
     total: int
@@ -39,6 +45,7 @@ class Status:
     success: float | None = None
     level: int | None = None
     max_level: int | None = None
+    evaluates: bool = False
     evaluation: float | None = None
 
 
@@ -85,14 +92,15 @@ def _fields(status: Status, seconds: float) -> list[tuple[str, str]]:
     ]
     if status.max_level is not None:
         fields.append(("level", f"{status.level} of {status.max_level}"))
-    fields.append(("last evaluation", number(status.evaluation)))
+    if status.evaluates:
+        fields.append(("last evaluation", number(status.evaluation)))
     minutes, whole_seconds = divmod(int(seconds), 60)
     fields.append(("elapsed", f"{minutes}:{whole_seconds:02d}"))
     return fields
 
 
 class LineDisplay(Display):
-    """A line every ten seconds, without control codes.
+    """A line after a second, then ever rarer, in the end every ten seconds; no control codes.
 
     Args:
         console: Where the lines go.
@@ -102,11 +110,13 @@ class LineDisplay(Display):
     def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
         self.console = console
         self.clock = clock
-        self._began = self._last_line = clock()
+        self._began = clock()
+        self._next_line = self._began + _FIRST_LINE
         self._status: Status | None = None
 
     def __enter__(self) -> LineDisplay:
-        self._began = self._last_line = self.clock()
+        self._began = self.clock()
+        self._next_line = self._began + _FIRST_LINE
         return self
 
     def __exit__(
@@ -120,7 +130,9 @@ class LineDisplay(Display):
     def update(self, status: Status) -> None:
         """Writes a line if it is time."""
         self._status = status
-        if self.clock() - self._last_line >= _SECONDS_BETWEEN_LINES:
+        now = self.clock()
+        if now >= self._next_line:
+            self._next_line = now + min(1.0 + now - self._began, _SECONDS_BETWEEN_LINES)
             self._write()
 
     def say(self, message: str) -> None:
@@ -129,8 +141,7 @@ class LineDisplay(Display):
 
     def _write(self) -> None:
         if self._status is not None:
-            self._last_line = self.clock()
-            fields = _fields(self._status, self._last_line - self._began)
+            fields = _fields(self._status, self.clock() - self._began)
             self.say("  ".join(f"{name} {text}" for name, text in fields))
 
 
@@ -189,3 +200,88 @@ class LiveDisplay(Display):
         table.add_row(*(f"[dim]{name}[/dim]" for name, _ in fields))
         table.add_row(*(f"[bold]{text}[/bold]" for _, text in fields))
         return Panel(Group(self._bar, table), title=self.title)
+
+
+class ProgressCallback(BaseCallback):
+    """Keeps a display up to date.
+
+    Args:
+        display: The display; it is entered already.
+        total: Environment steps to take.
+        curriculum: The curriculum whose level is shown, if there is one.
+        last_evaluation: Returns what is shown of the last evaluation, if there are evaluations.
+        ending: Says whether the training was asked to end, which is then said.
+    """
+
+    def __init__(
+        self,
+        display: Display,
+        total: int,
+        curriculum: Curriculum | None = None,
+        last_evaluation: Callable[[], float | None] | None = None,
+        ending: Callable[[], bool] = lambda: False,
+    ) -> None:
+        super().__init__()
+        self.display = display
+        self.curriculum = curriculum
+        self.last_evaluation = last_evaluation
+        self.ending = ending
+        self.status = Status(total, evaluates=last_evaluation is not None)
+        self._said_end = False
+        self._next_update = 0.0
+
+    def _on_training_start(self) -> None:
+        self.status.first = self.num_timesteps
+
+    def _on_step(self) -> bool:
+        # It is not said by the handler of a signal, which may come in the middle of other words.
+        if not self._said_end and self.ending():
+            self._said_end = True
+            self.display.say("stopping when this update is done; once more stops at once")
+        if time.monotonic() >= self._next_update:
+            self._next_update = time.monotonic() + _SECONDS_BETWEEN_UPDATES
+            self._update()
+        return True
+
+    def _on_training_end(self) -> None:
+        self._update()
+
+    def _update(self) -> None:
+        status, model = self.status, self.model
+        status.steps = self.num_timesteps
+        if model.ep_info_buffer:
+            status.episode_return = safe_mean([info["r"] for info in model.ep_info_buffer])
+        if model.ep_success_buffer:
+            status.success = safe_mean(model.ep_success_buffer)
+        if self.curriculum is not None:
+            status.level = self.curriculum.level
+            status.max_level = self.curriculum.max_level
+        if self.last_evaluation is not None:
+            status.evaluation = self.last_evaluation()
+        self.display.update(status)
+
+
+class ProgressLines(ProgressCallback):
+    """Writes lines to standard output while a model learns: what `learn(progress_bar=True)` shows.
+
+    Args:
+        total: Environment steps to take.
+        curriculum: The curriculum whose level is shown, if there is one.
+    """
+
+    def __init__(self, total: int, curriculum: Curriculum | None = None) -> None:
+        super().__init__(LineDisplay(Console()), total, curriculum)
+
+    def _on_training_start(self) -> None:
+        super()._on_training_start()
+        model = self.model
+        rows = "environment" if model.n_envs == 1 else "environments"
+        steps = self.status.total - self.status.first
+        self.display.say(
+            f"{type(model).__name__} learns for {steps:,} steps in {model.n_envs} {rows}"
+        )
+        self.display.__enter__()
+
+    def _on_training_end(self) -> None:
+        super()._on_training_end()
+        self.display.__exit__(None, None, None)
