@@ -20,8 +20,8 @@ class InvisibleGoalEnv(MemoryEnv[MazeState]):
 
     ``Box`` of 15 floats: the 3x3 cells around the agent row by row (1 wall, 0 free), the share of
     the time limit that has passed, the previous reward, and the previous action one-hot in the
-    order of the actions (zeros at the start). Without `observe_previous_action` the last 4 are
-    missing.
+    order of the actions (zeros at the start). With ``observe_previous_action=False`` the last 4
+    are missing: the paper's agent sees cells, time and reward alone.
 
     ## Rewards
 

@@ -8,7 +8,8 @@ A step. The agent moves to the next cell, or stays and gets -0.1 if that is a wa
 on the goal, it gets +10 and is put on a free cell drawn uniformly. The test comes after every move,
 one into a wall included: an agent that was put on the goal itself is paid once it has stepped off
 and back, or at once, 10 - 0.1, if it can bump into a wall there. (So does the published code of
-Miconi et al. 2018, whose maze this is.)
+Miconi et al. 2018, whose maze this is.) The previous action, which is shown by default, the paper
+does not list.
 
 End. Truncated after `max_steps` steps; nothing terminates an episode.
 """
