@@ -187,6 +187,7 @@ class Training:
             self.run.learning_curve,
             f"{plan.env}   {name}   seed {plan.seed}",
             evaluation.optimal_return,
+            evaluation.random_return,
         )
         env_kwargs = recipe.evaluation_env_kwargs
         seed = longest_episode(plan.env, env_kwargs, FINAL_SEED)

@@ -41,8 +41,13 @@ class InvisibleGoalEnv(MemoryEnv[MazeState]):
 
     ## Info
 
-    At every reset and step: `success` (the goal was reached), `complexity` (the size) and `goals`
-    (how often it was reached).
+    At every reset and step: `success`, `complexity` (the size) and `goals` (how often the goal was
+    reached).
+
+    ## Success
+
+    At least half of the optimal return of this very episode, and the goal at least once. Uniformly
+    random play has none.
 
     ## Arguments
 

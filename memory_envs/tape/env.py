@@ -43,9 +43,12 @@ class TapeEnv(MemoryEnv[TapeState]):
 
     ## Info
 
-    At every reset and step: `success` (the whole target was emitted, without a mistake),
-    `complexity` (the length that was drawn, or what the argument of that name says),
-    `symbols_correct`, `target_size` and `target`.
+    At every reset and step: `success`, `complexity` (the length that was drawn, or what the
+    argument of that name says), `symbols_correct`, `target_size` and `target`.
+
+    ## Success
+
+    The whole target was emitted, end mark included, without a mistake.
 
     ## Arguments
 
