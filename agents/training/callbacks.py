@@ -12,7 +12,7 @@ from stable_baselines3.common.utils import safe_mean
 
 from agents.environments.vec_env import GymnasiumVecEnv
 from agents.evaluation.actors import model_policy
-from agents.evaluation.evaluate import EpisodeResults, play
+from agents.evaluation.evaluate import EpisodeResults, References, play, references
 from agents.training.progress import Display, Status
 from agents.training.run_directory import HELD_OUT_SEEDS
 from memory_envs import Curriculum
@@ -38,6 +38,7 @@ class EvaluationCallback(BaseCallback):
     Attributes:
         stopped: Whether the training was ended.
         last: The last evaluation.
+        references: What random and optimal play get, or None where there is no oracle.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class EvaluationCallback(BaseCallback):
         self.confirming_episodes = confirming_episodes
         self.stopped = False
         self.last: EpisodeResults | None = None
+        self.references: References | None = None
         self._next_seed = HELD_OUT_SEEDS
         self._due: int | None = None
 
@@ -78,6 +80,7 @@ class EvaluationCallback(BaseCallback):
     def _on_training_start(self) -> None:
         if self._due is None:
             self._due = self.num_timesteps
+        self.references = references(self.env, self.episodes, HELD_OUT_SEEDS)
 
     def _on_rollout_start(self) -> None:
         # Here the last update is done: what is evaluated is what is kept if training ends now.
@@ -234,7 +237,8 @@ class ProgressCallback(BaseCallback):
         if self.curriculum is not None:
             status.level = self.curriculum.level
             status.max_level = self.curriculum.max_level
+        status.references = self.evaluation.references
         if last is not None:
-            success = last.success
-            status.evaluation = float(last.returns.mean()) if success is None else success
+            status.held_out_return = float(last.returns.mean())
+            status.held_out_success = last.success
         self.display.update(status)

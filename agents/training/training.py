@@ -196,6 +196,7 @@ class Training:
                 run.learning_curve,
                 f"{plan.env}   {name}   seed {plan.seed}",
                 evaluation.optimal_return,
+                evaluation.random_return,
             )
             seed = longest_episode(plan.env, env_kwargs, FINAL_SEED)
             trace = run_trace(self.model, plan.env, seed, recipe.deterministic, env_kwargs, name)

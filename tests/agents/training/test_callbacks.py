@@ -14,7 +14,7 @@ from stable_baselines3.common.logger import Logger
 
 from agents import MemoryPPO, make_vec_env
 from agents.algorithms.curriculum import CurriculumCallback
-from agents.evaluation.evaluate import EpisodeResults, evaluation_env
+from agents.evaluation.evaluate import EpisodeResults, References, evaluation_env
 from agents.training.callbacks import (
     CheckpointCallback,
     EvaluationCallback,
@@ -99,7 +99,7 @@ class Successes(EvaluationCallback):
     """Finds what it is told to find."""
 
     def __init__(self, found: list[float], **kwargs: Any) -> None:
-        super().__init__(None, every=10, episodes=100, **kwargs)  # type: ignore[arg-type]
+        super().__init__(evaluation_env(ENV, 1), every=10, episodes=100, **kwargs)
         self.found = found
         self.asked: list[int] = []
 
@@ -238,7 +238,10 @@ def test_the_display_gets_the_numbers() -> None:
     model.learn(256, callback=[evaluation, progress])
     assert (status.steps, status.level, status.max_level) == (256, 2, 5)
     assert evaluation.last is not None
-    assert status.evaluation == evaluation.last.success
+    assert status.held_out_success == evaluation.last.success
+    assert status.held_out_return == pytest.approx(evaluation.last.returns.mean())
+    assert status.references is not None
+    assert 0.0 <= status.references.random < 1.0 < status.references.optimum
     assert status.episode_return is not None
     assert status.success is not None
 
@@ -261,7 +264,8 @@ def test_without_a_terminal_there_is_a_line_every_ten_seconds() -> None:
         "steps 20,000 of 10,000",
         "steps 24,000 of 10,000",
     ]
-    assert "steps/s 1,000  return 1.500  success 0.250  last evaluation -" in lines[1]
+    numbers = "return 1.500  success 0.250  held-out return -  held-out success -"
+    assert f"steps/s 1,000  {numbers}" in lines[1]
     assert lines[1].endswith("elapsed 0:10")
     assert "\x1b" not in target.getvalue()
     assert isinstance(make_display(console, ""), LineDisplay)
@@ -272,8 +276,11 @@ def test_at_a_terminal_the_display_is_redrawn() -> None:
     console = Console(file=target, force_terminal=True, width=120)
     display = make_display(console, "a title")
     assert isinstance(display, LiveDisplay)
+    held_out: dict[str, Any] = {"held_out_return": 2.5, "held_out_success": 0.125}
+    held_out["references"] = References(0.25, 9.5)
     with display:
-        display.update(Status(total=100, steps=50, level=3, max_level=7, evaluation=0.125))
+        display.update(Status(total=100, steps=50, level=3, max_level=7, **held_out))
     shown = target.getvalue()
-    for words in ("a title", "50 of 100", "3 of 7", "0.125", "50%", "\x1b["):
+    around = ("2.500", "random 0.250", "optimum 9.500")
+    for words in ("a title", "50 of 100", "3 of 7", "0.125", "50%", "\x1b[", *around):
         assert words in shown
