@@ -163,6 +163,34 @@ class GymnasiumVecEnv(VecEnv):
         frames: Any = self.env.render()
         return [] if frames is None else list(frames)
 
+    # Where the episodes stand
+
+    def get_state(self) -> dict[str, Array] | None:
+        """Returns copies of all arrays that say where the episodes stand, generators included.
+
+        Returns:
+            Arrays by name; None unless the environment is a native one of `memory_envs`, or of a
+            family of one's own, with no wrapper around it. Others cannot say it.
+        """
+        from memory_envs.core.vector import MemoryVectorEnv
+
+        if not isinstance(self.env, MemoryVectorEnv):
+            return None
+        fields: dict[str, Array] = self.env.get_state()._asdict()
+        own = {"returns": self._returns.copy(), "lengths": self._lengths.copy()}
+        return {**own, **{f"env.{name}": array for name, array in fields.items()}}
+
+    def set_state(self, state: dict[str, Array]) -> None:
+        """Returns to where `get_state` was asked, in this or an equal environment.
+
+        Raises:
+            TypeError, ValueError: For anything else; the present state is kept.
+        """
+        env: Any = self.env
+        kind = type(env.get_state())
+        env.set_state(kind(**{name: state[f"env.{name}"] for name in kind._fields}))
+        self._returns[:], self._lengths[:] = state["returns"], state["lengths"]
+
     # Attributes and methods
 
     def _vector_attr(self, name: str) -> Any:

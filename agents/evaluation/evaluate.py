@@ -64,6 +64,25 @@ class EvaluationResult:
         """Returns the fields, ready for JSON."""
         return asdict(self)
 
+    def lines(self) -> list[str]:
+        """Returns it as lines of text."""
+        last_seed = self.seed + self.episodes - 1
+        actions = "most probable" if self.deterministic else "sampled"
+        lines = [
+            f"{self.model} on {self.env}: {self.episodes:,} episodes, "
+            f"seeds {self.seed} to {last_seed}, {actions} actions"
+        ]
+        if self.success is not None:
+            lines.append(f"success  {self.success:.3f}")
+        around = ""
+        if self.optimal_return is not None:
+            around = f"   (random {self.random_return:.3f}, optimal {self.optimal_return:.3f})"
+        lines.append(f"return   {self.return_mean:.3f} ± {self.return_std:.3f}{around}")
+        if self.score is not None:
+            lines.append(f"score    {self.score:.3f}")
+        lines.append(f"length   {self.length_mean:.1f} steps")
+        return lines
+
 
 class EpisodeResults(NamedTuple):
     """One entry per episode, ``(episodes,)``."""

@@ -12,7 +12,7 @@ import torch
 from gymnasium import spaces
 from stable_baselines3 import PPO
 
-from agents.cli.common import check_env
+from agents.environments.spec import check_env
 from agents.evaluation.evaluate import evaluate
 from agents.evaluation.trace import run_trace
 from tests.third_party.recipes import PAGE, read_recipes, run_recipe

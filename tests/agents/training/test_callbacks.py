@@ -191,25 +191,40 @@ def test_what_is_evaluated_last_is_what_is_kept() -> None:
     assert all(torch.equal(a, b) for a, b in same)
 
 
-def test_an_event_ends_the_training() -> None:
+def test_an_event_ends_the_training_when_the_update_is_done() -> None:
     event = threading.Event()
     event.set()
     model = model_on(make_vec_env(ENV, 8))
     model.learn(10_000, callback=StopCallback(event))
-    assert model.num_timesteps == 8
+    assert (model.num_timesteps, model._n_updates) == (8, 0)
     event.clear()
-    model.learn(128, callback=StopCallback(event))
-    assert model.num_timesteps == 128
+
+    class Later(BaseCallback):
+        def _on_step(self) -> bool:
+            if self.num_timesteps == 40:
+                event.set()
+            return True
+
+    stop = StopCallback(event)
+    model.learn(10_000, callback=[stop, Later()])
+    assert (model.num_timesteps, model._n_updates) == (128 + 8, 1)
+    assert stop.stopping
 
 
 def test_checkpoints_come_every_so_often() -> None:
     saved: list[str] = []
     model = model_on(make_vec_env(ENV, 8))
     model.learn(7 * 128, callback=CheckpointCallback(200, saved.append))
-    assert saved == ["model-256", "model-512", "model-768"]
+    kept = ["model-256", "model-latest", "model-512", "model-latest", "model-768", "model-latest"]
+    assert saved == ["model-latest", *kept], "the first at once"
     saved.clear()
-    model_on(make_vec_env(ENV, 8)).learn(3 * 128, callback=CheckpointCallback(200, saved.append, 0))
-    assert saved == ["model-latest", "model-latest", "model-256"]
+    often = CheckpointCallback(200, saved.append, seconds=0)
+    model_on(make_vec_env(ENV, 8)).learn(3 * 128, callback=often)
+    assert saved == ["model-latest", "model-latest", "model-256", "model-latest"]
+    saved.clear()
+    last = CheckpointCallback(10_000, saved.append, ends=lambda: len(saved) > 0)
+    model_on(make_vec_env(ENV, 8)).learn(3 * 128, callback=last)
+    assert saved == ["model-latest"] * 3, "the training's end is kept"
 
 
 def test_the_display_gets_the_numbers() -> None:
