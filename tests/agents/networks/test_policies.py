@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from agents.cells import CELLS
 from agents.cells.state import map_state
 from agents.networks.encoder import ImageEncoder, SymbolEncoder, VectorEncoder, make_encoder
-from agents.networks.policy import MemoryPolicy
+from agents.networks.policy import CRITIC_MEMORIES, MemoryPolicy
 from agents.networks.sb3_encoder import FeaturesExtractorEncoder
 
 BOX = spaces.Box(-1.0, 1.0, (3,), np.float32)
@@ -209,6 +209,17 @@ def test_predict_carries_the_state_and_obeys_episode_starts() -> None:
         before: Any = policy.initial_state(3)
         unrolled = policy.network.unroll(xs, before.actor, torch.as_tensor(starts))
     torch.testing.assert_close(state.actor, unrolled.state)
+
+
+@pytest.mark.parametrize("critic_memory", CRITIC_MEMORIES)
+def test_a_trace_shows_the_value_of_the_step(critic_memory: str) -> None:
+    policy = _policy(critic_memory=critic_memory)
+    obs = _sample(BOX, 2, 3)
+    _, before = policy.predict(obs[0].numpy())
+    _, after = policy.predict(obs[1].numpy(), before)
+    seen = policy.trace(obs[1].numpy(), before, after)
+    values = policy.predict_values(obs[1], before, torch.zeros(3, dtype=torch.bool))
+    torch.testing.assert_close(seen["value"], values)
 
 
 def test_one_observation_is_a_batch_of_one() -> None:
