@@ -237,13 +237,16 @@ def test_the_window_around_a_head_is_shown() -> None:
 def test_a_vector_environment_draws_every_row() -> None:
     env = TapeVectorEnv(3, "Reverse", render_mode="rgb_array")
     env.reset(seed=0)
-    env.step(oracle(env))
+    actions = oracle(env)
+    actions[0, 1:] = 1, env.get_state().target[0, 0] ^ 1  # emits a wrong symbol
+    env.step(actions)
     images = env.render()
     assert images is not None
     for i, image in enumerate(images):
         scalar = TapeEnv("Reverse", "rgb_array")
         scalar.reset(seed=i)
-        scalar.step(oracle(scalar))
+        scalar.step(actions[i])
+        assert (scalar.view().statuses[0] == "running") == (i > 0)
         np.testing.assert_array_equal(image, scalar.render())
 
 

@@ -293,9 +293,8 @@ def test_bad_arguments_are_named() -> None:
         _policy(memory="lsmt")
     with pytest.raises(ValueError, match="critic_memory is 'none'; allowed: own, shared, detached"):
         _policy(critic_memory="none")
-    both = {"encoder": nn.Identity, "features_extractor_class": FlattenExtractor}
     with pytest.raises(ValueError, match=r"Identity.*FlattenExtractor.*; allowed: one of the two"):
-        _policy(**both)
+        _policy(encoder=nn.Identity, features_extractor_class=FlattenExtractor)
     with pytest.raises(TypeError, match=r"Identity.*; allowed: a subclass of .*FeaturesExtractor"):
         _policy(features_extractor_class=nn.Identity)
     with pytest.raises(ValueError, match=r"activation is 'tan'; allowed: .*tanh"):
