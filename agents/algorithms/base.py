@@ -129,6 +129,8 @@ class MemoryAlgorithm(BaseAlgorithm):
         self.max_grad_norm = common["max_grad_norm"]
         self.stats_window_size = common["stats_window_size"]
         self.last_checkpoint: str | None = None
+        # What the memory holds between two rollouts; None where each rollout starts anew.
+        self._memory_state: State | None = None
         self.generator = torch.Generator(self.device)
         self.predict_generator = torch.Generator(self.device)
         self.sampler: Sampler = self._draw

@@ -17,7 +17,7 @@ from typing_extensions import Unpack
 
 from agents.algorithms.base import CommonArguments, MemoryAlgorithm, NonFiniteError
 from agents.algorithms.buffer import Batch, MemoryRolloutBuffer, Step
-from agents.cells.state import State, index_state
+from agents.cells.state import index_state
 from agents.environments.vec_env import GymnasiumVecEnv
 from agents.networks.distributions import BoxHead
 from agents.networks.encoder import Observation
@@ -74,7 +74,6 @@ class MemoryOnPolicyAlgorithm(MemoryAlgorithm):
         self.gamma = gamma
         self.gae_lambda = gae_lambda
         self.vf_coef = vf_coef
-        self._memory_state: State | None = None
 
     def _setup_model(self) -> None:
         super()._setup_model()
