@@ -401,7 +401,7 @@ def test_a_policy_of_another_kind_is_refused() -> None:
     from stable_baselines3.common.policies import ActorCriticPolicy
 
     env = sync(lambda: RandomEnv(SYMBOLS, spaces.Discrete(2)), 1)
-    with pytest.raises(ValueError, match="Policy MlpPolicy unknown"):
+    with pytest.raises(ValueError, match="policy is 'MlpPolicy'; allowed: MemoryPolicy"):
         MemoryPPO("MlpPolicy", env)
     with pytest.raises(TypeError, match="allowed: MemoryPolicy"):
         MemoryA2C(ActorCriticPolicy, env)  # type: ignore[arg-type]  # what is tested
