@@ -10,6 +10,8 @@ from types import ModuleType
 
 import pytest
 
+from memory_envs import ENVIRONMENTS
+
 ROOT = Path(__file__).parents[1]
 HOW_TO = sorted((ROOT / "docs" / "how-to").glob("*.md"))
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
@@ -28,6 +30,13 @@ def _script(name: str) -> ModuleType:
 def test_the_environments_page_is_what_the_docstrings_say() -> None:
     script = _script("generate")
     assert script.PAGE.read_text(encoding="utf-8") == script.environments_page()
+
+
+def test_every_family_says_what_its_success_is() -> None:
+    page = (ROOT / "docs" / "environments.md").read_text(encoding="utf-8")
+    families = page.split("\n## ")[1:]
+    assert len(families) == len({spec.family for spec in ENVIRONMENTS.values()})
+    assert all("\n### Success\n" in family for family in families)
 
 
 def test_the_picture_of_the_rooms_shows_the_imports() -> None:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from typing_extensions import Unpack
 
 from agents.algorithms.model import CommonArguments, Env, MemoryModel
+from agents.cells.state import State
 
 Self = TypeVar("Self", bound="MemoryAlgorithm")
 
@@ -73,6 +74,8 @@ class MemoryAlgorithm(MemoryModel):
         **common: Unpack[CommonArguments],
     ) -> None:
         super().__init__(policy, env, **common)
+        # What the memory holds between two rollouts; None where each rollout starts anew.
+        self._memory_state: State | None = None
         self.sampler: Sampler = self._draw
 
     def _draw(self, distribution: Drawable) -> Tensor:

@@ -96,15 +96,16 @@ def check_device(device: torch.device | str) -> torch.device | str:
     Raises:
         ValueError: If there is none.
     """
-    if device != "auto":
-        try:
-            torch.empty(0, device=device)
-        except (AssertionError, NotImplementedError, RuntimeError, TypeError) as error:
-            reason = str(error).splitlines()[0]
-            raise ValueError(
-                f"device is {shown(device)}; allowed: 'auto', 'cpu', and what PyTorch finds here "
-                f"({reason})"
-            ) from error
+    if device == "auto":
+        return device
+    try:
+        torch.empty(0, device=device)
+    except (AssertionError, NotImplementedError, RuntimeError, TypeError) as error:
+        here = ["auto", "cpu"] + [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"device is {shown(device)}; allowed: {', '.join(here)} ({reason})"
+        ) from error
     return device
 
 

@@ -17,7 +17,7 @@ from typing_extensions import Unpack
 from agents.algorithms.base import MemoryAlgorithm, NonFiniteError
 from agents.algorithms.buffer import Batch, MemoryRolloutBuffer, Step
 from agents.algorithms.model import CommonArguments, Env
-from agents.cells.state import State, index_state
+from agents.cells.state import index_state
 from agents.environments.vec_env import GymnasiumVecEnv
 from agents.networks.distributions import BoxHead
 from agents.networks.encoder import Observation
@@ -74,7 +74,6 @@ class MemoryOnPolicyAlgorithm(MemoryAlgorithm):
         self.gamma = check_number("gamma", gamma, 0.0, 1.0)
         self.gae_lambda = check_number("gae_lambda", gae_lambda, 0.0, 1.0)
         self.vf_coef = check_number("vf_coef", vf_coef, 0.0)
-        self._memory_state: State | None = None
 
     def _setup_model(self) -> None:
         super()._setup_model()

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from memory_envs.arguments import check_choice
+
 if TYPE_CHECKING:
     from stable_baselines3.common.policies import BasePolicy
 
@@ -108,6 +110,36 @@ def register_algorithm(spec: AlgorithmSpec) -> None:
     if spec.class_name in classes:
         raise ValueError(f"class_name is {spec.class_name!r}; allowed: any but {set(classes)}")
     ALGORITHMS[spec.name] = spec
+
+
+def check_algorithm(name: str, called: str = "algorithm") -> str:
+    """Returns `name` if it is in the table.
+
+    Args:
+        name: The name.
+        called: What the error calls the argument.
+
+    Raises:
+        ValueError: If it is not, naming the nearest one.
+    """
+    return check_choice(called, name, ALGORITHMS)
+
+
+def check_memory(name: str, algorithm: str | None = None, called: str = "memory") -> str:
+    """Returns `name` if it is a memory of an algorithm; of any without one.
+
+    Args:
+        name: The name.
+        algorithm: A name in the table.
+        called: What the error calls the argument.
+
+    Raises:
+        ValueError: If it is not, naming the nearest one.
+    """
+    algorithms = ALGORITHMS if algorithm is None else (algorithm,)
+    known = {memory: None for other in algorithms for memory in ALGORITHMS[other].memory_names()}
+    with_it = "" if algorithm is None else f" with {algorithm}"
+    return check_choice(f"{called}{with_it}", name, known)
 
 
 def with_class(class_name: str) -> AlgorithmSpec | None:

@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-import gymnasium as gym
 import tyro
+from tyro.constructors import PrimitiveConstructorSpec
 
-import memory_envs
 from agents.algorithms.pretrained import find_pretrained, load_pretrained, read_index
-from agents.algorithms.table import ALGORITHMS
-from agents.environments.spec import environment_spec
+from agents.environments.spec import check_env
 from agents.training.run_directory import RunDirectory
-from memory_envs.arguments import allowed_names, check_choice
+from memory_envs.arguments import allowed_names
 
 T = TypeVar("T")
+
+
+def _read_count(words: list[str]) -> int:
+    try:
+        return int(words[0])
+    except ValueError:
+        number = float(words[0])
+    if not number.is_integer():
+        raise ValueError(f"{words[0]} is not a whole number")
+    return int(number)
+
+
+# A whole number, which may be typed as 100000, 100_000 or 1e5.
+Count = Annotated[
+    int,
+    PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="N",
+        instance_from_str=_read_count,
+        is_instance=lambda value: isinstance(value, int),
+        str_from_instance=lambda number: [str(number)],
+    ),
+]
 
 POLICIES = ("random", "oracle")
 
@@ -47,48 +67,13 @@ def checked(check: Callable[..., T], *arguments: Any) -> T:
         raise UsageError(error) from None
 
 
-def check_env(env_id: str) -> str:
-    """Returns `env_id` if it is registered; ``module:id`` imports the module first.
-
-    Ours are registered already, so that ``memory_envs:id`` is just the id.
+def find_env(env_id: str) -> str:
+    """Returns `env_id` if it is registered, see `agents.environments.spec.check_env`.
 
     Raises:
-        UsageError: If it is not, naming the nearest id.
+        UsageError: If it is not.
     """
-    module, colon, name = env_id.rpartition(":")
-    if module == memory_envs.__name__:
-        env_id, colon = name, ""
-    try:
-        if colon and (not module or importlib.util.find_spec(module) is None):
-            raise UsageError(f"there is no module {module} for the environment {env_id}")
-        environment_spec(env_id)
-    except (gym.error.Error, ValueError):
-        hint = allowed_names(name, gym.registry, "registered ids, as in `memory-envs list`")
-        raise UsageError(f"env is {env_id!r}; {hint}") from None
-    except ImportError as error:
-        raise UsageError(f"{module} cannot be imported: {error}") from error
-    return env_id
-
-
-def check_algorithm(name: str) -> str:
-    """Returns `name` if it is an algorithm.
-
-    Raises:
-        UsageError: If it is not, naming the nearest one.
-    """
-    return checked(check_choice, "algorithm", name, ALGORITHMS)
-
-
-def check_memory(name: str, algorithm: str | None = None) -> str:
-    """Returns `name` if it is a memory of an algorithm; of any without one.
-
-    Raises:
-        UsageError: If it is not, naming the nearest one.
-    """
-    algorithms = ALGORITHMS if algorithm is None else (algorithm,)
-    known = {memory: None for other in algorithms for memory in ALGORITHMS[other].memory_names()}
-    with_it = "" if algorithm is None else f" with {algorithm}"
-    return checked(check_choice, f"memory{with_it}", name, known)
+    return checked(check_env, env_id)
 
 
 @dataclass(frozen=True)
@@ -147,7 +132,7 @@ def find_player(
         from agents.evaluation.evaluate import oracle_policy
 
         policy = random_policy if name == "random" else oracle_policy
-        return Player(name, policy, check_env(env_id), {}, False)
+        return Player(name, policy, find_env(env_id), {}, False)
     settings = _settings_of(path)
     if env_id is None and "env" not in settings:
         raise UsageError(f"{name} does not say where it was trained: --env ID")
@@ -156,7 +141,7 @@ def find_player(
     return Player(
         name,
         load_model(path),
-        check_env(env_id or settings["env"]),
+        find_env(env_id or settings["env"]),
         {**recipe.get("env_kwargs", {}), **recipe.get("evaluation_kwargs", {})}
         if trained_here
         else {},
@@ -171,7 +156,7 @@ def _pretrained_player(name: str, env_id: str | None, deterministic: bool) -> Pl
     except ValueError as error:
         raise UsageError(error) from error
     env_kwargs = found.env_kwargs if env_id in (None, found.env) else {}
-    return Player(name, model, check_env(env_id or found.env), env_kwargs, deterministic)
+    return Player(name, model, find_env(env_id or found.env), env_kwargs, deterministic)
 
 
 def load_model(path: Path) -> Any:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import tyro
 
-from agents.cli.common import UsageError, checked, find_player, option
+from agents.cli.common import Count, UsageError, checked, find_player, option
 from memory_envs.arguments import check_integer
-
-if TYPE_CHECKING:
-    from agents.evaluation.evaluate import EvaluationResult
 
 
 @dataclass(frozen=True)
@@ -29,7 +26,7 @@ class Evaluate:
     """In place of MODEL: one that comes with the package, such as rl-ntm/Copy."""
     env: Annotated[str | None, option("ID")] = None
     """Environment id. Without it, where the model was trained."""
-    episodes: int = 1000
+    episodes: Count = 1000
     """How many episodes."""
     seed: int = 7
     """Episode k plays an environment seeded SEED + k."""
@@ -65,27 +62,5 @@ class Evaluate:
         if self.json:
             print(json.dumps(evaluation.to_dict(), indent=2, allow_nan=False))
         else:
-            print("\n".join(evaluation_lines(evaluation)))
+            print("\n".join(evaluation.lines()))
         return 0
-
-
-def evaluation_lines(evaluation: EvaluationResult) -> list[str]:
-    """Returns an evaluation as lines of text."""
-    last_seed = evaluation.seed + evaluation.episodes - 1
-    actions = "most probable" if evaluation.deterministic else "sampled"
-    lines = [
-        f"{evaluation.model} on {evaluation.env}: {evaluation.episodes:,} episodes, "
-        f"seeds {evaluation.seed} to {last_seed}, {actions} actions"
-    ]
-    if evaluation.success is not None:
-        lines.append(f"success  {evaluation.success:.3f}")
-    around = ""
-    if evaluation.optimal_return is not None:
-        around = (
-            f"   (random {evaluation.random_return:.3f}, optimal {evaluation.optimal_return:.3f})"
-        )
-    lines.append(f"return   {evaluation.return_mean:.3f} ± {evaluation.return_std:.3f}{around}")
-    if evaluation.score is not None:
-        lines.append(f"score    {evaluation.score:.3f}")
-    lines.append(f"length   {evaluation.length_mean:.1f} steps")
-    return lines

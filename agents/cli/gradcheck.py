@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 
-from agents.algorithms.table import ALGORITHMS
-from agents.cli.common import (
-    UsageError,
-    check_algorithm,
-    check_env,
-    check_memory,
-    checked,
-    option,
-)
+from agents.algorithms.table import ALGORITHMS, check_algorithm, check_memory
+from agents.cli.common import Count, UsageError, checked, find_env, option
+from agents.training.recipes import read_assignments
 from memory_envs.arguments import check_integer
 
 
@@ -38,7 +32,7 @@ class GradCheck:
     """Environment id. Those of the tape family are made tiny, others must be."""
     seed: int = 0
     """Seed of the parameters and of the episode."""
-    limit: int = 10_000
+    limit: Count = 10_000
     """The most sequences that are enumerated."""
     changes: Annotated[tuple[str, ...], option("NAME=VALUE ...", name="set")] = ()
     """Arguments of the environment: max_steps=4 symbols=3."""
@@ -47,12 +41,13 @@ class GradCheck:
 
     def run(self) -> int:
         """Checks the gradient."""
-        check_algorithm(self.algo)
+        checked(check_algorithm, self.algo, "--algo")
         if self.memory is not None:
-            check_memory(self.memory, self.algo)
-        env_id = None if self.env is None else check_env(self.env)
+            checked(check_memory, self.memory, self.algo, "--memory")
+        env_id = None if self.env is None else find_env(self.env)
         checked(check_integer, "--seed", self.seed, 0)
-        arguments = dict(_assignment(change) for change in self.changes)
+        checked(check_integer, "--limit", self.limit, 1)
+        arguments = checked(read_assignments, self.changes, "--set")
         from agents.evaluation.gradcheck import EnumerationError, tiny
 
         try:
@@ -66,14 +61,3 @@ class GradCheck:
         else:
             print("\n\n".join(str(report) for report in reports))
         return 0 if all(report.passed() for report in reports) else 1
-
-
-def _assignment(text: str) -> tuple[str, Any]:
-    """Returns a name and its value; what is not JSON is a string."""
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise UsageError(f"--set is {text!r}; allowed: name=value")
-    try:
-        return name, json.loads(value)
-    except json.JSONDecodeError:
-        return name, value

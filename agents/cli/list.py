@@ -36,7 +36,7 @@ class List:
         """Prints the list."""
         families = {spec.family for spec in ENVIRONMENTS.values()}
         if self.family is not None:
-            checked(check_choice, "family", self.family, families)
+            checked(check_choice, "--family", self.family, families)
         rows = [
             _row(env_id)
             for env_id, spec in ENVIRONMENTS.items()

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 
-from agents.cli.common import UsageError, check_env, checked, option
+from agents.cli.common import UsageError, checked, find_env, option
 from memory_envs.arguments import check_integer
 
 
@@ -28,7 +28,7 @@ class Play:
         from agents.cli.keyboard import InputError, play
 
         try:
-            play(check_env(self.env), self.seed, sys.stdin, sys.stdout)
+            play(find_env(self.env), self.seed, sys.stdin, sys.stdout)
         except InputError as error:
             raise UsageError(error) from error
         return 0

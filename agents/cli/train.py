@@ -3,36 +3,24 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import shlex
 import sys
 from dataclasses import MISSING, dataclass, fields
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import gymnasium as gym
-from rich.console import Console
+import tyro
 
-from agents.algorithms.table import ALGORITHMS
-from agents.cli.common import (
-    UsageError,
-    check_algorithm,
-    check_env,
-    check_memory,
-    checked,
-    find_model,
-    option,
-)
-from agents.cli.evaluate import evaluation_lines
-from agents.training.presets import find_preset
-from agents.training.recipes import RecipeError, change, read_recipe
-from agents.training.run_directory import RunDirectory, new_run_path
+from agents.algorithms.table import ALGORITHMS, check_algorithm, check_memory
+from agents.cli.common import Count, UsageError, checked, find_model, option
+from agents.training.plan import LARGEST_SEED, Plan, check_share, first_plan, next_plan
+from agents.training.recipes import read_assignments
+from agents.training.run_directory import RunDirectory
 from memory_envs.arguments import check_integer
 
-if TYPE_CHECKING:  # imported when it runs: `memory-envs --help` needs no torch
-    from agents.training.training import Plan, StopReason, Training
-
-_LARGEST_SEED = 2**32 - 1  # of NumPy's and PyTorch's global generators, which SB3 seeds
+_OPTIONS = {"changes": "set", "env_option": "env"}  # fields that are called otherwise
 
 
 @dataclass(frozen=True)
@@ -40,12 +28,15 @@ class Train:
     """Train an agent with memory.
 
     Settings come from a preset; what is given here goes before it. The run's folder keeps settings,
-    model, logs, evaluation, learning curve and trace. Ctrl-C ends the training and keeps the model.
+    model, logs, evaluation, learning curve and trace. Ctrl-C ends the training when the update that
+    is under way is done, and all of these are kept.
     Exit codes: 0 done, 1 failed or success not reached, 2 wrong usage, 130 interrupted.
     """
 
-    env: Annotated[str | None, option("ID")] = None
+    env: Annotated[str | None, tyro.conf.Positional, option("ID")] = None
     """Environment id, such as Tape-Reverse-v0; `memory-envs list` shows them."""
+    env_option: Annotated[str | None, option("ID", name="env")] = None
+    """The same, as `evaluate` and `trace` take it."""
     algo: Annotated[
         str | None,
         option("NAME", help=f"Algorithm: {', '.join(ALGORITHMS)}. Without it, the presets' best."),
@@ -55,18 +46,18 @@ class Train:
     it, the presets' best."""
     seed: int = 0
     """Seed of everything random."""
-    timesteps: Annotated[int | None, option("N")] = None
+    timesteps: Annotated[Count | None, option("N")] = None
     """Environment steps, all environments together."""
     stop_at_success: Annotated[float | None, option("SHARE")] = None
     """Stop once this share of held-out episodes succeeds, and of 1,000 further ones."""
-    n_envs: Annotated[int | None, option("N")] = None
+    n_envs: Annotated[Count | None, option("N")] = None
     """Environments played in parallel."""
     device: str = "auto"
     """PyTorch device: auto, cpu, cuda, ..."""
     out: Annotated[Path | None, option("FOLDER")] = None
     """Folder for the results. Without it, a new one below runs/."""
     continue_from: Annotated[Path | None, option("RUN")] = None
-    """Continue this run, with its settings, model and curriculum, in a new folder."""
+    """Continue this run from its newest checkpoint, with its settings, in a new folder."""
     start_from: Annotated[str | None, option("MODEL")] = None
     """Start with the parameters of this model: a file, a run's folder, or the name of one that
     comes with the package, such as rl-ntm/ForwardReverse. Everything else starts anew."""
@@ -77,56 +68,74 @@ class Train:
 
     def run(self) -> int:
         """Trains, evaluates, shows a trace."""
+        self._check()
         plan = self._plan()
-        import torch
-
         from agents.algorithms.base import NonFiniteError
-        from agents.training.progress import make_display
-        from agents.training.training import StopReason, Training
+        from agents.training.run_directory import TakenError
+        from agents.training.train import run_training
+        from agents.training.training import CannotWriteError, StopReason, Training
 
-        if "OMP_NUM_THREADS" not in os.environ:
-            # These networks are small: a second thread gains little, and rounding, which decides
-            # how a training goes, would depend on the number of cores.
-            torch.set_num_threads(1)
-        default = new_run_path(Path("runs"), plan.env, plan.algorithm, plan.memory, plan.seed)
-        run = RunDirectory(self.out or default)
-        if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
-            raise UsageError(f"--out {run.path} exists and is not an empty folder")
         parent = None if self.continue_from is None else RunDirectory(self.continue_from)
         start = None if self.start_from is None else find_model(self.start_from)
-        console = Console()
-        title = f"{plan.env}  {plan.algorithm}/{plan.memory}  seed {plan.seed}"
-        display = make_display(console, title)
-        display.say(f"training {title}")
-        display.say(f"settings: {plan.preset}")
-        display.say(f"results:  {run.path}")
         try:
-            training = Training(plan, run, self.command(), parent, start)
+            training = Training(plan, self.command(), parent if plan.part else None, start)
         except (TypeError, ValueError, RuntimeError, gym.error.Error) as error:
             raise UsageError(error) from error
         try:
-            with display:
-                reason = training.learn(display, self.wandb)
-        except NonFiniteError as error:
+            result = run_training(training, self.out, self.wandb, "--out")
+        except TakenError as error:
+            raise UsageError(error) from error
+        except (NonFiniteError, CannotWriteError) as error:
             print(f"memory-envs: {' '.join(str(error).split())}", file=sys.stderr)
             return 1
-        if reason is StopReason.INTERRUPTED:
-            _explain_interruption(console, run)
+        if result.reason is StopReason.INTERRUPTED:
+            path = shlex.quote(str(result.path))
+            print(f"continue it: memory-envs train --continue-from {path}")
             return 130
-        return self._finish(console, training, reason)
+        wished = plan.stop_at_success  # of a run that is continued, its own
+        if wished is not None and result.reason is not StopReason.SUCCESS:
+            print(
+                f"memory-envs: success {wished:g} was not reached "
+                f"in {result.model.num_timesteps:,} steps",
+                file=sys.stderr,
+            )
+            return 1
+        return 0
 
     def command(self) -> str:
         """Returns the command line that does the same again."""
         words = ["memory-envs", "train"]
         for field in fields(self):
             value = getattr(self, field.name)
-            name = "set" if field.name == "changes" else field.name.replace("_", "-")
+            name = _OPTIONS.get(field.name, field.name.replace("_", "-"))
             if value is True:
                 words.append(f"--{name}")
             elif value != (None if field.default is MISSING else field.default):
                 values = value if isinstance(value, tuple) else (value,)
-                words += [f"--{name}", *map(str, values)]
+                words += [*([] if field.name == "env" else [f"--{name}"]), *map(str, values)]
         return shlex.join(words)
+
+    def _check(self) -> None:
+        """Checks what each option says by itself.
+
+        Raises:
+            UsageError: Naming the option.
+        """
+        if self.env is not None and self.env_option is not None:
+            raise UsageError(f"{self.env} and --env {self.env_option} are two ids: give one")
+        if self.algo is not None:
+            checked(check_algorithm, self.algo, "--algo")
+        if self.memory is not None:
+            checked(check_memory, self.memory, self.algo, "--memory")
+        checked(check_integer, "--seed", self.seed, 0, LARGEST_SEED)
+        for name, value in (("--timesteps", self.timesteps), ("--n-envs", self.n_envs)):
+            if value is not None:
+                checked(check_integer, name, value, 1)
+        checked(check_share, "--stop-at-success", self.stop_at_success)
+        if self.out is not None and self.out.exists():
+            checked(RunDirectory(self.out).check_free, "--out")
+        if self.wandb and importlib.util.find_spec("wandb") is None:
+            raise UsageError('--wandb needs W&B: pip install "memory-envs[wandb]"')
 
     def _plan(self) -> Plan:
         """Returns what to train, from the arguments and a preset or another run.
@@ -134,100 +143,23 @@ class Train:
         Raises:
             UsageError: For anything that cannot be.
         """
-        checked(check_integer, "--seed", self.seed, 0, _LARGEST_SEED)
-        if self.stop_at_success is not None and not 0.0 < self.stop_at_success <= 1.0:
-            given = f"--stop-at-success is {self.stop_at_success}"
-            raise UsageError(f"{given}; allowed: numbers above 0, up to 1")
-        if self.wandb and importlib.util.find_spec("wandb") is None:
-            raise UsageError('--wandb needs W&B: pip install "memory-envs[wandb]"')
-        try:
-            return self._first_plan() if self.continue_from is None else self._next_plan()
-        except RecipeError as error:
-            raise UsageError(error) from error
-
-    def _first_plan(self) -> Plan:
-        from agents.training.training import Plan
-
-        if self.env is None:
-            raise UsageError("say what to train on: --env ID (`memory-envs list` shows them)")
-        env = check_env(self.env)
-        algorithm = None if self.algo is None else check_algorithm(self.algo)
-        memory = None if self.memory is None else check_memory(self.memory, algorithm)
-        preset = find_preset(env, algorithm, memory)
-        assignments = self._assignments()
-        recipe = change(preset.recipe, assignments, preset.algorithm)
-        return Plan(
-            env,
-            preset.algorithm,
-            preset.memory,
-            recipe,
-            preset.source + (f", and {' '.join(assignments)}" if assignments else ""),
-            self.seed,
-            self.device,
-            self.stop_at_success,
-        )
-
-    def _next_plan(self) -> Plan:
-        from agents.training.training import Plan
-
-        assert self.continue_from is not None
-        decided = {"env": self.env, "algo": self.algo, "memory": self.memory}
-        decided["start-from"] = self.start_from
-        for name, value in decided.items():
+        env = self.env or self.env_option
+        given = {"timesteps": self.timesteps, "n_envs": self.n_envs}
+        changes = {name: value for name, value in given.items() if value is not None}
+        changes |= checked(read_assignments, self.changes, "--set")
+        common: dict[str, Any] = {"device": self.device, "source": "--set"}
+        common["stop_at_success"] = self.stop_at_success
+        if self.continue_from is None:
+            if env is None:
+                raise UsageError("say what to train on: ID (`memory-envs list` shows them)")
+            plan = partial(first_plan, env, self.algo, self.memory, changes, self.seed, **common)
+            return checked(plan)
+        decided = {"ID": env, "--algo": self.algo, "--memory": self.memory}
+        for name, value in {**decided, "--start-from": self.start_from}.items():
             if value is not None:
-                raise UsageError(f"--{name} is decided by the run to continue")
-        if not self.continue_from.is_dir():
-            raise UsageError(f"--continue-from {self.continue_from} is no folder of a run")
+                raise UsageError(f"{name} is decided by the run to continue")
+        run = RunDirectory(self.continue_from)
         try:
-            settings = RunDirectory(self.continue_from).read_settings()
-            recipe = read_recipe(
-                settings["recipe"], check_algorithm(settings["algorithm"]), "settings.json"
-            )
-            return Plan(
-                check_env(settings["env"]),
-                settings["algorithm"],
-                check_memory(settings["memory"], settings["algorithm"]),
-                change(recipe, self._assignments(), settings["algorithm"]),
-                f"those of {self.continue_from}",
-                settings["seed"],
-                self.device,
-                self.stop_at_success or settings["stop_at_success"],
-                settings["part"] + 1,
-            )
-        except (KeyError, ValueError) as error:
-            raise UsageError(f"{self.continue_from} cannot be continued: {error}") from error
-
-    def _assignments(self) -> list[str]:
-        """Returns what is changed in the recipe."""
-        own = {"timesteps": self.timesteps, "n_envs": self.n_envs}
-        given = [f"{name}={value}" for name, value in own.items() if value is not None]
-        return [*given, *self.changes]
-
-    def _finish(self, console: Console, training: Training, reason: StopReason) -> int:
-        """Shows what came out."""
-        from agents.evaluation.trace import trace_text
-        from agents.training.training import StopReason
-
-        evaluation, trace = training.finish()
-        console.print()
-        for line in [*evaluation_lines(evaluation), "", *trace_text(trace).splitlines()]:
-            console.print(line, highlight=False, markup=False, soft_wrap=True)
-        console.print(f"results: {training.run.path}", highlight=False, soft_wrap=True)
-        wished = training.plan.stop_at_success  # of a run that is continued, its own
-        if wished is not None and reason is not StopReason.SUCCESS:
-            print(
-                f"memory-envs: success {wished:g} was not reached "
-                f"in {training.model.num_timesteps:,} steps",
-                file=sys.stderr,
-            )
-            return 1
-        return 0
-
-
-def _explain_interruption(console: Console, run: RunDirectory) -> None:
-    for line in (
-        f"interrupted; the model is kept: {run.model}",
-        f"evaluate it:    memory-envs evaluate {shlex.quote(str(run.path))}",
-        f"continue it:    memory-envs train --continue-from {shlex.quote(str(run.path))}",
-    ):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+            return checked(partial(next_plan, run, changes, **common))
+        except UsageError as error:
+            raise UsageError(f"--continue-from: {error}") from None

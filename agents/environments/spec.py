@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 
 import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec
+
+import memory_envs
+from memory_envs.arguments import allowed_names
+
+_ALLOWED = (
+    "registered ids, as in `memory-envs list`, and module:id for an id that a module registers "
+    "when it is imported"
+)
 
 
 def environment_spec(env_id: str) -> EnvSpec:
@@ -19,3 +28,26 @@ def environment_spec(env_id: str) -> EnvSpec:
     if colon:
         import_module(module)
     return gym.spec(name)
+
+
+def check_env(env_id: str) -> str:
+    """Returns `env_id` if it is registered; ``module:id`` imports the module first.
+
+    Ours are registered already, so that ``memory_envs:id`` is just the id.
+
+    Raises:
+        ValueError: If it is not, naming the nearest id.
+    """
+    module, colon, name = env_id.rpartition(":")
+    if module == memory_envs.__name__:
+        env_id, colon = name, ""
+    try:
+        if colon and (not module or find_spec(module) is None):
+            raise ValueError(f"there is no module {module} for the environment {env_id}")
+        environment_spec(env_id)
+    except gym.error.Error:
+        hint = allowed_names(name, gym.registry, _ALLOWED)
+        raise ValueError(f"env is {env_id!r}; {hint}") from None
+    except ImportError as error:
+        raise ValueError(f"{module} cannot be imported: {error}") from error
+    return env_id

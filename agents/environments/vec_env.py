@@ -41,7 +41,8 @@ def _is_text(space: spaces.Space[Any]) -> bool:
 class GymnasiumVecEnv(VecEnv):
     """SB3's view of a Gymnasium vector environment.
 
-    Returns and lengths of episodes are kept here, as SB3's `Monitor` does. Keys of a `Dict`
+    Returns and lengths of episodes are kept here, as SB3's `Monitor` does. A `Tuple` observation,
+    which SB3 does not know, becomes a `Dict` with the keys "0", "1", ... Keys of a `Dict`
     observation that hold texts, such as MiniGrid's mission, are dropped.
     The infos of rows that did not finish an episode are empty.
 
@@ -50,7 +51,8 @@ class GymnasiumVecEnv(VecEnv):
             it is what `gym.make_vec` makes of our ids or of scalar environments.
 
     Raises:
-        ValueError: If the environment resets itself in another way.
+        ValueError: If the environment resets itself in another way, or its actions are a `Tuple` or
+            a `Dict`.
     """
 
     def __init__(self, env: VectorEnv[Any, Any, Any]) -> None:
@@ -65,13 +67,25 @@ class GymnasiumVecEnv(VecEnv):
                 "vector_kwargs={'autoreset_mode': AutoresetMode.SAME_STEP}), or use "
                 "agents.make_vec_env"
             )
+        if isinstance(env.single_action_space, spaces.Tuple | spaces.Dict):
+            raise ValueError(
+                f"action space is {env.single_action_space}; allowed: those that SB3 knows, "
+                "Discrete, MultiDiscrete, MultiBinary, Box. memory_envs.wrappers.FlatActions makes "
+                "one number of Discrete and MultiDiscrete parts: agents.make_vec_env(id, n_envs, "
+                "wrappers=[FlatActions])"
+            )
         self.env = env
         self._resets_itself = mode == AutoresetMode.SAME_STEP
         space = env.single_observation_space
-        self._keys: list[str] | None = None
+        # Where each part that is shown lies in what the environment gives.
+        self._keys: dict[str, Any] | None = None
         if isinstance(space, spaces.Dict):
-            self._keys = [key for key, part in space.items() if not _is_text(part)]
-            space = spaces.Dict({key: space[key] for key in self._keys})
+            self._keys = {key: key for key, part in space.items() if not _is_text(part)}
+        elif isinstance(space, spaces.Tuple):
+            self._keys = {str(i): i for i, part in enumerate(space) if not _is_text(part)}
+        if self._keys is not None:
+            parts: Any = space
+            space = spaces.Dict({name: parts[key] for name, key in self._keys.items()})
         super().__init__(env.num_envs, space, env.single_action_space)
         self._actions: Array = np.empty(0)
         self._returns = np.zeros(self.num_envs)
@@ -94,11 +108,12 @@ class GymnasiumVecEnv(VecEnv):
         if dones.any():
             rows = np.flatnonzero(dones)
             if self._resets_itself:
-                final_obs, final_infos = infos["final_obs"], infos.get("final_info", {})
+                last, final_infos = pick_rows(infos["final_obs"], rows), infos.get("final_info", {})
+                last = [self._shown(one) for one in last]
             else:
-                final_obs, final_infos = self._copied(obs), infos
+                last, final_infos = pick_rows(self._copied(obs), rows), infos
                 obs, _ = self.env.reset(options={"reset_mask": dones})
-            finished = self._final_infos(rows, final_obs, final_infos)
+            finished = self._final_infos(rows, last, final_infos)
             for index, info in zip(rows.tolist(), finished, strict=True):
                 info["TimeLimit.truncated"] = bool(truncated[index] and not terminated[index])
                 row_infos[index] = info
@@ -107,26 +122,28 @@ class GymnasiumVecEnv(VecEnv):
         return self._copied(obs), np.asarray(rewards, np.float32), dones, row_infos
 
     def _final_infos(
-        self, rows: npt.NDArray[np.intp], final_obs: Any, final_infos: dict[str, Any]
+        self, rows: npt.NDArray[np.intp], last: list[Any], final_infos: dict[str, Any]
     ) -> list[dict[str, Any]]:
         infos = info_rows(final_infos, rows)
         now = round(time.monotonic() - self._start_time, 6)
         statistics = zip(self._returns[rows].tolist(), self._lengths[rows].tolist(), strict=True)
-        last = pick_rows(final_obs, rows)
         for info, obs, (total, length) in zip(infos, last, statistics, strict=True):
-            if self._keys is not None:
-                obs = {key: obs[key] for key in self._keys}
             info["terminal_observation"] = obs
             info["episode"] = {"r": total, "l": length, "t": now}
             if "success" in info:
                 info["is_success"] = bool(info["success"])
         return infos
 
+    def _shown(self, obs: Any) -> Any:
+        """What the policy may read, of one row or of all."""
+        return obs if self._keys is None else {name: obs[key] for name, key in self._keys.items()}
+
     def _copied(self, obs: Any) -> Obs:
-        """A copy of what the policy may read; the environment may reuse its arrays."""
+        """A copy of it; the environment may reuse its arrays."""
+        shown = self._shown(obs)
         if self._keys is None:
-            return np.array(obs)
-        return {key: np.array(obs[key]) for key in self._keys}
+            return np.array(shown)
+        return {name: np.array(part) for name, part in shown.items()}
 
     def reset(self) -> Obs:
         """Starts new episodes in all rows, with the seeds and options set before."""
@@ -153,6 +170,34 @@ class GymnasiumVecEnv(VecEnv):
         """Returns one RGB image per row."""
         frames: Any = self.env.render()
         return [] if frames is None else list(frames)
+
+    # Where the episodes stand
+
+    def get_state(self) -> dict[str, Array] | None:
+        """Returns copies of all arrays that say where the episodes stand, generators included.
+
+        Returns:
+            Arrays by name; None unless the environment is a native one of `memory_envs`, or of a
+            family of one's own, with no wrapper around it. Others cannot say it.
+        """
+        from memory_envs.core.vector import MemoryVectorEnv
+
+        if not isinstance(self.env, MemoryVectorEnv):
+            return None
+        fields: dict[str, Array] = self.env.get_state()._asdict()
+        own = {"returns": self._returns.copy(), "lengths": self._lengths.copy()}
+        return {**own, **{f"env.{name}": array for name, array in fields.items()}}
+
+    def set_state(self, state: dict[str, Array]) -> None:
+        """Returns to where `get_state` was asked, in this or an equal environment.
+
+        Raises:
+            TypeError, ValueError: For anything else; the present state is kept.
+        """
+        env: Any = self.env
+        kind = type(env.get_state())
+        env.set_state(kind(**{name: state[f"env.{name}"] for name in kind._fields}))
+        self._returns[:], self._lengths[:] = state["returns"], state["lengths"]
 
     # Attributes and methods
 

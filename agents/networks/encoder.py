@@ -172,5 +172,6 @@ def make_encoder(space: spaces.Space[Any], size: int, activation: nn.Module) -> 
         return DictEncoder(space, size, activation)
     raise ValueError(
         f"observation space {space} is not supported; "
-        "allowed: Discrete, MultiDiscrete, Box, MultiBinary, and Dict of these"
+        "allowed: Discrete, MultiDiscrete, Box, MultiBinary, Dict of these, and Tuple of these in "
+        "environments of agents.make_vec_env"
     )

@@ -254,18 +254,8 @@ class MemoryPolicy(BasePolicy):
             losses=losses,
         )
 
-    def _act(
-        self, features: Tensor, masks: Tensor | None, deterministic: bool, generator: Any
-    ) -> Tensor:
-        distribution: Distribution = self.action_head(self.actor(features), masks)
-        return distribution.mode() if deterministic else distribution.sample(generator)
-
     def _predict(self, observation: PyTorchObs, deterministic: bool = False) -> Tensor:
-        """Returns actions for observations with which episodes start."""
-        rows = count_rows(observation)
-        starts = read_starts(None, rows, self.device)
-        features, _, _ = self.features(observation, self.initial_state(rows), starts)
-        return self._act(features, None, deterministic, None)
+        raise NotImplementedError("predict carries the state")
 
     # SB3 declares states as tuples of arrays; to SB3 they are opaque, and ours stay tensors.
     @torch.no_grad()
@@ -301,7 +291,9 @@ class MemoryPolicy(BasePolicy):
         masks = read_masks(self.action_head, action_masks, rows, self.device)
         before = self.initial_state(rows) if state is None else state
         features, _, state = self.features(obs, before, starts)
-        actions = self.action_head.to_env(self._act(features, masks, deterministic, generator))
+        distribution: Distribution = self.action_head(self.actor(features), masks)
+        chosen = distribution.mode() if deterministic else distribution.sample(generator)
+        actions = self.action_head.to_env(chosen)
         return actions if vectorized else actions[0], state
 
     @torch.no_grad()

@@ -3,6 +3,9 @@
 A model file holds settings as JSON and tensors as safetensors (see `agents.saving.archive`).
 Loading calls the constructor of a class that the caller names, with settings from the file; it runs
 no code from the file.
+
+A checkpoint is a model file that also says where its training stands; to load it as a model is to
+leave that out.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from io import BufferedIOBase, TextIOBase
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
@@ -48,6 +51,20 @@ _SCHEDULES = ("learning_rate", "ent_coef", "clip_range", "clip_range_vf")
 _COUNTERS = ("num_timesteps", "_n_updates", "_total_timesteps", "_episode_num")
 # Constructor arguments that do not belong to the model: they are given anew when it is loaded.
 _NOT_SETTINGS = ("policy", "env", "device", "tensorboard_log", "_init_setup_model")
+# In a checkpoint: the key of the metadata, and what the names of its tensors begin with.
+_TRAINING = "training"
+
+
+class TrainingState(NamedTuple):
+    """Where a training stands, beside its model.
+
+    Attributes:
+        values: What JSON can hold.
+        tensors: Tensors by name.
+    """
+
+    values: dict[str, Any]
+    tensors: dict[str, Tensor]
 
 
 def model_source(path: ModelSource) -> Path | BufferedIOBase:
@@ -71,7 +88,10 @@ def _setting_names(cls: type[BaseAlgorithm]) -> list[str]:
 
 
 def save_model(
-    model: BaseAlgorithm, path: ModelSource, optimizer: bool = True
+    model: BaseAlgorithm,
+    path: ModelSource,
+    optimizer: bool = True,
+    training: TrainingState | None = None,
 ) -> Path | BufferedIOBase:
     """Writes the policy, the optimizer's state and the settings to one file.
 
@@ -79,6 +99,7 @@ def save_model(
         model: The model.
         path: The file, or its path; ``.zip`` is added to a name without a suffix.
         optimizer: Whether the optimizer's state is written too; to predict it is not needed.
+        training: Where the training stands, which makes a checkpoint of the file.
 
     Returns:
         What `model_source` makes of the path.
@@ -108,7 +129,11 @@ def save_model(
         "n_envs": model.n_envs,
         "counters": {name: getattr(model, name) for name in _COUNTERS},
     }
-    write_archive(target, metadata, named_tensors(cast(Trainable, model), optimizer))
+    tensors = named_tensors(cast(Trainable, model), optimizer)
+    if training is not None:
+        metadata[_TRAINING] = training.values
+        tensors |= {f"{_TRAINING}.{name}": value for name, value in training.tensors.items()}
+    write_archive(target, metadata, tensors)
     return target
 
 
@@ -186,7 +211,25 @@ def read_model(
     counters = metadata["counters"]
     if set(counters) != set(_COUNTERS) or any(type(n) is not int for n in counters.values()):
         raise ModelFileError(source, f"its counters are not the integers {', '.join(_COUNTERS)}")
+    tensors = {k: v for k, v in tensors.items() if not k.startswith(f"{_TRAINING}.")}
     return source, metadata, tensors
+
+
+def read_training(path: Path) -> TrainingState:
+    """Reads from a checkpoint where its training stood.
+
+    Raises:
+        ModelFileError: If the file is no checkpoint.
+        FileNotFoundError: If there is no such file.
+    """
+    metadata, tensors = read_archive(path)
+    values = metadata.get(_TRAINING)
+    if not isinstance(values, dict):
+        raise ModelFileError(path, "it is a model, not a checkpoint: no training can go on from it")
+    prefix = f"{_TRAINING}."
+    return TrainingState(
+        values, {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+    )
 
 
 def load_model(

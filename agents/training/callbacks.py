@@ -12,7 +12,7 @@ from stable_baselines3.common.utils import safe_mean
 
 from agents.environments.vec_env import GymnasiumVecEnv
 from agents.evaluation.actors import model_policy
-from agents.evaluation.evaluate import EpisodeResults, play
+from agents.evaluation.evaluate import EpisodeResults, References, play, references
 from agents.training.progress import Display, Status
 from agents.training.run_directory import HELD_OUT_SEEDS
 from memory_envs import Curriculum
@@ -38,6 +38,7 @@ class EvaluationCallback(BaseCallback):
     Attributes:
         stopped: Whether the training was ended.
         last: The last evaluation.
+        references: What random and optimal play get, or None where there is no oracle.
     """
 
     def __init__(
@@ -58,19 +59,32 @@ class EvaluationCallback(BaseCallback):
         self.confirming_episodes = confirming_episodes
         self.stopped = False
         self.last: EpisodeResults | None = None
+        self.references: References | None = None
         self._next_seed = HELD_OUT_SEEDS
-        self._due = 0
+        self._due: int | None = None
 
     def evaluate(self, episodes: int) -> EpisodeResults:
         """Plays fresh episodes."""
         seed, self._next_seed = self._next_seed, self._next_seed + episodes
         return play(model_policy(self.model, self.deterministic), self.env, episodes, seed)
 
+    def state_dict(self) -> dict[str, Any]:
+        """Returns the counters, ready for JSON."""
+        stopped_at = self.stop_at if self.stopped else None
+        return {"next_seed": self._next_seed, "due": self._due, "stopped_at": stopped_at}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Returns to a state that `state_dict` gave."""
+        self._next_seed, self._due = int(state["next_seed"]), int(state["due"])
+
     def _on_training_start(self) -> None:
-        self._due = self.num_timesteps
+        if self._due is None:
+            self._due = self.num_timesteps
+        self.references = references(self.env, self.episodes, HELD_OUT_SEEDS)
 
     def _on_rollout_start(self) -> None:
         # Here the last update is done: what is evaluated is what is kept if training ends now.
+        assert self._due is not None
         if self.num_timesteps < self._due:
             return
         self._due = self.num_timesteps + self.every
@@ -93,50 +107,77 @@ class EvaluationCallback(BaseCallback):
 
 
 class StopCallback(BaseCallback):
-    """Ends the training at the next step once an event is set.
+    """Ends the training, once an event is set, when the update that is under way is done.
 
     Args:
         event: Event that is set from outside, for instance by a signal handler.
+
+    Attributes:
+        stopping: Whether the training ends with the present rollout, of which nothing is learned.
     """
 
     def __init__(self, event: threading.Event) -> None:
         super().__init__()
         self.event = event
+        self.stopping = False
+
+    def _on_rollout_start(self) -> None:
+        self.stopping = self.event.is_set()
 
     def _on_step(self) -> bool:
-        return not self.event.is_set()
+        return not self.stopping
 
 
 class CheckpointCallback(BaseCallback):
-    """Calls a function every so often, with the name of a checkpoint.
+    """Calls a function before a rollout, when the last update is done, every so often.
 
     Args:
         every: Environment steps between checkpoints that are kept.
-        save: Function that is called before a rollout, when the last update is done, with "model-"
-            and the steps; or with "model-latest" in between, so that little is lost if the process
-            is killed.
+        save: Function that is called with the name of a checkpoint: "model-" and the steps; and
+            "model-latest" with each of these, at the start, at the end, and in between so often
+            that little is lost if the process is killed.
+        ends: Says whether the training ends with the rollout that begins; asked after the
+            callbacks that come before this one.
         seconds: Time after which "model-latest" is due.
     """
 
-    def __init__(self, every: int, save: Callable[[str], Any], seconds: float = 60.0) -> None:
+    def __init__(
+        self,
+        every: int,
+        save: Callable[[str], Any],
+        ends: Callable[[], bool] = lambda: False,
+        seconds: float = 10.0,
+    ) -> None:
         super().__init__()
         self.every = every
         self.save = save
+        self.ends = ends
         self.seconds = seconds
-        self._due = every
+        self._due: int | None = None
         self._due_time = 0.0
 
+    def state_dict(self) -> dict[str, Any]:
+        """Returns the counters, ready for JSON."""
+        return {"due": self._due}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Returns to a state that `state_dict` gave."""
+        self._due = int(state["due"])
+
     def _on_training_start(self) -> None:
-        self._due = self.num_timesteps + self.every
-        self._due_time = time.monotonic() + self.seconds
+        if self._due is None:
+            self._due = self.num_timesteps + self.every
+        self._due_time = time.monotonic()
 
     def _on_rollout_start(self) -> None:
+        assert self._due is not None
         kept = self.num_timesteps >= self._due
         if kept:
             self._due = self.num_timesteps + self.every
-        if kept or time.monotonic() >= self._due_time:
+            self.save(f"model-{self.num_timesteps}")
+        if kept or self.ends() or time.monotonic() >= self._due_time:
+            self.save("model-latest")
             self._due_time = time.monotonic() + self.seconds
-            self.save(f"model-{self.num_timesteps}" if kept else "model-latest")
 
     def _on_step(self) -> bool:
         return True
@@ -150,6 +191,7 @@ class ProgressCallback(BaseCallback):
         status: The numbers that it shows.
         curriculum: The curriculum whose level is shown, if there is one.
         evaluation: The evaluations of which the last is shown.
+        stop: What ends the training, which is said when it is asked to.
     """
 
     def __init__(
@@ -158,9 +200,12 @@ class ProgressCallback(BaseCallback):
         status: Status,
         curriculum: Curriculum | None,
         evaluation: EvaluationCallback,
+        stop: StopCallback | None = None,
     ) -> None:
         super().__init__()
         self.display = display
+        self.stop = stop
+        self._said_stop = False
         self.status = status
         self.curriculum = curriculum
         self.evaluation = evaluation
@@ -170,6 +215,10 @@ class ProgressCallback(BaseCallback):
         self.status.first = self.num_timesteps
 
     def _on_step(self) -> bool:
+        # It is not said by the handler of a signal, which may come in the middle of other words.
+        if self.stop is not None and self.stop.event.is_set() and not self._said_stop:
+            self._said_stop = True
+            self.display.say("stopping when this update is done; once more stops at once")
         if time.monotonic() >= self._next_update:
             self._next_update = time.monotonic() + _SECONDS_BETWEEN_UPDATES
             self._update()
@@ -188,7 +237,8 @@ class ProgressCallback(BaseCallback):
         if self.curriculum is not None:
             status.level = self.curriculum.level
             status.max_level = self.curriculum.max_level
+        status.references = self.evaluation.references
         if last is not None:
-            success = last.success
-            status.evaluation = float(last.returns.mean()) if success is None else success
+            status.held_out_return = float(last.returns.mean())
+            status.held_out_success = last.success
         self.display.update(status)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from stable_baselines3.common.logger import (
@@ -40,9 +43,31 @@ class WandbWriter(KVWriter):
         self.run.finish()
 
 
-def make_logger(run: RunDirectory, wandb_run: Any = None) -> Logger:
-    """Returns a logger of `progress.csv`, the TensorBoard log and, if given, to a `wandb` run."""
-    run.path.mkdir(parents=True, exist_ok=True)
+@contextmanager
+def open_logger(run: RunDirectory, wandb_run: Any = None) -> Iterator[Logger]:
+    """A logger of `progress.csv`, the TensorBoard log and, if given, to a `wandb` run.
+
+    Raises:
+        OSError: If a log cannot be written, in the block or when it is closed.
+    """
+    # TensorBoard writes in a thread. Its error comes up again here, at the next number that is
+    # logged; the thread itself need not print it.
+    hook = threading.excepthook
+    threading.excepthook = lambda args: None if isinstance(args.exc_value, OSError) else hook(args)
+    try:
+        logger = _make_logger(run, wandb_run)
+        try:
+            yield logger
+        except BaseException:
+            with suppress(OSError):  # of a log that has just failed
+                logger.close()
+            raise
+        logger.close()
+    finally:
+        threading.excepthook = hook
+
+
+def _make_logger(run: RunDirectory, wandb_run: Any) -> Logger:
     writers: list[KVWriter] = [
         CSVOutputFormat(str(run.progress)),
         TensorBoardOutputFormat(str(run.tensorboard)),

@@ -14,6 +14,8 @@ from rich.panel import Panel
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from agents.evaluation.evaluate import References
+
 _SECONDS_BETWEEN_LINES = 10.0
 
 
@@ -29,7 +31,9 @@ class Status:
         success: Share of successes among them.
         level: Level of the curriculum.
         max_level: Its highest level.
-        evaluation: Success, or return where there is no success, of the last evaluation.
+        held_out_return: Mean return of the last evaluation.
+        held_out_success: Share of successes in it.
+        references: What random and optimal play get there.
     """
 
     total: int
@@ -39,7 +43,9 @@ class Status:
     success: float | None = None
     level: int | None = None
     max_level: int | None = None
-    evaluation: float | None = None
+    held_out_return: float | None = None
+    held_out_success: float | None = None
+    references: References | None = None
 
 
 class Display(ABC):
@@ -85,7 +91,13 @@ def _fields(status: Status, seconds: float) -> list[tuple[str, str]]:
     ]
     if status.max_level is not None:
         fields.append(("level", f"{status.level} of {status.max_level}"))
-    fields.append(("last evaluation", number(status.evaluation)))
+    around = status.references
+    if around is None:
+        fields.append(("held-out return", number(status.held_out_return)))
+    else:
+        ends = f"(random {number(around.random)}, optimum {number(around.optimum)})"
+        fields.append(("held-out return", f"{number(status.held_out_return)} {ends}"))
+    fields.append(("held-out success", number(status.held_out_success)))
     minutes, whole_seconds = divmod(int(seconds), 60)
     fields.append(("elapsed", f"{minutes}:{whole_seconds:02d}"))
     return fields

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
@@ -120,27 +120,50 @@ def check_recipe(recipe: Recipe, algorithm: str, source: str) -> None:
     _check_names(recipe.policy, known, source, "policy.")
 
 
-def change(recipe: Recipe, assignments: Collection[str], algorithm: str) -> Recipe:
+def read_assignments(assignments: Iterable[str], source: str) -> dict[str, Any]:
+    """Returns what texts such as "algorithm.ent_coef=0.02" assign; a value not in JSON is a string.
+
+    Raises:
+        RecipeError: For a text without "=".
+    """
+    changes: dict[str, Any] = {}
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        if not equals:
+            raise RecipeError(f"{source} is {assignment!r}; allowed: name=value")
+        try:
+            changes[name] = json.loads(text, parse_float=_read_float)
+        except ValueError:
+            changes[name] = text
+    return changes
+
+
+def _read_float(text: str) -> int | float:
+    """Reads 1e5 as a whole number, so that it can be a count."""
+    number = float(text)
+    return int(number) if "." not in text and number.is_integer() else number
+
+
+def change(
+    recipe: Recipe, changes: Mapping[str, Any], algorithm: str, source: str = "settings"
+) -> Recipe:
     """Returns a recipe with single settings changed.
 
     Args:
         recipe: Stays as it is.
-        assignments: Such as "n_envs=64" or "policy.memory_kwargs.hidden_size=32"; a value that is
-            not JSON is a string.
+        changes: Values by names such as "n_envs" or "policy.memory_kwargs.hidden_size".
         algorithm: The one whose arguments are valid.
+        source: Where the changes come from, for messages.
 
     Raises:
-        RecipeError: Naming the assignment and what is allowed.
+        RecipeError: Naming the setting and what is allowed.
     """
-    data = json.loads(json.dumps(recipe.to_dict()))
-    for assignment in assignments:
-        path, equals, text = assignment.partition("=")
-        if not equals:
-            raise RecipeError(f"--set is {assignment!r}; allowed: name=value")
-        try:
-            value = json.loads(text)
-        except ValueError:
-            value = text
+    try:
+        data = json.loads(json.dumps(recipe.to_dict()))
+        values = json.loads(json.dumps(dict(changes)))
+    except TypeError as error:
+        raise RecipeError(f"{source}: {error}; allowed: what JSON can hold") from None
+    for path, value in values.items():
         *sections, name = path.split(".")
         place = data
         for section in sections:
@@ -148,9 +171,9 @@ def change(recipe: Recipe, assignments: Collection[str], algorithm: str) -> Reci
                 place[section] = {}
             place = place[section]
             if not isinstance(place, dict):
-                raise RecipeError(f"--set {path}: {section} has no settings of its own")
+                raise RecipeError(f"{source}: {path}: {section} has no settings of its own")
         place[name] = value
-    return read_recipe(data, algorithm, "--set")
+    return read_recipe(data, algorithm, source)
 
 
 def make_curriculum(recipe: Recipe, env_id: str) -> CurriculumCallback | None:

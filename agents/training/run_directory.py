@@ -1,9 +1,9 @@
 """The folder that a training run leaves behind.
 
     settings.json         everything needed to do the run again
-    model.zip             the model
-    curriculum.json       where the curriculum stood, if there was one
-    checkpoints/          the model on the way; model-latest.zip is replaced every minute
+    model.zip             the model, to play with
+    checkpoints/          the model on the way, with everything that training needs to go on;
+                          model-latest.zip is replaced every ten seconds, and at the end
     tensorboard/          the TensorBoard log
     progress.csv          the same numbers as a table
     evaluation.json       the model on fresh episodes
@@ -16,6 +16,7 @@ The two logs grow; every other file is written whole or not at all.
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import re
 from datetime import datetime
@@ -29,6 +30,10 @@ HELD_OUT_SEEDS = 2**36
 _MOST_ROWS = 2**22
 
 
+class TakenError(ValueError):
+    """A folder is not free for a new run."""
+
+
 class RunDirectory:
     """Where the files of a run are.
 
@@ -40,8 +45,8 @@ class RunDirectory:
         self.path = path
         self.settings = path / "settings.json"
         self.model = path / "model.zip"
-        self.curriculum = path / "curriculum.json"
         self.checkpoints = path / "checkpoints"
+        self.latest = self.checkpoints / "model-latest.zip"
         self.tensorboard = path / "tensorboard"
         self.progress = path / "progress.csv"
         self.evaluation = path / "evaluation.json"
@@ -58,13 +63,43 @@ class RunDirectory:
         """
         if self.model.exists():
             return self.model
-        checkpoints = self.checkpoints.glob("model-*.zip")
-        newest = max(checkpoints, key=lambda file: file.stat().st_mtime, default=None)
+        newest = self.newest_checkpoint()
         if newest is None:
             raise ValueError(
                 f"{self.path} holds no model.zip and no checkpoint: the run ended before its first"
             )
         return newest
+
+    def newest_checkpoint(self) -> Path | None:
+        """Returns the checkpoint from which training goes on; None if there is none."""
+        return self.latest if self.latest.exists() else None
+
+    def claim(self, name: str = "out") -> None:
+        """Makes the folder, for one run alone.
+
+        Whoever makes the folder of checkpoints in it has it: of many that try at once, one does.
+
+        Args:
+            name: What the error calls the path.
+
+        Raises:
+            TakenError: If it is not a new or an empty folder; it is left as it is.
+            OSError: If it cannot be made.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self.check_free(name)
+            self.checkpoints.mkdir()
+        except FileExistsError:
+            raise self._taken(name) from None
+
+    def check_free(self, name: str = "out") -> None:
+        """Raises TakenError, which calls the path `name`, if it is there and no empty folder."""
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise self._taken(name)
+
+    def _taken(self, name: str) -> TakenError:
+        return TakenError(f"{name} is {str(self.path)!r}; allowed: a new or an empty folder")
 
     def read_settings(self) -> dict[str, Any]:
         """Returns what `settings.json` holds.
@@ -73,18 +108,6 @@ class RunDirectory:
             ValueError: If there is none, or if it is no JSON object.
         """
         return self._read_object(self.settings)
-
-    def read_curriculum(self) -> dict[str, Any]:
-        """Returns what `curriculum.json` holds.
-
-        Raises:
-            ValueError: If there is none, or if it is no curriculum's state.
-        """
-        state = self._read_object(self.curriculum)
-        names = ("level", "running_error", "updates_since_advance")
-        if missing := [name for name in names if name not in state]:
-            raise ValueError(f"{self.curriculum} does not say {', '.join(missing)}")
-        return state
 
     def _read_object(self, path: Path) -> dict[str, Any]:
         try:
@@ -109,11 +132,23 @@ class RunDirectory:
         return columns
 
 
-def new_run_path(root: Path, env_id: str, algorithm: str, memory: str, seed: int) -> Path:
-    """Returns a path of a folder under `root` that says what the run is."""
+def claim_new(root: Path, env_id: str, algorithm: str, memory: str, seed: int) -> RunDirectory:
+    """Makes a folder under `root` that says what the run is; a number tells it from others.
+
+    Raises:
+        OSError: If it cannot be made.
+    """
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", env_id)
     moment = datetime.now().strftime("%Y%m%d-%H%M%S")
-    return root / f"{name}-{algorithm}-{memory}-{seed}-{moment}"
+    for number in itertools.count(1):
+        suffix = "" if number == 1 else f"-{number}"
+        run = RunDirectory(root / f"{name}-{algorithm}-{memory}-{seed}-{moment}{suffix}")
+        try:
+            run.claim()
+        except TakenError:
+            continue
+        return run
+    raise AssertionError("numbers do not end")
 
 
 def training_seed(seed: int, part: int = 0) -> int:

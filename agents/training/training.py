@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from enum import Enum
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -15,23 +18,28 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 from agents.algorithms.base import MemoryAlgorithm
 from agents.algorithms.loading import load
+from agents.algorithms.model import check_device
 from agents.environments.make_env import make_vec_env
 from agents.evaluation.actors import random_policy
 from agents.evaluation.evaluate import EvaluationResult, evaluate, evaluation_env, play
 from agents.evaluation.plots import learning_curve_png
 from agents.evaluation.trace import Trace, longest_episode, run_trace, trace_text
 from agents.evaluation.trace.picture import trace_png
-from agents.saving.atomic import write_json, write_text
+from agents.saving.archive import ModelFileError
+from agents.saving.atomic import copy_whole, write_json, write_text
+from agents.saving.model_file import read_training, save_model
 from agents.training.callbacks import (
     CheckpointCallback,
     EvaluationCallback,
     ProgressCallback,
     StopCallback,
 )
-from agents.training.loggers import make_logger, start_wandb
+from agents.training.checkpoint import Standing
+from agents.training.loggers import open_logger, start_wandb
+from agents.training.plan import Plan
 from agents.training.progress import Display, Status
 from agents.training.provenance import provenance
-from agents.training.recipes import Recipe, RecipeError, make_curriculum, make_model
+from agents.training.recipes import RecipeError, make_curriculum, make_model
 from agents.training.run_directory import HELD_OUT_SEEDS, RunDirectory, training_seed
 
 _EVALUATIONS = 100  # during a run
@@ -49,60 +57,35 @@ class StopReason(Enum):
     INTERRUPTED = "interrupted"
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What to train.
-
-    Attributes:
-        env: A registered id.
-        algorithm: A name in `agents.algorithms.table.ALGORITHMS`.
-        memory: The name of a memory of that algorithm.
-        recipe: The settings.
-        preset: Where the recipe comes from.
-        seed: Seed of everything random.
-        device: PyTorch device, or ``"auto"``.
-        stop_at_success: See `EvaluationCallback`.
-        part: How many runs this one continues.
-    """
-
-    env: str
-    algorithm: str
-    memory: str
-    recipe: Recipe
-    preset: str
-    seed: int = 0
-    device: str = "auto"
-    stop_at_success: float | None = None
-    part: int = 0
-
-
 class Training:
     """One run.
 
     Args:
         plan: What to train.
-        run: Where its files go.
         command: The command that does the same again, for the settings file.
-        parent: The run to continue with its model and its curriculum.
+        parent: The run to continue from its newest checkpoint.
         start: The model whose parameters to start with.
 
     Attributes:
         model: The model.
+        exact: Whether a run that is continued goes on to the bit as if it had never stopped.
 
     Raises:
         TypeError, ValueError, RuntimeError, gymnasium.error.Error: If a setting is refused; no file
             is written then.
     """
 
+    _run: RunDirectory  # set by `learn`
+
     def __init__(
         self,
         plan: Plan,
-        run: RunDirectory,
-        command: str,
+        command: str = "",
         parent: RunDirectory | None = None,
         start: MemoryAlgorithm | None = None,
     ) -> None:
-        self.plan, self.run, self.command = plan, run, command
+        check_device(plan.device)
+        self.plan, self.command, self.parent = plan, command, parent
         recipe = plan.recipe
         self._advance = make_curriculum(recipe, plan.env)
         self.curriculum = None if self._advance is None else self._advance.curriculum
@@ -115,11 +98,9 @@ class Training:
             if start is not None:
                 _take_parameters(self.model, start)
         else:
-            self.model = load(parent.newest_model(), self.env, plan.device)
-            # Other noise than that of the run to continue, which starts from the same seed.
+            self.model = load(parent.latest, self.env, plan.device)
+            # For a device on which the generators of the checkpoint do not run.
             self.model.generator.manual_seed(training_seed(plan.seed, plan.part))
-            if self.curriculum is not None:
-                self.curriculum.load_state_dict(parent.read_curriculum())
         # After the model, which seeds the environments with small numbers.
         self.env.seed(training_seed(plan.seed, plan.part))
         self.evaluation = EvaluationCallback(
@@ -130,47 +111,74 @@ class Training:
             stop_at=plan.stop_at_success,
             confirming_episodes=FINAL_EPISODES,
         )
+        self._stop = StopCallback(threading.Event())
+        self._checkpoints = CheckpointCallback(
+            max(recipe.timesteps // _CHECKPOINTS, 1), self._checkpoint, self._ends
+        )
+        self._standing = Standing(
+            self.model,
+            self.env,
+            self.curriculum,
+            {"evaluation": self.evaluation, "checkpoints": self._checkpoints},
+        )
         if plan.stop_at_success is not None:
             self._check_success()
+        self.exact = parent is None or self._go_on(parent)
 
-    def learn(self, display: Display, wandb: bool = False) -> StopReason:
+    def learn(self, run: RunDirectory, display: Display, wandb: bool = False) -> StopReason:
         """Trains until the steps are done, the success is reached or a signal comes; saves then.
+
+        Args:
+            run: Where the files go; its folder is there and empty, see `RunDirectory.claim`.
+            display: Shows how it goes.
+            wandb: Whether to log to Weights & Biases, too.
 
         Raises:
             agents.NonFiniteError: See there; the checkpoints stay.
+            CannotWriteError: If a file cannot be written; those that were stay as they are.
             KeyboardInterrupt: At a second signal; the checkpoints stay.
         """
-        recipe, model = self.plan.recipe, self.model
-        settings = {"command": self.command, **asdict(self.plan), **provenance()}
-        settings["device"] = str(model.device)
-        wandb_run = start_wandb(self.run, settings) if wandb else None
-        write_json(self.run.settings, settings)
-        model.set_logger(make_logger(self.run, wandb_run))
-        remaining = recipe.timesteps - (model.num_timesteps if self.plan.part else 0)
-        with stop_on_signals() as stop:
-            callbacks: list[BaseCallback] = [
-                *([] if self._advance is None else [self._advance]),
-                StopCallback(stop),
-                CheckpointCallback(max(recipe.timesteps // _CHECKPOINTS, 1), self._checkpoint),
-                self.evaluation,
-                ProgressCallback(
-                    display, Status(recipe.timesteps), self.curriculum, self.evaluation
-                ),
-            ]
-            try:
-                if remaining > 0:
-                    fresh = self.plan.part == 0
-                    model.learn(remaining, callback=callbacks, reset_num_timesteps=fresh)
-            finally:
-                model.logger.close()
-            self._save(self.run.model)
-            if stop.is_set():
-                return StopReason.INTERRUPTED
+        with cannot_write(run):
+            self._run = run
+            if self.parent is not None:
+                copy_whole(self.parent.latest, run.latest)
+            settings = {"command": self.command, **asdict(self.plan), **provenance()}
+            settings["device"] = str(self.model.device)
+            # Once this file is there, the run can be continued.
+            write_json(run.settings, settings)
+            wandb_run = start_wandb(run, settings) if wandb else None
+            with stop_on_signals(self._stop.event), open_logger(run, wandb_run) as logger:
+                self.model.set_logger(logger)
+                self._learn(run, display)
+            self.model.save(run.model, exclude=["optimizer"])
+        if self._stop.stopping:
+            return StopReason.INTERRUPTED
         return StopReason.SUCCESS if self.evaluation.stopped else StopReason.STEPS_DONE
 
+    def _learn(self, run: RunDirectory, display: Display) -> None:
+        recipe, model = self.plan.recipe, self.model
+        callbacks: list[BaseCallback] = [
+            *([] if self._advance is None else [self._advance]),
+            self._stop,
+            self.evaluation,
+            self._checkpoints,
+            ProgressCallback(
+                display, Status(recipe.timesteps), self.curriculum, self.evaluation, self._stop
+            ),
+        ]
+        fresh = self.parent is None
+        remaining = recipe.timesteps - (0 if fresh else model.num_timesteps)
+        model.learn(remaining, callback=callbacks, reset_num_timesteps=fresh)
+        if not self._ends():
+            self._checkpoint(run.latest.stem)
+
     def finish(self) -> tuple[EvaluationResult, Trace]:
-        """Evaluates on fresh episodes; writes the evaluation, the learning curve and a trace."""
-        plan, recipe = self.plan, self.plan.recipe
+        """Evaluates on fresh episodes; writes the evaluation, the learning curve and a trace.
+
+        Raises:
+            CannotWriteError: If a file cannot be written; those that were stay as they are.
+        """
+        plan, recipe, run = self.plan, self.plan.recipe, self._run
         evaluation = evaluate(
             self.model,
             plan.env,
@@ -178,21 +186,23 @@ class Training:
             FINAL_SEED,
             recipe.deterministic,
             recipe.evaluation_env_kwargs,
-            str(self.run.path),
+            str(run.path),
         )
-        write_json(self.run.evaluation, evaluation.to_dict())
         name = f"{plan.algorithm}/{plan.memory}"
-        learning_curve_png(
-            self.run.read_progress(),
-            self.run.learning_curve,
-            f"{plan.env}   {name}   seed {plan.seed}",
-            evaluation.optimal_return,
-        )
         env_kwargs = recipe.evaluation_env_kwargs
-        seed = longest_episode(plan.env, env_kwargs, FINAL_SEED)
-        trace = run_trace(self.model, plan.env, seed, recipe.deterministic, env_kwargs, name)
-        write_text(self.run.trace_text, trace_text(trace))
-        trace_png(trace, self.run.trace_image)
+        with cannot_write(run):
+            write_json(run.evaluation, evaluation.to_dict())
+            learning_curve_png(
+                run.read_progress(),
+                run.learning_curve,
+                f"{plan.env}   {name}   seed {plan.seed}",
+                evaluation.optimal_return,
+                evaluation.random_return,
+            )
+            seed = longest_episode(plan.env, env_kwargs, FINAL_SEED)
+            trace = run_trace(self.model, plan.env, seed, recipe.deterministic, env_kwargs, name)
+            write_text(run.trace_text, trace_text(trace))
+            trace_png(trace, run.trace_image)
         return evaluation, trace
 
     def _check_success(self) -> None:
@@ -200,13 +210,28 @@ class Training:
         if episode.success is None:
             raise RecipeError(f"{self.plan.env} knows no success at which to stop")
 
-    def _checkpoint(self, name: str) -> None:
-        self._save(self.run.checkpoints / f"{name}.zip")
+    def _go_on(self, parent: RunDirectory) -> bool:
+        """Returns to the parent's checkpoint; says whether that is exact."""
+        before, now = parent.read_settings()["recipe"], self.plan.recipe.to_dict()
+        new_episodes = any(before[name] != now[name] for name in ("n_envs", "env_kwargs"))
+        state = read_training(parent.latest)
+        try:
+            return self._standing.restore(state, new_episodes)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise ModelFileError(parent.latest, f"its training is damaged ({error})") from error
 
-    def _save(self, path: Any) -> None:
-        self.model.save(path)
-        if self.curriculum is not None:
-            write_json(self.run.curriculum, self.curriculum.state_dict())
+    def _ends(self) -> bool:
+        """Whether the training ends with the rollout that begins now."""
+        return self._stop.stopping or self.evaluation.stopped
+
+    def _checkpoint(self, name: str) -> None:
+        if not self._run.settings.exists():
+            missing = os.strerror(errno.ENOENT)
+            raise FileNotFoundError(errno.ENOENT, missing, str(self._run.settings))
+        path = self._run.checkpoints / f"{name}.zip"
+        self.model.last_checkpoint = str(
+            save_model(self.model, path, training=self._standing.capture())
+        )
 
 
 def _take_parameters(model: MemoryAlgorithm, start: MemoryAlgorithm) -> None:
@@ -229,13 +254,35 @@ def _take_parameters(model: MemoryAlgorithm, start: MemoryAlgorithm) -> None:
     model.policy.load_state_dict(theirs)
 
 
+class CannotWriteError(OSError):
+    """A file of a run cannot be written; says which, why, and what is left."""
+
+
 @contextmanager
-def stop_on_signals() -> Iterator[threading.Event]:
+def cannot_write(run: RunDirectory) -> Iterator[RunDirectory]:
+    """Turns what the system says of a file into one line about the run, which is handed through.
+
+    Raises:
+        CannotWriteError: For any OSError.
+    """
+    try:
+        yield run
+    except OSError as error:
+        name = Path(os.fsdecode(error.filename or run.path))
+        if run.path in name.parents and not run.path.exists():
+            message = f"{run.path} was moved or removed during the training, which has ended"
+            raise CannotWriteError(message) from error
+        left = f"the last checkpoint is {run.latest}" if run.latest.exists() else "nothing is left"
+        reason = error.strerror or str(error)
+        raise CannotWriteError(f"{name} cannot be written: {reason}; {left}") from error
+
+
+@contextmanager
+def stop_on_signals(event: threading.Event) -> Iterator[None]:
     """Lets SIGINT and SIGTERM set an event; a second signal raises KeyboardInterrupt.
 
-    Training then ends between two steps, with a model that is whole.
+    Training then ends between two updates, with a model that is whole.
     """
-    event = threading.Event()
 
     def handle(_signal: int, _frame: FrameType | None) -> None:
         if event.is_set():
@@ -243,11 +290,11 @@ def stop_on_signals() -> Iterator[threading.Event]:
         event.set()
 
     if threading.current_thread() is not threading.main_thread():
-        yield event  # no other thread may handle signals
+        yield  # no other thread may handle signals
         return
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield event
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

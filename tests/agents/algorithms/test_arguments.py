@@ -66,12 +66,13 @@ BAD_OF_POLICIES: dict[str, list[Any]] = {
     "baseline_size": INTEGER,
     "memory_size": INTEGER,
     "memory_radius": [*_NO_INTEGER, None, -1],
+    "write_radius": [*_NO_INTEGER, -1],
     "log_std_init": [*_NO_NUMBER, None, INF],
     "inverse_temperature": ABOVE_NOUGHT,
     "init_std": FROM_NOUGHT,
     "gain": OPTIONAL_ABOVE_NOUGHT,
     "memory": [0, 1, "yes"],
-    **dict.fromkeys(("ortho_init", "free_symbols", "mark"), FLAG),
+    **dict.fromkeys(("ortho_init", "free_symbols", "mark", "blend"), FLAG),
 }
 BAD_OF_CELLS: dict[str, list[Any]] = {
     **dict.fromkeys(("input_size", "hidden_size", "memory_size", "word_size"), INTEGER),
@@ -156,7 +157,7 @@ def test_a_device_that_is_not_there_is_refused(
     for algorithm in ALGORITHMS.values():
         for device in ("cuda:77", "abacus", 1.5):
             _refuses(_constructor(algorithm), "device", device)
-    with pytest.raises(ValueError, match="device is 'cuda:77'; allowed: 'auto', 'cpu'"):
+    with pytest.raises(ValueError, match="device is 'cuda:77'; allowed: auto, cpu"):
         agents.load_pretrained("rl-ntm/Copy", device="cuda:77")
-    assert main(["train", "--env", ENV, "--device", "cuda:77", "--timesteps", "10"]) != 0
-    assert "device is 'cuda:77'; allowed: 'auto', 'cpu'" in capsys.readouterr().err
+    assert main(["train", ENV, "--device", "cuda:77", "--timesteps", "10"]) != 0
+    assert "device is 'cuda:77'; allowed: auto, cpu" in capsys.readouterr().err

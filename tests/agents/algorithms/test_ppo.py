@@ -162,6 +162,17 @@ def test_the_first_minibatch_is_not_clipped(monkeypatch: pytest.MonkeyPatch) -> 
     assert logged["train/clip_fraction"] == 0.0
 
 
+def test_ratios_beyond_either_end_count_as_clipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    logged, model = _logged(monkeypatch), _model(clip_range=0.3)
+    _shift_old(model)
+    batch = model.rollout_buffer.chunks()
+    ratio = (model.evaluate_batch(batch).log_probs - batch.old_log_probs).detach().exp()
+    low, high = (ratio < 0.7).float().mean(), (ratio > 1.3).float().mean()
+    assert min(low, high) > 0
+    model.train()
+    assert logged["train/clip_fraction"] == pytest.approx(float(low + high))
+
+
 def _logged(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     logged: dict[str, Any] = {}
     monkeypatch.setattr(
@@ -259,6 +270,12 @@ def test_the_unit_of_the_rewards_does_not_matter() -> None:
 def test_a_small_last_minibatch_is_warned_of() -> None:
     with pytest.warns(UserWarning, match="the last minibatch of each epoch has 8 transitions"):
         _model(batch_size=3 * STEPS)
+
+
+def test_a_minibatch_larger_than_the_rollout_is_the_rollout() -> None:
+    model = _model(batch_size=2 * STEPS * ROWS)
+    model.train()
+    assert model._n_updates == 1
 
 
 def test_optimizers() -> None:

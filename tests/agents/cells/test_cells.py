@@ -187,6 +187,19 @@ def test_traced_gates_are_those_of_the_step() -> None:
     torch.testing.assert_close(hidden.hidden, (1 - z) * candidate + z * previous.hidden)
 
 
+@pytest.mark.parametrize("cell_class", [LSTM, GRU])
+def test_recurrent_weights_start_orthogonal_gate_by_gate(cell_class: type[LSTM | GRU]) -> None:
+    cell = cell_class(INPUT_SIZE, 6)
+    for gate in cell.weight_hh.chunk(cell.gates):
+        torch.testing.assert_close(gate @ gate.t(), torch.eye(6))
+
+
+def test_biases_start_at_zero_but_for_the_forget_gate_s() -> None:
+    lstm, gru = LSTM(INPUT_SIZE, 6), GRU(INPUT_SIZE, 6)
+    assert (lstm.bias_ih + lstm.bias_hh).tolist() == [0.0] * 6 + [1.0] * 6 + [0.0] * 12
+    assert (gru.bias_ih + gru.bias_hh).tolist() == [0.0] * 18
+
+
 @pytest.mark.parametrize("name", CELLS)
 def test_only_a_cell_with_memory_learns_to_remember(name: str) -> None:
     """Four equally likely symbols; the first step shows one, the fifth asks for it."""

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 import memory_envs
-from agents.cli.common import check_env
 from agents.cli.keyboard import Controls, InputError, play
 from agents.cli.main import main
+from agents.environments.spec import check_env
 from memory_envs import ENVIRONMENTS
 
 ROOT = Path(__file__).parents[3]
 Capture = pytest.CaptureFixture[str]
-RL_NTM = "train --env Tape-ForwardReverse-v0 --algo rl_ntm"
+RL_NTM = "train Tape-ForwardReverse-v0 --algo rl_ntm"
 
 
 def test_the_list_holds_every_id(capsys: Capture) -> None:
@@ -66,41 +66,55 @@ def test_the_module_is_the_command_and_starts_without_torch() -> None:
     ("command", "message"),
     [
         ("trian", "command is 'trian'; allowed: list, train, "),
-        ("list --family tap", "family is 'tap'; allowed: "),
-        ("train", "--env"),
+        ("list --family tap", "--family is 'tap'; allowed: "),
+        ("train", "say what to train on: ID"),
+        ("train Tape-Copy-v0 --env Tape-Copy-v0", "are two ids: give one"),
         ("train --env Tape-Revers-v0", "(did you mean 'Tape-Reverse-v0'?)"),
-        ("train --env tape-copy-v0", "(did you mean 'Tape-Copy-v0'?)"),
-        ("train --env Xyzzy", "env is 'Xyzzy'; allowed: registered ids, as in `memory-envs list`"),
-        ("train --env nowhere:Tape-Copy-v0", "there is no module nowhere"),
-        ("train --env :Tape-Copy-v0", "there is no module for the environment :Tape-Copy-v0"),
+        ("train tape-copy-v0", "(did you mean 'Tape-Copy-v0'?)"),
+        ("train Xyzzy", "env is 'Xyzzy'; allowed: registered ids, as in `memory-envs list`"),
+        ("train MyEnv-v0", "and module:id for an id that a module registers when it is imported"),
+        ("train nowhere:Tape-Copy-v0", "there is no module nowhere"),
+        ("train :Tape-Copy-v0", "there is no module for the environment :Tape-Copy-v0"),
         (
-            "train --env memory_envs:Tape-Copy-v0 --set env_kwargs.simbols=3",
+            "train memory_envs:Tape-Copy-v0 --set env_kwargs.simbols=3",
             "TapeVectorEnv.__init__() got an unexpected keyword argument 'simbols'",
         ),
-        ("train --env Tape-Copy-v0 --algo popo", "(did you mean 'ppo'?)"),
-        ("train --env Tape-Copy-v0 --memory ltsm", "(did you mean 'lstm'?)"),
+        ("train Tape-Copy-v0 --algo popo", "--algo is 'popo'; allowed: "),
+        ("train Tape-Copy-v0 --algo popo", "(did you mean 'ppo'?)"),
+        ("train Tape-Copy-v0 --memory ltsm", "--memory is 'ltsm'; allowed: "),
         (
-            "train --env Tape-Copy-v0 --seed -1",
+            "train Tape-Copy-v0 --algo rl_ntm --memory gru",
+            "--memory with rl_ntm is 'gru'; allowed: lstm",
+        ),
+        ("train Tape-Copy-v0 --memory ltsm", "(did you mean 'lstm'?)"),
+        (
+            "train Tape-Copy-v0 --seed -1",
             "--seed is -1; allowed: integers from 0 to",
         ),
-        ("train --env Tape-Copy-v0 --timesteps 0", "timesteps is 0; allowed: integers from 1 on"),
+        ("train Tape-Copy-v0 --timesteps 0", "--timesteps is 0; allowed: integers from 1 on"),
+        ("train Tape-Copy-v0 --n-envs 0", "--n-envs is 0; allowed: integers from 1 on"),
+        ("train Tape-Copy-v0 --set n_envs=0", "--set: n_envs is 0; allowed: integers from 1 on"),
         (
-            "train --env Tape-Copy-v0 --stop-at-success 95",
-            "success is 95.0; allowed: numbers",
+            "train Tape-Copy-v0 --stop-at-success 95",
+            "--stop-at-success is 95.0; allowed: numbers",
         ),
-        ("train --env CartPole-v1 --stop-at-success 0.9", "CartPole-v1 knows no success"),
-        ("train --env Tape-Copy-v0 --set gamma=1", "recipe setting is 'gamma'"),
+        ("train CartPole-v1 --stop-at-success 0.9", "CartPole-v1 knows no success"),
+        ("train Tape-Copy-v0 --set gamma=1", "--set: recipe setting is 'gamma'"),
         (
-            "train --env Tape-Copy-v0 --set env_kwargs.max_length=x",
+            "train Tape-Copy-v0 --set env_kwargs.max_length=x",
             "max_length is 'x'; allowed",
         ),
-        ("train --env Tape-Copy-v0 --device floppy", "floppy"),
+        ("train Tape-Copy-v0 --device floppy", "device is 'floppy'; allowed: auto, cpu"),
+        ("train Tape-Copy-v0 --device cuda:99", "device is 'cuda:99'; allowed: auto, cpu"),
         ("train --continue-from nowhere", "nowhere is no folder of a run"),
-        ("train --continue-from . --env Tape-Copy-v0", "--env is decided by the run to continue"),
+        ("train Tape-Copy-v0 --continue-from .", "ID is decided by the run to continue"),
         ("train --continue-from .", "holds no settings.json"),
         ("train --continue-from . --start-from rl-ntm/Copy", "--start-from is decided by the run"),
-        ("train --env Tape-Copy-v0 --start-from rl-ntm/Copi", "(did you mean 'rl-ntm/Copy'?)"),
-        ("train --env Tape-Copy-v0 --out file.zip", "--out file.zip exists"),
+        ("train Tape-Copy-v0 --start-from rl-ntm/Copi", "(did you mean 'rl-ntm/Copy'?)"),
+        (
+            "train Tape-Copy-v0 --out file.zip",
+            "--out is 'file.zip'; allowed: a new or an",
+        ),
         ("evaluate orakle --env Tape-Copy-v0", "(did you mean 'oracle'?)"),
         ("evaluate oracle", "say where oracle shall play: --env ID"),
         ("evaluate oracle --env CartPole-v1", "there is no oracle for"),
@@ -125,12 +139,15 @@ def test_the_module_is_the_command_and_starts_without_torch() -> None:
         ("evaluate rl-ntm/Copy", "(did you mean '--pretrained rl-ntm/Copy'?)"),
         ("evaluate --pretrained rl-ntm/Copy --env Tape-Copy-v0", "observation_space is"),
         (
-            "train --env CartPole-v1 --algo rl_ntm",
+            "train CartPole-v1 --algo rl_ntm",
             "it plays the family tape",
         ),
         (f"{RL_NTM} --set env_kwargs.forced_emission=false", "forced_emission is False; RL-NTM"),
         (f"{RL_NTM} --set policy.memory_radius=20", "memory_size is 30 and memory_radius 20"),
         (f"{RL_NTM} --set policy.memory_size=x", "memory_size is 'x'"),
+        ("gradcheck --algo popo", "--algo is 'popo'; allowed: "),
+        ("gradcheck --limit 0", "--limit is 0; allowed: integers from 1 on"),
+        ("gradcheck --set max_steps", "--set is 'max_steps'; allowed: name=value"),
         ("play Tape-Cpy-v0", "(did you mean 'Tape-Copy-v0'?)"),
         ("play Pendulum-v1", "cannot be typed"),
     ],

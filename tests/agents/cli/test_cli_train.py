@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +17,19 @@ import torch
 
 import agents
 from agents.cli.main import main
-from agents.training.presets import find_preset
-from agents.training.recipes import change, read_recipe
+from agents.saving.model_file import read_training
+from agents.training.plan import first_plan
 from agents.training.run_directory import RunDirectory, training_seed
-from agents.training.training import Plan, Training
+from agents.training.training import Training
 
 ROOT = Path(__file__).parents[3]
 ENV = "Tape-Copy-Easy-v0"
 TINY = (
-    f"--env {ENV} --algo ppo --memory gru --n-envs 8 --seed 5 --set algorithm.n_steps=16 "
+    f"{ENV} --algo ppo --memory gru --n-envs 8 --seed 5 --set algorithm.n_steps=16 "
     "algorithm.batch_size=64 policy.memory_kwargs.hidden_size=8 env_kwargs.symbols=3"
 )
 FILES = [
-    *("checkpoints", "curriculum.json", "evaluation.json", "learning_curve.png", "model.zip"),
+    *("checkpoints", "evaluation.json", "learning_curve.png", "model.zip"),
     *("progress.csv", "settings.json", "tensorboard", "trace.png", "trace.txt"),
 ]
 Capture = pytest.CaptureFixture[str]
@@ -81,17 +82,15 @@ def test_the_same_command_makes_the_same_model(finished: Path, tmp_path: Path) -
     assert evaluations[0] == evaluations[1]
 
 
-def test_training_meets_its_own_episodes_only(tmp_path: Path) -> None:
-    recipe = change(find_preset(ENV, "ppo", "none").recipe, ["n_envs=8", "curriculum=null"], "ppo")
-    plan = Plan(ENV, "ppo", "none", recipe, "here", seed=5)
+def test_training_meets_its_own_episodes_only() -> None:
+    plan = first_plan(ENV, "ppo", "none", {"n_envs": 8, "curriculum": None}, seed=5)
     for part in (0, 1):
-        training = Training(replace(plan, part=part), RunDirectory(tmp_path), "command")
+        training = Training(replace(plan, part=part))
         training.env.reset()
         scalar = gym.make(ENV)
         for row, info in enumerate(training.env.reset_infos):
             _, expected = scalar.reset(seed=training_seed(5, part) + row)
             assert info["target"].tolist() == expected["target"].tolist()
-    assert os.listdir(tmp_path) == []
 
 
 def test_evaluating_the_run_finds_the_same_again(finished: Path, capsys: Capture) -> None:
@@ -183,7 +182,7 @@ def test_any_environment_and_algorithm_can_be_trained(tmp_path: Path, capsys: Ca
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
     for env_id, algorithm in (("CartPole-v1", "a2c"), ("Algorithmic/Copy-v0", "reinforce")):
         out = tmp_path / algorithm
-        command = f"train --env {env_id} --algo {algorithm} --memory lstm --timesteps 64"
+        command = f"train {env_id} --algo {algorithm} --memory lstm --timesteps 64"
         assert main([*command.split(), "--n-envs", "2", "--out", str(out)]) == 0
         success = json.loads((out / "evaluation.json").read_text())["success"]
         assert (success is None) == (env_id == "CartPole-v1")
@@ -199,17 +198,18 @@ def wait_for(condition: Any, seconds: float = 300.0) -> None:
 
 
 def check_interrupted(out: Path, shown: str) -> None:
-    assert sorted(os.listdir(out)) == sorted(
-        {"curriculum.json", "model.zip", "progress.csv", "settings.json", "tensorboard"}
-        | {name for name in os.listdir(out) if name == "checkpoints"}
-    ), "nothing was evaluated, and no temporary file stays"
+    assert sorted(os.listdir(out)) == FILES, "everything is there, and no temporary file"
     for words in (
-        f"interrupted; the model is kept: {out / 'model.zip'}",
-        f"memory-envs evaluate {out}",
-        f"memory-envs train --continue-from {out}",
+        "stopping when this update is done; once more stops at once",
+        "interrupted; evaluating on fresh episodes",
+        "success  0.",
+        f"continue it: memory-envs train --continue-from {out}",
     ):
         assert words in shown
-    assert agents.load(out / "model.zip").num_timesteps > 0
+    model, steps = agents.load(out / "model.zip"), agents.load(RunDirectory(out).latest)
+    assert model.num_timesteps > steps.num_timesteps > 0
+    assert model._n_updates == steps._n_updates
+    assert model.num_timesteps - steps.num_timesteps == 8, "the update was ended"
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
@@ -236,8 +236,108 @@ def test_ctrl_c_and_being_terminated_keep_the_model(
     assert "return" in capsys.readouterr().out
 
 
+def test_a_second_ctrl_c_stops_at_once(tmp_path: Path) -> None:
+    """Here one update takes longer than the test waits."""
+    out = tmp_path / "run"
+    command = [sys.executable, "-m", "agents.cli.main", "train", *TINY.split()]
+    command += ["algorithm.n_epochs=1000000", "--out", str(out)]
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=ROOT, **pipes) as run:
+        try:
+            progress = out / "progress.csv"
+            wait_for(lambda: progress.exists() and len(progress.read_text().splitlines()) > 1)
+            run.send_signal(signal.SIGINT)
+            time.sleep(0.5)
+            assert run.poll() is None
+            run.send_signal(signal.SIGINT)
+            _, errors = run.communicate(timeout=60)
+        finally:
+            run.kill()
+    assert (run.returncode, errors) == (130, "memory-envs: interrupted\n")
+    assert agents.load(RunDirectory(out).newest_model()).num_timesteps == 0
+
+
+# Each fails at another file: the first checkpoint, the TensorBoard log, and the table.
+LIMITS = {"model-latest.zip": 20_000, "run": 120_000}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no limits of resources")
+@pytest.mark.parametrize("name", LIMITS)
+def test_a_full_disk_is_said_in_one_line(name: str, tmp_path: Path) -> None:
+    """The system refuses longer files, as a full disk would."""
+    import resource
+
+    out, limit = tmp_path / "run", LIMITS[name]
+    command = [sys.executable, "-m", "agents.cli.main", "train", *TINY.split(), "--out", str(out)]
+    run = subprocess.run(
+        command,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )
+    assert run.returncode == 1, run.stderr
+    assert len(run.stderr.splitlines()) == 1, run.stderr
+    assert name in run.stderr
+    assert "cannot be written: File too large; " in run.stderr
+    assert not [path for path in out.rglob("*") if path.name.startswith(".")]
+    if name == "run":
+        latest = RunDirectory(out).latest
+        assert f"the last checkpoint is {latest}" in run.stderr
+        agents.load(latest)
+    else:
+        assert run.stderr.endswith("nothing is left\n")
+
+
+def test_a_folder_that_vanishes_is_said_in_one_line(tmp_path: Path) -> None:
+    out, moved = tmp_path / "run", tmp_path / "moved"
+    command = [sys.executable, "-m", "agents.cli.main", "train", *TINY.split(), "--out", str(out)]
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen([*command, "--timesteps", "1e5"], cwd=ROOT, **pipes) as run:
+        try:
+            progress = out / "progress.csv"
+            wait_for(
+                lambda: (
+                    run.poll() is not None
+                    or (progress.exists() and len(progress.read_text().splitlines()) > 3)
+                )
+            )
+            out.rename(moved)
+            _, errors = run.communicate(timeout=300)
+        finally:
+            run.kill()
+    assert run.returncode == 1
+    assert errors == (
+        f"memory-envs: {out} was moved or removed during the training, which has ended\n"
+    )
+    assert not out.exists()
+    agents.load(RunDirectory(moved).newest_model())
+
+
+def test_where_nothing_can_be_written_nothing_is_trained(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "file").write_text("a file, not a folder")
+    assert main(["train", *TINY.split(), "--out", str(tmp_path / "file" / "run")]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"memory-envs: {tmp_path / 'file' / 'run'} cannot be written: Not a d")
+    assert len(error.splitlines()) == 1
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_folder_is_said_in_one_line(tmp_path: Path, capsys: Capture) -> None:
+    tmp_path.chmod(0o500)
+    assert main(["train", *TINY.split(), "--out", str(tmp_path / "run")]) == 1
+    assert "cannot be written: Permission denied; nothing is left" in capsys.readouterr().err
+
+
+def test_a_finished_run_says_so(finished: Path, tmp_path: Path, capsys: Capture) -> None:
+    assert main(["train", "--continue-from", str(finished), "--out", str(tmp_path / "x")]) == 2
+    error = capsys.readouterr().err
+    assert f"{finished} is finished: it has done 1,024 of 1,024 steps; to go on, give" in error
+    assert not (tmp_path / "x").exists()
+
+
 RL_NTM = (
-    "--env Tape-Copy-Hard-v0 --algo rl_ntm-paper --memory direct_access --n-envs 16 --seed 5 "
+    "Tape-Copy-Hard-v0 --algo rl_ntm-paper --memory direct_access --n-envs 16 --seed 5 "
     "--set env_kwargs.max_length=9 env_kwargs.symbols=3 curriculum.level=3 "
     "evaluation_kwargs.min_length=9"
 )
@@ -249,41 +349,26 @@ def test_a_killed_run_of_rl_ntm_is_continued(tmp_path: Path, capsys: Capture) ->
     quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with subprocess.Popen(command.split(), cwd=ROOT, **quiet) as run:
         try:
-            checkpoints = out / "checkpoints"
-            wait_for(lambda: run.poll() is not None or len(list(checkpoints.glob("*.zip"))) > 2)
+            kept = partial(RunDirectory(out).checkpoints.glob, "model-[0-9]*.zip")
+            wait_for(lambda: run.poll() is not None or len(list(kept())) > 1)
             assert run.poll() is None, "it ended by itself"
         finally:
             run.kill()
     assert not (out / "model.zip").exists()
     checkpoint = RunDirectory(out).newest_model()
-    before, state = agents.load(checkpoint), RunDirectory(out).read_curriculum()
+    before = agents.load(checkpoint)
+    state = read_training(checkpoint).values["curriculum"]
     momentum = before.optimizer.state_dict()["state"][0]["momentum_buffer"]
     assert momentum.abs().max() > 0
     command = f"--continue-from {out} --timesteps {before.num_timesteps + 200} --out {further}"
     assert main(["train", *command.split()]) == 0
-    after, now = agents.load(further / "model.zip"), RunDirectory(further).read_curriculum()
+    latest = RunDirectory(further).latest
+    after, now = agents.load(latest), read_training(latest).values["curriculum"]
     assert after._n_updates > before._n_updates
     assert now["level"] >= state["level"] == 3
     passed = after._n_updates - before._n_updates
     assert now["updates_since_advance"] == state["updates_since_advance"] + passed
     assert after.policy.get_buffer("time_baseline.updates")[0] == after._n_updates
-    capsys.readouterr()
-    (out / "curriculum.json").unlink()
-    assert main(["train", *command.replace("next", "third").split()]) == 2
-    assert f"{out} holds no curriculum.json" in capsys.readouterr().err
-
-
-def test_a_part_draws_other_noise_than_the_run_it_continues(finished: Path) -> None:
-    settings = RunDirectory(finished).read_settings()
-    recipe = read_recipe(settings["recipe"], "ppo", "here")
-    plan = Plan(ENV, "ppo", "gru", recipe, "here", seed=5, part=1)
-    parts = [
-        Training(replace(plan, part=part), RunDirectory(finished), "", RunDirectory(finished))
-        for part in (1, 1, 2)
-    ]
-    first, again, other = (torch.rand(9, generator=part.model.generator) for part in parts)
-    assert torch.equal(first, again)
-    assert not torch.equal(first, other)
 
 
 def test_a_number_that_is_not_finite_ends_the_run_with_a_message(

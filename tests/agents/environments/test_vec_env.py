@@ -15,6 +15,7 @@ from stable_baselines3.common.monitor import Monitor
 from agents import MemoryA2C
 from agents.environments.make_env import make_vec_env
 from agents.environments.vec_env import GymnasiumVecEnv
+from memory_envs.wrappers import FlatActions
 from tests.agents.toy_envs import MaskedEnv, RandomEnv, RecallVectorEnv, sync
 
 
@@ -333,3 +334,62 @@ def test_bad_arguments() -> None:
         make_vec_env("CartPole-v1", n_envs=0)
     with pytest.raises(gym.error.Error, match="CartPol"):
         make_vec_env("CartPol-v1")
+
+
+@pytest.mark.parametrize("mode", [AutoresetMode.SAME_STEP, AutoresetMode.DISABLED])
+def test_a_tuple_observation_is_shown_as_a_dict(mode: AutoresetMode) -> None:
+    """POPGym's Autoencode: two decks of cards."""
+
+    def make() -> gym.Env[Any, Any]:
+        return gym.make("popgym:popgym-AutoencodeEasy-v0", max_episode_steps=12)
+
+    env = GymnasiumVecEnv(SyncVectorEnv([make] * 3, autoreset_mode=mode))
+    row = make()
+    parts: Any = row.observation_space
+    assert env.observation_space == spaces.Dict({"0": parts[0], "1": parts[1]})
+    env.seed(0)
+    obs = cast(dict[str, Any], env.reset())
+    expected = row.reset(seed=0)[0]
+    ended = 0
+    for step in range(30):
+        assert (obs["0"][0], obs["1"][0]) == tuple(expected)
+        action = step % 4
+        obs, _, dones, infos = cast(Any, env.step(np.full(3, action)))
+        expected, _, terminated, truncated, _ = row.step(action)
+        assert dones[0] == (terminated or truncated)
+        if dones[0]:
+            ended += 1
+            last = infos[0]["terminal_observation"]
+            assert (last["0"], last["1"]) == tuple(expected)
+            expected = row.reset()[0]
+    assert ended == 2
+
+
+def test_an_agent_learns_from_tuple_observations_and_plays_with_them() -> None:
+    env_id = "popgym:popgym-AutoencodeEasy-v0"
+    env = make_vec_env(env_id, 2, seed=0, max_episode_steps=12)
+    model = MemoryA2C("MemoryPolicy", env, n_steps=8, seed=0).learn(64)
+    row = gym.make(env_id)
+    observation: Any = row.reset(seed=0)[0]
+    assert row.observation_space.contains(observation)
+    action, state = model.predict(observation)
+    after: Any = row.step(action)[0]
+    action, _ = model.predict(after, state)
+    assert row.action_space.contains(action)
+
+
+def test_actions_of_several_parts_are_refused_with_the_wrapper_that_helps() -> None:
+    space = spaces.Tuple((spaces.Discrete(2), spaces.MultiDiscrete([3, 2])))
+
+    def make(**_: Any) -> gym.Env[Any, Any]:
+        return RandomEnv(spaces.Discrete(3), space)
+
+    with pytest.raises(ValueError, match=r"action space is Tuple.*wrappers=\[FlatActions\]"):
+        sync(make, 2)
+    gym.register("SeveralParts-v0", make)
+    try:
+        env = make_vec_env("SeveralParts-v0", 2, seed=0, wrappers=[FlatActions])
+    finally:
+        del gym.registry["SeveralParts-v0"]
+    assert env.action_space == spaces.Discrete(12)
+    assert MemoryA2C("MemoryPolicy", env, n_steps=8, seed=0).learn(32).num_timesteps == 32

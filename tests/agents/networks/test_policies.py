@@ -9,6 +9,7 @@ import pytest
 import torch
 from gymnasium import spaces
 from sb3_contrib.common.recurrent.policies import RecurrentActorCriticPolicy
+from stable_baselines3.common.torch_layers import FlattenExtractor
 from torch import Tensor, nn
 
 from agents.cells import CELLS
@@ -16,6 +17,7 @@ from agents.cells.state import map_state, state_tensors
 from agents.networks.distributions import BoxHead
 from agents.networks.encoder import ImageEncoder, SymbolEncoder, VectorEncoder, make_encoder
 from agents.networks.policy import MemoryPolicy
+from agents.networks.sb3_encoder import FeaturesExtractorEncoder
 
 BOX = spaces.Box(-1.0, 1.0, (3,), np.float32)
 SPACES: dict[str, spaces.Space[Any]] = {
@@ -102,6 +104,14 @@ def test_every_space_is_encoded_row_by_row(name: str) -> None:
     torch.testing.assert_close(encoder(last), encoded[3:])
 
 
+def test_a_features_extractor_sees_what_sb3_s_policies_give_it() -> None:
+    image, symbol = _sample(SPACES["image"], 3), _sample(spaces.Discrete(5), 3)
+    flat = FeaturesExtractorEncoder(SPACES["image"], FlattenExtractor, {})
+    torch.testing.assert_close(flat(image), image.flatten(1) / 255.0)
+    one_hot = FeaturesExtractorEncoder(spaces.Discrete(5), FlattenExtractor, {})
+    torch.testing.assert_close(one_hot(symbol), nn.functional.one_hot(symbol, 5).float())
+
+
 def test_unreadable_spaces_are_refused() -> None:
     with pytest.raises(ValueError, match=r"Text.*allowed: Discrete, MultiDiscrete, Box"):
         make_encoder(spaces.Dict({"t": spaces.Text(3)}), 8, nn.Tanh())
@@ -171,6 +181,18 @@ def test_the_heads_see_the_observation_beside_the_memory() -> None:
     assert (values[0] - values[1]).abs() > 1e-4
 
 
+def test_a_new_policy_hardly_prefers_an_action() -> None:
+    policy, rows = _policy(), 100
+    obs, starts = _sample(BOX, 1, rows), torch.ones(1, rows, dtype=torch.bool)
+    with torch.no_grad():
+        log_probs = policy.evaluate_actions(
+            obs, _sample(policy.action_space, 1, rows), policy.initial_state(rows), starts
+        ).log_probs
+    # Scores are 64 numbers from -1 to 1 times orthogonal rows of length 0.01, so that two scores
+    # differ by at most 0.16; the action has two parts.
+    assert ((log_probs + np.log(3 * 2)).abs() < 0.32).all()
+
+
 # Predicting
 
 
@@ -178,7 +200,8 @@ def test_predict_carries_the_state_and_obeys_episode_starts() -> None:
     policy = _policy()
     obs = _sample(BOX, 5, 3).numpy()
     starts = np.array([[1, 1, 1], [0, 0, 0], [0, 1, 0], [0, 0, 0], [0, 0, 0]], bool)
-    state, chosen = None, []
+    state: Any = None
+    chosen = []
     for t in range(5):
         actions, state = policy.predict(obs[t], state, starts[t], deterministic=True)
         chosen.append(actions)
@@ -194,6 +217,9 @@ def test_predict_carries_the_state_and_obeys_episode_starts() -> None:
                 xs, others, policy.initial_state(3), torch.as_tensor(starts)
             )
             assert (worse.log_probs <= expected.log_probs).all()
+        before: Any = policy.initial_state(3)
+        unrolled = policy.network.unroll(xs, before.actor, torch.as_tensor(starts))
+    torch.testing.assert_close(state.actor, unrolled.state)
 
 
 def test_one_observation_is_a_batch_of_one() -> None:
@@ -267,6 +293,11 @@ def test_bad_arguments_are_named() -> None:
         _policy(memory="lsmt")
     with pytest.raises(ValueError, match="critic_memory is 'none'; allowed: own, shared, detached"):
         _policy(critic_memory="none")
+    both: dict[str, Any] = {"encoder": nn.Identity, "features_extractor_class": FlattenExtractor}
+    with pytest.raises(ValueError, match=r"Identity.*FlattenExtractor.*; allowed: one of the two"):
+        _policy(**both)
+    with pytest.raises(TypeError, match=r"Identity.*; allowed: a subclass of .*FeaturesExtractor"):
+        _policy(features_extractor_class=nn.Identity)
     with pytest.raises(TypeError, match=r"activation_fn is 'tanh'; allowed: .*torch\.nn\.ReLU"):
         _policy(activation_fn="tanh")
     with pytest.raises(TypeError, match=r"activation_fn is Linear; allowed: .*without arguments"):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import io
 import json
 import pickle
@@ -262,7 +263,7 @@ def test_what_else_sb3s_save_and_load_take(saved: Path, tmp_path: Path, capsys: 
     [
         ({"n_epochs": 0}, "n_epochs is 0; allowed: integers from 1 on"),
         ({"gamma": "high"}, "gamma is 'high'; allowed: numbers from 0 to 1"),
-        ({"device": "cuda:77"}, "device is 'cuda:77'; allowed: 'auto', 'cpu'"),
+        ({"device": "cuda:77"}, "device is 'cuda:77'; allowed: auto, cpu"),
         ({"custom_objects": {"clip_range": -1}}, "clip_range is -1; allowed"),
         (
             {"policy_kwargs": {"memory": "gru"}},
@@ -400,7 +401,7 @@ def test_a_failed_save_leaves_the_former_file(
     before = path.read_bytes()
 
     def fail(*_: Any) -> None:
-        raise OSError("disk full")
+        raise OSError(errno.ENOSPC, "disk full")
 
     with monkeypatch.context() as patch:
         patch.setattr(zipfile.ZipFile, "writestr", fail)

@@ -14,7 +14,7 @@ from stable_baselines3.common.logger import Logger
 
 from agents import MemoryPPO, make_vec_env
 from agents.algorithms.curriculum import CurriculumCallback
-from agents.evaluation.evaluate import EpisodeResults, evaluation_env
+from agents.evaluation.evaluate import EpisodeResults, References, evaluation_env
 from agents.training.callbacks import (
     CheckpointCallback,
     EvaluationCallback,
@@ -99,7 +99,7 @@ class Successes(EvaluationCallback):
     """Finds what it is told to find."""
 
     def __init__(self, found: list[float], **kwargs: Any) -> None:
-        super().__init__(None, every=10, episodes=100, **kwargs)  # type: ignore[arg-type]
+        super().__init__(evaluation_env(ENV, 1), every=10, episodes=100, **kwargs)
         self.found = found
         self.asked: list[int] = []
 
@@ -191,25 +191,40 @@ def test_what_is_evaluated_last_is_what_is_kept() -> None:
     assert all(torch.equal(a, b) for a, b in same)
 
 
-def test_an_event_ends_the_training() -> None:
+def test_an_event_ends_the_training_when_the_update_is_done() -> None:
     event = threading.Event()
     event.set()
     model = model_on(make_vec_env(ENV, 8))
     model.learn(10_000, callback=StopCallback(event))
-    assert model.num_timesteps == 8
+    assert (model.num_timesteps, model._n_updates) == (8, 0)
     event.clear()
-    model.learn(128, callback=StopCallback(event))
-    assert model.num_timesteps == 128
+
+    class Later(BaseCallback):
+        def _on_step(self) -> bool:
+            if self.num_timesteps == 40:
+                event.set()
+            return True
+
+    stop = StopCallback(event)
+    model.learn(10_000, callback=[stop, Later()])
+    assert (model.num_timesteps, model._n_updates) == (128 + 8, 1)
+    assert stop.stopping
 
 
 def test_checkpoints_come_every_so_often() -> None:
     saved: list[str] = []
     model = model_on(make_vec_env(ENV, 8))
     model.learn(7 * 128, callback=CheckpointCallback(200, saved.append))
-    assert saved == ["model-256", "model-512", "model-768"]
+    kept = ["model-256", "model-latest", "model-512", "model-latest", "model-768", "model-latest"]
+    assert saved == ["model-latest", *kept], "the first at once"
     saved.clear()
-    model_on(make_vec_env(ENV, 8)).learn(3 * 128, callback=CheckpointCallback(200, saved.append, 0))
-    assert saved == ["model-latest", "model-latest", "model-256"]
+    often = CheckpointCallback(200, saved.append, seconds=0)
+    model_on(make_vec_env(ENV, 8)).learn(3 * 128, callback=often)
+    assert saved == ["model-latest", "model-latest", "model-256", "model-latest"]
+    saved.clear()
+    last = CheckpointCallback(10_000, saved.append, ends=lambda: len(saved) > 0)
+    model_on(make_vec_env(ENV, 8)).learn(3 * 128, callback=last)
+    assert saved == ["model-latest"] * 3, "the training's end is kept"
 
 
 def test_the_display_gets_the_numbers() -> None:
@@ -223,7 +238,10 @@ def test_the_display_gets_the_numbers() -> None:
     model.learn(256, callback=[evaluation, progress])
     assert (status.steps, status.level, status.max_level) == (256, 2, 5)
     assert evaluation.last is not None
-    assert status.evaluation == evaluation.last.success
+    assert status.held_out_success == evaluation.last.success
+    assert status.held_out_return == pytest.approx(evaluation.last.returns.mean())
+    assert status.references is not None
+    assert 0.0 <= status.references.random < 1.0 < status.references.optimum
     assert status.episode_return is not None
     assert status.success is not None
 
@@ -246,7 +264,8 @@ def test_without_a_terminal_there_is_a_line_every_ten_seconds() -> None:
         "steps 20,000 of 10,000",
         "steps 24,000 of 10,000",
     ]
-    assert "steps/s 1,000  return 1.500  success 0.250  last evaluation -" in lines[1]
+    numbers = "return 1.500  success 0.250  held-out return -  held-out success -"
+    assert f"steps/s 1,000  {numbers}" in lines[1]
     assert lines[1].endswith("elapsed 0:10")
     assert "\x1b" not in target.getvalue()
     assert isinstance(make_display(console, ""), LineDisplay)
@@ -257,8 +276,11 @@ def test_at_a_terminal_the_display_is_redrawn() -> None:
     console = Console(file=target, force_terminal=True, width=120)
     display = make_display(console, "a title")
     assert isinstance(display, LiveDisplay)
+    held_out: dict[str, Any] = {"held_out_return": 2.5, "held_out_success": 0.125}
+    held_out["references"] = References(0.25, 9.5)
     with display:
-        display.update(Status(total=100, steps=50, level=3, max_level=7, evaluation=0.125))
+        display.update(Status(total=100, steps=50, level=3, max_level=7, **held_out))
     shown = target.getvalue()
-    for words in ("a title", "50 of 100", "3 of 7", "0.125", "50%", "\x1b["):
+    around = ("2.500", "random 0.250", "optimum 9.500")
+    for words in ("a title", "50 of 100", "3 of 7", "0.125", "50%", "\x1b[", *around):
         assert words in shown

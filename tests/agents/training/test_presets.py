@@ -14,6 +14,7 @@ from agents.training.recipes import (
     change,
     make_curriculum,
     make_model,
+    read_assignments,
     read_recipe,
 )
 from memory_envs import ENVIRONMENTS
@@ -172,13 +173,13 @@ def test_single_settings_can_be_changed() -> None:
     before = recipe()
     after = change(
         before,
-        [
-            "timesteps=5",
-            "algorithm.ent_coef=0.5",
-            "policy.memory_kwargs.hidden_size=9",
-            "env_kwargs.on_error=continue",
-            "curriculum=null",
-        ],
+        {
+            "timesteps": 5,
+            "algorithm.ent_coef": 0.5,
+            "policy.memory_kwargs.hidden_size": 9,
+            "env_kwargs.on_error": "continue",
+            "curriculum": None,
+        },
         "ppo",
     )
     assert after.timesteps == 5
@@ -187,25 +188,33 @@ def test_single_settings_can_be_changed() -> None:
     assert after.env_kwargs == {"on_error": "continue"}
     assert after.curriculum is None
     assert before == recipe()
-    assert change(after, ["curriculum.level=3"], "ppo").curriculum == {"level": 3}
+    assert change(after, {"curriculum.level": 3}, "ppo").curriculum == {"level": 3}
+
+
+def test_assignments_are_read() -> None:
+    words = ["timesteps=1e5", "algorithm.ent_coef=0.5", "a.b=continue", "curriculum=null", "c=1e-3"]
+    values = [100_000, 0.5, "continue", None, 0.001]
+    found = read_assignments(words, "--set")
+    assert list(found.values()) == values
+    assert type(found["timesteps"]) is int
+    assert list(found) == ["timesteps", "algorithm.ent_coef", "a.b", "curriculum", "c"]
+    with pytest.raises(RecipeError, match="--set is 'timesteps'; allowed: name=value"):
+        read_assignments(["timesteps"], "--set")
 
 
 @pytest.mark.parametrize(
-    ("assignment", "message"),
+    ("name", "value", "message"),
     [
-        ("timesteps", "--set is 'timesteps'; allowed: name=value"),
-        ("timesteps=many", "timesteps is 'many'; allowed: integers from 1 on"),
-        ("ent_coef=1", "recipe setting is 'ent_coef'; allowed"),
-        (
-            "algorithm.entcoef=1",
-            "algorithm setting is 'entcoef'; .*did you mean 'ent_coef'",
-        ),
-        ("n_envs.more=1", "n_envs has no settings of its own"),
+        ("timesteps", "many", "here: timesteps is 'many'; allowed: integers from 1 on"),
+        ("ent_coef", 1, "here: recipe setting is 'ent_coef'; allowed"),
+        ("algorithm.entcoef", 1, "algorithm setting is 'entcoef'; .*did you mean 'ent_coef'"),
+        ("n_envs.more", 1, "here: n_envs.more: n_envs has no settings of its own"),
+        ("algorithm.gamma", object(), "here: .*object is not JSON.*; allowed: what JSON can hold"),
     ],
 )
-def test_a_wrong_change_is_refused(assignment: str, message: str) -> None:
+def test_a_wrong_change_is_refused(name: str, value: Any, message: str) -> None:
     with pytest.raises(RecipeError, match=message):
-        change(recipe(), [assignment], "ppo")
+        change(recipe(), {name: value}, "ppo", "here")
 
 
 def test_the_curriculum_reaches_up_to_the_longest_input() -> None:

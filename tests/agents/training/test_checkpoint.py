@@ -1,0 +1,236 @@
+"""A run that was stopped and continued is, bit for bit, one that never stopped."""
+
+import os
+import random
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import agents
+from agents.saving.archive import ModelFileError, read_archive
+from agents.saving.model_file import read_training
+from agents.training.plan import FinishedError, Plan, first_plan, next_plan
+from agents.training.progress import Display, Status
+from agents.training.recipes import RecipeError
+from agents.training.run_directory import RunDirectory
+from agents.training.training import StopReason, Training
+
+SMALL: dict[str, Any] = {"env_kwargs.symbols": 3, "n_envs": 8}
+ON_POLICY: dict[str, Any] = {"policy.net_arch": [8], "policy.encoder_size": 8}
+PPO: dict[str, Any] = {
+    **{**SMALL, **ON_POLICY, "timesteps": 1024, "policy.memory_kwargs": {"hidden_size": 8}},
+    **{"algorithm.n_steps": 16, "algorithm.batch_size": 64, "algorithm.learning_rate": 3e-3},
+    **{"curriculum.level": 1, "curriculum.refractory": 1, "curriculum.threshold": 1.0},
+}
+RUNS: dict[str, tuple[str, str, str, dict[str, Any]]] = {
+    "ppo with a curriculum": ("Tape-Reverse-Easy-v0", "ppo", "lstm", PPO),
+    "ppo with the ntm": (
+        "Tape-Copy-Easy-v0",
+        *("ppo", "ntm"),
+        {**PPO, "policy.memory_kwargs": {"memory_size": 4, "word_size": 3}, "timesteps": 512},
+    ),
+    "a2c": (
+        "Algorithmic/Copy-v0",
+        *("a2c", "gru"),
+        {**ON_POLICY, "n_envs": 8, "timesteps": 1024, "algorithm.n_steps": 8},
+    ),
+    "a2c in the maze": (
+        "Maze-InvisibleGoal-9x9-v0",
+        *("a2c", "lstm"),
+        {**ON_POLICY, "n_envs": 4, "timesteps": 1024, "algorithm.n_steps": 20},
+    ),
+    "reinforce": (
+        "Tape-Copy-Easy-v0",
+        *("reinforce", "lstm"),
+        {**SMALL, **ON_POLICY, "timesteps": 1500, "algorithm.baseline": "time"},
+    ),
+    "rl_ntm": (
+        "Tape-Copy-Easy-v0",
+        *("rl_ntm", "direct_access"),
+        {**SMALL, "timesteps": 3000, "policy.hidden_size": 8, "curriculum.refractory": 1},
+    ),
+    "rl_ntm-paper": (
+        "Tape-Copy-Hard-v0",
+        *("rl_ntm-paper", "lstm"),
+        {
+            **{**SMALL, "timesteps": 3000, "policy.hidden_size": 8},
+            **{"env_kwargs.max_length": 4, "evaluation_kwargs.min_length": 4},
+        },
+    ),
+}
+
+
+class Interrupts(Display):
+    """Sends the signal of Ctrl-C once so many steps are done."""
+
+    def __init__(self, steps: float = float("inf")) -> None:
+        self.steps = steps
+        self.said: list[str] = []
+
+    def __enter__(self) -> Display:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        pass
+
+    def update(self, status: Status) -> None:
+        if status.steps >= self.steps:
+            self.steps = float("inf")
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def say(self, message: str) -> None:
+        self.said.append(message)
+
+
+def learn(training: Training, path: Path, stop_after: float = float("inf")) -> RunDirectory:
+    run = RunDirectory(path)
+    run.claim()
+    torch.set_num_threads(1)
+    reason = training.learn(run, Interrupts(stop_after))
+    assert (reason is StopReason.INTERRUPTED) == (stop_after < float("inf"))
+    return run
+
+
+def disturb() -> None:
+    """Draws from the global generators, as another process would have them elsewhere."""
+    random.random()
+    np.random.random()  # noqa: NPY002  # the global one
+    torch.rand(1)
+
+
+def progress(run: RunDirectory) -> dict[str, list[tuple[int, float]]]:
+    """What was logged but for times."""
+    columns = run.read_progress()
+    clocks = ("time/fps", "time/time_elapsed", "time/iterations")
+    return {name: values for name, values in columns.items() if name not in clocks}
+
+
+def final_state(run: RunDirectory) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """All tensors of the last checkpoint, and what it says beside times."""
+    metadata, tensors = read_archive(run.latest)
+    del tensors["training.episodes.t"]  # when episodes ended
+    return tensors, metadata
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_run_that_is_continued_gives_the_same_bits(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agents.training.callbacks._SECONDS_BETWEEN_UPDATES", 0.0)
+    env, algorithm, memory, changes = RUNS[name]
+    plan = first_plan(env, algorithm, memory, changes, seed=3)
+    whole = learn(Training(plan), tmp_path / "whole")
+    stopped = learn(Training(plan), tmp_path / "stopped", plan.recipe.timesteps / 3)
+    disturb()
+    again = Training(next_plan(stopped), parent=stopped)
+    assert again.exact
+    middle = learn(again, tmp_path / "middle", plan.recipe.timesteps * 2 / 3)
+    last = learn(Training(next_plan(middle), parent=middle), tmp_path / "last")
+
+    expected, found = final_state(whole), final_state(last)
+    assert expected[0].keys() == found[0].keys()
+    different = [key for key, value in expected[0].items() if not torch.equal(value, found[0][key])]
+    assert different == []
+    assert expected[1] == found[1]
+    models = [agents.load(run.model).policy.state_dict() for run in (whole, last)]
+    assert all(torch.equal(value, models[1][key]) for key, value in models[0].items())
+
+    logged = progress(whole)
+    parts = [progress(run) for run in (stopped, middle, last)]
+    assert {"evaluation/return", "rollout/ep_rew_mean"} <= logged.keys()
+    for key, values in logged.items():
+        joined = [row for part in parts for row in part.get(key, [])]
+        np.testing.assert_array_equal(joined, values, key)
+
+
+def test_a_finished_model_is_small(tmp_path: Path) -> None:
+    run = learn(Training(first_plan("Tape-Copy-Easy-v0", "ppo", "lstm", PPO)), tmp_path / "run")
+    metadata, tensors = read_archive(run.model)
+    assert "training" not in metadata
+    assert all(name.startswith("policy.") for name in tensors)
+    with pytest.raises(ModelFileError, match="it is a model, not a checkpoint"):
+        read_training(run.model)
+    checkpoints = list(run.checkpoints.iterdir())
+    assert len(checkpoints) > 5
+    for checkpoint in checkpoints:
+        assert checkpoint.stat().st_size > 3 * run.model.stat().st_size
+        assert agents.load(checkpoint).num_timesteps <= 1024
+
+
+def test_what_cannot_be_restored_begins_new_episodes(tmp_path: Path) -> None:
+    small = {**ON_POLICY, "n_envs": 2, "timesteps": 64, "algorithm.n_steps": 8}
+    plan = first_plan("CartPole-v1", "a2c", "gru", small)
+    run = learn(Training(plan), tmp_path / "run")
+    more = next_plan(run, {"timesteps": 128})
+    continued = Training(more, parent=run)
+    assert not continued.exact
+    assert continued.model._last_episode_starts is not None
+    assert continued.model._last_episode_starts.all()
+    learn(continued, tmp_path / "next")
+    # Of ours too, where the rows are others.
+    tape = learn(Training(first_plan("Tape-Copy-Easy-v0", "ppo", "lstm", PPO)), tmp_path / "tape")
+    other = next_plan(tape, {"timesteps": 2048, "n_envs": 4, "algorithm.batch_size": 64})
+    assert not Training(other, parent=tape).exact
+    assert Training(next_plan(tape, {"timesteps": 2048}), parent=tape).exact
+
+
+def test_a_finished_run_says_that_nothing_is_left(tmp_path: Path) -> None:
+    run = learn(Training(first_plan("Tape-Copy-Easy-v0", "ppo", "lstm", PPO)), tmp_path / "run")
+    with pytest.raises(FinishedError, match="is finished: it has done 1,024 of 1,024 steps; to go"):
+        next_plan(run)
+    assert next_plan(run, {"timesteps": 1025}).part == 1
+    easy = {**PPO, "env_kwargs.max_length": 1, "curriculum": None, "deterministic": False}
+    plan = first_plan("Tape-Copy-Easy-v0", "ppo", "lstm", easy, stop_at_success=0.001)
+    early = RunDirectory(tmp_path / "early")
+    early.claim()
+    assert Training(plan).learn(early, Interrupts()) is StopReason.SUCCESS
+    with pytest.raises(FinishedError, match=r"is finished: it stopped at success 0\.001; to go on"):
+        next_plan(early)
+    assert next_plan(early, stop_at_success=0.5).stop_at_success == 0.5
+
+
+def test_a_run_without_a_checkpoint_is_done_from_its_beginning(tmp_path: Path) -> None:
+    plan = first_plan("Tape-Copy-Easy-v0", "ppo", "lstm", PPO, seed=9)
+    run = learn(Training(plan), tmp_path / "run")
+    run.model.unlink()
+    for checkpoint in run.checkpoints.iterdir():
+        checkpoint.unlink()
+    again = next_plan(run)
+    assert (again.part, again.seed, again.recipe) == (0, 9, plan.recipe)
+
+
+def test_a_model_without_a_checkpoint_is_not_continued(tmp_path: Path) -> None:
+    run = learn(Training(first_plan("Tape-Copy-Easy-v0", "ppo", "lstm", PPO)), tmp_path / "run")
+    run.latest.unlink()
+    with pytest.raises(RecipeError, match=r"holds a model, but no checkpoints/model-latest\.zip"):
+        next_plan(run)
+
+
+@pytest.mark.parametrize("name", ["environments.env.rows", "environments.obs", "generators.model"])
+def test_a_damaged_training_is_refused(name: str, tmp_path: Path) -> None:
+    from agents.saving.archive import write_archive
+
+    run = learn(Training(first_plan("Tape-Copy-Easy-v0", "ppo", "lstm", PPO)), tmp_path / "run")
+    plan: Plan = next_plan(run, {"timesteps": 2048})
+    metadata, tensors = read_archive(run.latest)
+    tensors[f"training.{name}"] = tensors[f"training.{name}"][:-3]
+    write_archive(run.latest, metadata, tensors)
+    with pytest.raises(ModelFileError, match="its training is damaged"):
+        Training(plan, parent=run)
+
+
+def test_the_first_checkpoint_comes_at_once(tmp_path: Path) -> None:
+    seen: list[bool] = []
+    run = RunDirectory(tmp_path / "run")
+    run.claim()
+
+    class Looks(Interrupts):
+        def update(self, status: Status) -> None:
+            seen.append(run.latest.exists())
+
+    Training(first_plan("Tape-Copy-Easy-v0", "ppo", "lstm", PPO)).learn(run, Looks())
+    assert seen[0], "at the first step"
