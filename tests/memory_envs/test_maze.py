@@ -323,11 +323,34 @@ def test_an_image_is_made_of_minigrid_s_tiles() -> None:
     assert (tile(2, 2) == (100, 100, 100)).all()  # a pillar
     assert (tile(1, 1) == 0).all()  # out of sight
     assert (tile(5, 4) > 0).all()  # in sight, highlighted
-    reds = np.argwhere(tile(4, 3).reshape(24, 24, 3)[:, :, 0] > 200)
-    assert reds.size
-    # The triangle points to the left: it is narrow there.
-    left, right = (reds[:, 1] < 8).sum(), (reds[:, 1] >= 16).sum()
-    assert left < right
+
+
+@pytest.mark.parametrize("move", [UP, RIGHT, DOWN, LEFT])
+def test_the_agent_faces_its_last_move(move: int) -> None:
+    pytest.importorskip("minigrid")
+    env = make(render_mode="rgb_array")
+    env.reset(seed=0)
+    plant(env, goal=(1, 7))
+    env.step(move)
+    row, column = place(env)
+    tile = env.render()[32 * row + 4 : 32 * row + 28, 32 * column + 4 : 32 * column + 28]
+    red = np.rot90(tile[:, :, 0] > 200, move)  # what was ahead is up
+    assert red.any()
+    assert red[:8].sum() < red[16:].sum(), "the triangle is narrow ahead"
+
+
+def test_a_vector_environment_draws_every_row() -> None:
+    pytest.importorskip("minigrid")
+    env = InvisibleGoalVectorEnv(3, render_mode="rgb_array")
+    env.reset(seed=0)
+    env.step(np.array([UP, LEFT, DOWN]))
+    images = env.render()
+    assert images is not None
+    for seed, (move, image) in enumerate(zip((UP, LEFT, DOWN), images, strict=True)):
+        scalar = make(render_mode="rgb_array")
+        scalar.reset(seed=seed)
+        scalar.step(move)
+        np.testing.assert_array_equal(image, scalar.render())
 
 
 def test_drawing_without_minigrid_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

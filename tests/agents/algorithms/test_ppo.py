@@ -197,6 +197,15 @@ def test_the_logs_have_sb3s_names(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(logged) == {f"train/{name}" for name in (*names, "value_loss")}
 
 
+def test_logs_are_means_over_the_minibatches(monkeypatch: pytest.MonkeyPatch) -> None:
+    logged, model = _logged(monkeypatch), _model(batch_size=STEPS)
+    monkeypatch.setattr(model, "_optimize", lambda loss: None)  # all see the same policy
+    model.train()
+    whole = model.losses(model.rollout_batch())
+    for name in ("value", "entropy"):
+        assert logged[f"train/{name}_loss"] == pytest.approx(whole[name].item(), rel=1e-4)
+
+
 def test_explained_variance_is_sb3s(monkeypatch: pytest.MonkeyPatch) -> None:
     from stable_baselines3.common.utils import explained_variance
 
@@ -214,14 +223,14 @@ def test_schedules_follow_the_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     model = _model(
         learning_rate=LinearSchedule(0.4, 0.0, 1.0),
         clip_range=lambda progress: 0.2 * progress,
-        clip_range_vf=0.1,
+        clip_range_vf=lambda progress: 0.4 * progress,
     )
     model._update_current_progress_remaining(1, 4)
     model.train()
     assert logged["train/learning_rate"] == pytest.approx(0.3)
     assert model.optimizer.param_groups[0]["lr"] == pytest.approx(0.3)
     assert logged["train/clip_range"] == pytest.approx(0.15)
-    assert logged["train/clip_range_vf"] == 0.1
+    assert logged["train/clip_range_vf"] == pytest.approx(0.3)
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 5, 8, 64])

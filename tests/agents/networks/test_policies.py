@@ -16,7 +16,7 @@ from agents.cells import CELLS
 from agents.cells.state import map_state, state_tensors
 from agents.networks.distributions import BoxHead
 from agents.networks.encoder import ImageEncoder, SymbolEncoder, VectorEncoder, make_encoder
-from agents.networks.policy import MemoryPolicy
+from agents.networks.policy import CRITIC_MEMORIES, MemoryPolicy
 from agents.networks.sb3_encoder import FeaturesExtractorEncoder
 
 BOX = spaces.Box(-1.0, 1.0, (3,), np.float32)
@@ -222,6 +222,17 @@ def test_predict_carries_the_state_and_obeys_episode_starts() -> None:
     torch.testing.assert_close(state.actor, unrolled.state)
 
 
+@pytest.mark.parametrize("critic_memory", CRITIC_MEMORIES)
+def test_a_trace_shows_the_value_of_the_step(critic_memory: str) -> None:
+    policy = _policy(critic_memory=critic_memory)
+    obs = _sample(BOX, 2, 3)
+    _, before = policy.predict(obs[0].numpy())
+    _, after = policy.predict(obs[1].numpy(), before)
+    seen = policy.trace(obs[1].numpy(), before, after)
+    values = policy.predict_values(obs[1], before, torch.zeros(3, dtype=torch.bool))
+    torch.testing.assert_close(seen["value"], values)
+
+
 def test_one_observation_is_a_batch_of_one() -> None:
     policy = _policy()
     obs = _sample(BOX, 2).numpy()
@@ -293,9 +304,8 @@ def test_bad_arguments_are_named() -> None:
         _policy(memory="lsmt")
     with pytest.raises(ValueError, match="critic_memory is 'none'; allowed: own, shared, detached"):
         _policy(critic_memory="none")
-    both: dict[str, Any] = {"encoder": nn.Identity, "features_extractor_class": FlattenExtractor}
     with pytest.raises(ValueError, match=r"Identity.*FlattenExtractor.*; allowed: one of the two"):
-        _policy(**both)
+        _policy(encoder=nn.Identity, features_extractor_class=FlattenExtractor)
     with pytest.raises(TypeError, match=r"Identity.*; allowed: a subclass of .*FeaturesExtractor"):
         _policy(features_extractor_class=nn.Identity)
     with pytest.raises(TypeError, match=r"activation_fn is 'tanh'; allowed: .*torch\.nn\.ReLU"):

@@ -354,6 +354,23 @@ def test_parameters_can_be_set_from_a_file(saved: Path, tmp_path: Path) -> None:
     assert all(torch.equal(a, b) for a, b in zip(before, other.policy.parameters(), strict=True))
 
 
+def test_a_file_that_sets_parameters_sets_the_optimizer_or_nothing(
+    saved: Path, tmp_path: Path
+) -> None:
+    model = _model()
+    model.learn(16)
+    before = [p.detach().clone() for p in model.policy.parameters()]
+    with pytest.raises(
+        ModelFileError, match=r"optimizer's tensors are \['evil', .*; allowed with Adam"
+    ):
+        model.set_parameters(_changed(saved, tmp_path, tensors=_odd_optimizer))
+    assert all(torch.equal(a, b) for a, b in zip(before, model.policy.parameters(), strict=True))
+    assert model.optimizer.state_dict()["state"]
+    MemoryPPO.load(saved).save(tmp_path / "small", exclude=["optimizer"])
+    model.set_parameters(tmp_path / "small")
+    assert not model.optimizer.state_dict()["state"], "moments of other parameters"
+
+
 def test_without_the_optimizer_it_predicts_the_same_and_is_smaller(
     saved: Path, tmp_path: Path
 ) -> None:
