@@ -1,9 +1,9 @@
 """Any Gymnasium `VectorEnv` as an SB3 `VecEnv`.
 
-Gymnasium reports a finished episode in one of three autoreset modes. `SAME_STEP` (the last
-observation is in ``info["final_obs"]``) and `DISABLED` (this adapter resets the finished rows
-itself) give SB3's semantics. `NEXT_STEP` would feed a made-up transition to the memory and is
-refused.
+Gymnasium reports a finished episode in one of three autoreset modes. In `SAME_STEP` the last
+observation is in ``info["final_obs"]``; in `DISABLED` this adapter resets the finished rows itself.
+`NEXT_STEP`, Gymnasium's default, would feed a made-up transition to the memory. Where rows can be
+reset alone, the adapter does so at once, as in `DISABLED`, before the environment would.
 """
 
 from __future__ import annotations
@@ -16,16 +16,21 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
-from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
 from stable_baselines3.common.env_util import is_wrapped
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
 
 from agents.environments.infos import info_rows, pick_rows
+from memory_envs.core.vector import MemoryVectorEnv
 
 Array = npt.NDArray[Any]
 Obs = Array | dict[str, Array]
+
+
+# The vector environments that keep to ``options["reset_mask"]`` in every autoreset mode.
+_RESETS_ROWS = (SyncVectorEnv, AsyncVectorEnv, MemoryVectorEnv)
 
 
 def _is_text(space: spaces.Space[Any]) -> bool:
@@ -42,7 +47,8 @@ class GymnasiumVecEnv(VecEnv):
     The infos of rows that did not finish an episode are empty.
 
     Args:
-        env: A vector environment in autoreset mode `SAME_STEP` or `DISABLED`.
+        env: A vector environment in autoreset mode `SAME_STEP` or `DISABLED`; or in `NEXT_STEP`, if
+            it is what `gym.make_vec` makes of our ids or of scalar environments.
 
     Raises:
         ValueError: If the environment resets itself in another way, or its actions are a `Tuple` or
@@ -51,7 +57,9 @@ class GymnasiumVecEnv(VecEnv):
 
     def __init__(self, env: VectorEnv[Any, Any, Any]) -> None:
         mode = env.metadata.get("autoreset_mode")
-        if mode not in (AutoresetMode.SAME_STEP, AutoresetMode.DISABLED):
+        # In this mode a wrapper would take the step after an end for the environment's reset.
+        early = mode == AutoresetMode.NEXT_STEP and isinstance(env, _RESETS_ROWS)
+        if mode not in (AutoresetMode.SAME_STEP, AutoresetMode.DISABLED) and not early:
             raise ValueError(
                 f"env {env} has autoreset_mode {mode}; allowed: SAME_STEP, DISABLED. Make it with "
                 "gym.make_vec(id, ..., autoreset_mode=AutoresetMode.SAME_STEP) if it is native, or "

@@ -13,8 +13,9 @@ from agents.cells import MemoryCell, make_cell
 from agents.cells.state import State, where_state
 from agents.cells.unroll import Unrolled, unroll
 from agents.networks.encoder import Observation, make_encoder, map_observation
-from agents.networks.mlp import check_sizes, find_activation
+from agents.networks.mlp import check_activation
 from agents.saving.registry import register
+from memory_envs.arguments import check_integer
 
 
 class MemoryNetwork(nn.Module):
@@ -41,7 +42,7 @@ class MemoryNetwork(nn.Module):
             the one of `make_encoder`.
         encoder_kwargs: Arguments of `encoder` beside the space.
         encoder_size: Size of the encoded observation (of each key of a `Dict`), without `encoder`.
-        activation: Name of the encoder's activation, see `mlp.ACTIVATIONS`, without `encoder`.
+        activation_fn: Class of the encoder's activation, without `encoder`.
 
     Attributes:
         output_size: Width of the features.
@@ -59,15 +60,16 @@ class MemoryNetwork(nn.Module):
         encoder: type[nn.Module] | None = None,
         encoder_kwargs: Mapping[str, Any] | None = None,
         encoder_size: int = 64,
-        activation: str = "tanh",
+        activation_fn: type[nn.Module] = nn.Tanh,
     ) -> None:
         super().__init__()
         if encoder is None:
             if encoder_kwargs:
                 given = f"encoder_kwargs is {dict(encoder_kwargs)!r}"
                 raise ValueError(f"{given}; allowed: nothing without encoder")
-            check_sizes(encoder_size=[encoder_size])
-            made: Any = make_encoder(observation_space, encoder_size, find_activation(activation)())
+            check_integer("encoder_size", encoder_size, 1)
+            activation = check_activation(activation_fn)()
+            made: Any = make_encoder(observation_space, encoder_size, activation)
         else:
             made = _own_encoder(encoder, observation_space, dict(encoder_kwargs or {}))
         self.encoder: nn.Module = made

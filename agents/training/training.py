@@ -18,6 +18,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 from agents.algorithms.base import MemoryAlgorithm
 from agents.algorithms.loading import load
+from agents.algorithms.model import check_device
 from agents.environments.make_env import make_vec_env
 from agents.evaluation.actors import random_policy
 from agents.evaluation.evaluate import EvaluationResult, evaluate, evaluation_env, play
@@ -35,7 +36,7 @@ from agents.training.callbacks import (
 )
 from agents.training.checkpoint import Standing
 from agents.training.loggers import open_logger, start_wandb
-from agents.training.plan import Plan, check_device
+from agents.training.plan import Plan
 from agents.training.progress import Display, Status
 from agents.training.provenance import provenance
 from agents.training.recipes import RecipeError, make_curriculum, make_model
@@ -83,7 +84,7 @@ class Training:
         parent: RunDirectory | None = None,
         start: MemoryAlgorithm | None = None,
     ) -> None:
-        check_device("device", plan.device)
+        check_device(plan.device)
         self.plan, self.command, self.parent = plan, command, parent
         recipe = plan.recipe
         self._advance = make_curriculum(recipe, plan.env)
@@ -149,7 +150,7 @@ class Training:
             with stop_on_signals(self._stop.event), open_logger(run, wandb_run) as logger:
                 self.model.set_logger(logger)
                 self._learn(run, display)
-            self.model.save(run.model, optimizer=False)
+            self.model.save(run.model, exclude=["optimizer"])
         if self._stop.stopping:
             return StopReason.INTERRUPTED
         return StopReason.SUCCESS if self.evaluation.stopped else StopReason.STEPS_DONE

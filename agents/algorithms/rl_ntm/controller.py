@@ -22,6 +22,13 @@ import torch
 from torch import Tensor, nn
 
 from agents.algorithms.rl_ntm.interfaces import Interfaces
+from memory_envs.arguments import (
+    check_choice,
+    check_flag,
+    check_integer,
+    check_number,
+    check_or_none,
+)
 
 KINDS = ("lstm", "direct_access", "feedforward")
 
@@ -89,15 +96,13 @@ class Controller(nn.Module):
         blend: bool = True,
     ) -> None:
         super().__init__()
-        if gain is not None and gain <= 0.0:
-            raise ValueError(f"gain is {gain!r}; allowed: None, and numbers above 0")
-        if hidden_size < 1:
-            raise ValueError(f"hidden_size is {hidden_size!r}; allowed: integers from 1 on")
-        if init_std < 0.0:
-            raise ValueError(f"init_std is {init_std!r}; allowed: numbers from 0 on")
-        if kind not in KINDS:
-            raise ValueError(f"controller is {kind!r}; allowed: {', '.join(KINDS)}")
-        if not (free_symbols or kind == "direct_access"):
+        check_or_none(check_number, "gain", gain, 0.0, above=True)
+        check_integer("hidden_size", hidden_size, 1)
+        check_number("init_std", init_std, 0.0)
+        check_choice("controller", kind, KINDS)
+        check_flag("mark", mark)
+        check_flag("blend", blend)
+        if not (check_flag("free_symbols", free_symbols) or kind == "direct_access"):
             raise ValueError(f"free_symbols is False; allowed with {kind}: True")
         self.interfaces = interfaces
         self.kind = kind

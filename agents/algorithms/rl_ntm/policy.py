@@ -13,6 +13,7 @@ from gymnasium import spaces
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor
+from typing_extensions import Never
 
 from agents.algorithms.rl_ntm.baseline import OfflineBaseline
 from agents.algorithms.rl_ntm.controller import Controller, ControllerState, Scores
@@ -20,6 +21,8 @@ from agents.algorithms.rl_ntm.interfaces import InterfaceError, find_interfaces
 from agents.algorithms.time_baseline import TimeBaseline
 from agents.cells.state import where_state
 from agents.networks.distributions import Categorical, DiscreteHead
+from agents.networks.sb3_words import refuse_unknown
+from memory_envs.arguments import check_flag, check_integer, check_number, check_or_none
 
 MAX_STEPS = 2000  # of a training episode that `TimeBaseline` tells apart
 
@@ -44,11 +47,12 @@ class RLNTMPolicy(BasePolicy):
         mark: See `Controller`.
         blend: See `Controller`.
         baseline_size: Units of the offline baseline.
+        **unknown: Nothing; the error says which arguments there are.
 
     Raises:
         InterfaceError: If the spaces are not those of a tape environment, or the memory is too
             small.
-        ValueError: If the controller is unknown.
+        TypeError, ValueError: If another argument is not valid.
     """
 
     revision: ClassVar[int] = 1  # grows when the same tensors come to mean something else
@@ -70,11 +74,12 @@ class RLNTMPolicy(BasePolicy):
         mark: bool = True,
         blend: bool = True,
         baseline_size: int = 25,
+        **unknown: Never,
     ) -> None:
-        if inverse_temperature <= 0.0:
-            raise ValueError(
-                f"inverse_temperature is {inverse_temperature!r}; allowed: numbers above 0"
-            )
+        refuse_unknown(RLNTMPolicy, unknown, {})
+        check_number("inverse_temperature", inverse_temperature, 0.0, above=True)
+        check_integer("baseline_size", baseline_size, 1)
+        check_or_none(check_flag, "memory", memory)
         super().__init__(observation_space, action_space)
         self.interfaces = find_interfaces(
             observation_space, action_space, memory, memory_size, memory_radius, write_radius

@@ -455,10 +455,14 @@ def test_spaces_of_the_right_kind_but_of_no_tape() -> None:
         ({"gamma": 2.0}, {}, "gamma is 2.0; allowed: numbers from 0 to 1"),
         ({"max_grad_norm": -1.0}, {}, "max_grad_norm is -1.0; allowed: numbers above 0"),
         ({"max_grad_norm_baseline": 0.0}, {}, "max_grad_norm_baseline is 0.0"),
-        ({}, {"inverse_temperature": 0.0}, "inverse_temperature is 0.0; allowed: numbers above 0"),
+        (
+            {},
+            {"inverse_temperature": 0.0},
+            "inverse_temperature is 0.0; allowed: finite numbers above 0",
+        ),
         ({}, {"hidden_size": 0}, "hidden_size is 0; allowed: integers from 1 on"),
-        ({}, {"init_std": -1.0}, "init_std is -1.0; allowed: numbers from 0 on"),
-        ({}, {"gain": 0.0}, "gain is 0.0; allowed: None, and numbers above 0"),
+        ({}, {"init_std": -1.0}, "init_std is -1.0; allowed: finite numbers from 0 on"),
+        ({}, {"gain": 0.0}, "gain is 0.0; allowed: None, finite numbers above 0"),
         ({}, {"memory_size": True}, "memory_size is True"),
     ],
 )

@@ -26,7 +26,7 @@ def _cart_poles(mode: AutoresetMode, n_envs: int = 3) -> GymnasiumVecEnv:
     return GymnasiumVecEnv(SyncVectorEnv([make] * n_envs, autoreset_mode=mode))
 
 
-@pytest.mark.parametrize("mode", [AutoresetMode.SAME_STEP, AutoresetMode.DISABLED])
+@pytest.mark.parametrize("mode", AutoresetMode)
 def test_it_is_what_sb3_makes_of_the_same_environments(mode: AutoresetMode) -> None:
     ours = _cart_poles(mode)
     theirs = sb3_make_vec_env("CartPole-v1", 3, env_kwargs={"max_episode_steps": 15})
@@ -59,9 +59,41 @@ def test_it_is_what_sb3_makes_of_the_same_environments(mode: AutoresetMode) -> N
     assert ends == {False, True}
 
 
+# Gymnasium forks by default; Python 3.12 and later warn, as NumPy has threads.
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+@pytest.mark.parametrize("how", ["vector_entry_point", "sync", "async"])
+def test_rows_that_would_reset_themselves_later_are_reset_at_once(how: Any) -> None:
+    env_id = "Tape-Copy-Easy-v0"
+    expected = make_vec_env(env_id, 4, seed=3)
+    env = GymnasiumVecEnv(gym.make_vec(env_id, num_envs=4, vectorization_mode=how))
+    try:
+        assert env.env.metadata["autoreset_mode"] == AutoresetMode.NEXT_STEP
+        env.seed(3)
+        np.testing.assert_array_equal(env.reset(), expected.reset())
+        expected.action_space.seed(0)
+        ends = 0
+        for _ in range(60):
+            actions = np.stack([expected.action_space.sample() for _ in range(4)])
+            ours, theirs = env.step(actions), expected.step(actions)
+            for mine, other in zip(ours[:3], theirs[:3], strict=True):
+                np.testing.assert_array_equal(mine, other)
+            for info, other_info in zip(ours[3], theirs[3], strict=True):
+                assert ("episode" in info) is ("episode" in other_info)
+                if info:
+                    last = info["terminal_observation"]
+                    np.testing.assert_array_equal(last, other_info["terminal_observation"])
+                    ends += 1
+        assert ends > 10
+    finally:
+        env.close()
+
+
 def test_next_step_is_refused_with_advice() -> None:
-    with pytest.raises(ValueError, match=r"NEXT_STEP.*allowed: SAME_STEP, DISABLED.*make_vec"):
-        GymnasiumVecEnv(gym.make_vec("CartPole-v1", num_envs=2))
+    native = gym.make_vec("CartPole-v1", num_envs=2)
+    inner = gym.make_vec("Tape-Copy-Easy-v0", num_envs=2)
+    for env in (native, gym.wrappers.vector.RecordEpisodeStatistics(inner)):
+        with pytest.raises(ValueError, match=r"NEXT_STEP.*allowed: SAME_STEP, DISABLED.*make_vec"):
+            GymnasiumVecEnv(env)
 
 
 def test_dense_infos_of_a_native_environment() -> None:

@@ -150,7 +150,7 @@ def test_what_the_critic_says_is_what_training_sees() -> None:
     steps = len(trace.rewards)
     assert steps > 3
     starts = torch.arange(steps).reshape(steps, 1) == 0
-    now = model.policy.evaluate(
+    now = model.policy.evaluate_actions(
         torch.as_tensor(np.stack(trace.observations))[:, None],
         torch.zeros((steps, 1, 3), dtype=torch.int64),
         model.policy.initial_state(1),
