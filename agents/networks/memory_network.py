@@ -41,7 +41,8 @@ class MemoryNetwork(nn.Module):
             an `output_size`, and maps ``(N, ...)`` observations to ``(N, output_size)``; None for
             the one of `make_encoder`.
         encoder_kwargs: Arguments of `encoder` beside the space.
-        encoder_size: Size of the encoded observation (of each key of a `Dict`), without `encoder`.
+        encoder_size: Width of a layer before the memory (for each key of a `Dict`), None for none,
+            see `make_encoder`; without `encoder`.
         activation_fn: Class of the encoder's activation, without `encoder`.
 
     Attributes:
@@ -59,7 +60,7 @@ class MemoryNetwork(nn.Module):
         memory_kwargs: Mapping[str, Any] | None = None,
         encoder: type[nn.Module] | None = None,
         encoder_kwargs: Mapping[str, Any] | None = None,
-        encoder_size: int = 64,
+        encoder_size: int | None = None,
         activation_fn: type[nn.Module] = nn.Tanh,
     ) -> None:
         super().__init__()
@@ -67,7 +68,8 @@ class MemoryNetwork(nn.Module):
             if encoder_kwargs:
                 given = f"encoder_kwargs is {dict(encoder_kwargs)!r}"
                 raise ValueError(f"{given}; allowed: nothing without encoder")
-            check_integer("encoder_size", encoder_size, 1)
+            if encoder_size is not None:
+                check_integer("encoder_size", encoder_size, 1)
             activation = check_activation(activation_fn)()
             made: Any = make_encoder(observation_space, encoder_size, activation)
         else:

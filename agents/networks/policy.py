@@ -66,7 +66,8 @@ class MemoryPolicy(BasePolicy):
         memory_kwargs: Arguments of the cell.
         encoder: An encoder of your own, see `MemoryNetwork`.
         encoder_kwargs: Its arguments.
-        encoder_size: Size of the encoded observation (of each key of a `Dict`).
+        encoder_size: Width of a layer before the memory (for each key of a `Dict`); None for none,
+            so that the memory sees numbers as they are, and symbols as one-hots.
         net_arch: Widths of the hidden layers of the actor's and of the critic's head, or
             ``dict(pi=[...], vf=[...])``.
         activation_fn: Class of the activation of encoder and heads.
@@ -95,7 +96,7 @@ class MemoryPolicy(BasePolicy):
         memory_kwargs: Mapping[str, Any] | None = None,
         encoder: type[nn.Module] | None = None,
         encoder_kwargs: Mapping[str, Any] | None = None,
-        encoder_size: int = 64,
+        encoder_size: int | None = None,
         net_arch: NetArch = (64, 64),
         activation_fn: type[nn.Module] = nn.Tanh,
         ortho_init: bool = True,

@@ -55,7 +55,10 @@ REINFORCE = Recipe(
 )
 
 # Of the tasks that were tuned by themselves.
-LSTM = replace(PPO, policy=_POLICY | {"memory_kwargs": {"hidden_size": 128}})
+LSTM = replace(
+    PPO,
+    policy=_POLICY | {"memory_kwargs": {"hidden_size": 128, "initialization": "orthogonal"}},
+)
 COPY = replace(LSTM, timesteps=3_000_000)
 DUPLICATED_INPUT = replace(
     LSTM,

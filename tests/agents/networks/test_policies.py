@@ -78,10 +78,25 @@ def test_symbols_are_a_linear_layer_on_one_hots(name: str) -> None:
     torch.testing.assert_close(encoder(obs), expected)
 
 
-def test_a_symbol_out_of_range_is_an_error() -> None:
-    encoder = make_encoder(spaces.Discrete(3), 4, nn.Identity())
-    with pytest.raises(RuntimeError, match="valid range"):
+@pytest.mark.parametrize("size", [4, None])
+def test_a_symbol_out_of_range_is_an_error(size: int | None) -> None:
+    encoder = make_encoder(spaces.Discrete(3), size, nn.Identity())
+    with pytest.raises(RuntimeError, match=r"valid range|out of bounds"):
         encoder(torch.tensor([3]))
+
+
+@pytest.mark.parametrize("name", ["discrete", "multi_discrete", "box", "grid"])
+def test_without_a_size_a_memory_sees_what_gymnasium_s_flattening_gives(name: str) -> None:
+    space = SPACES[name]
+    encoder = make_encoder(space, None, nn.Tanh())
+    assert not list(encoder.parameters())
+    space.seed(0)
+    samples = [space.sample() for _ in range(5)]
+    flat = [spaces.flatten(space, sample) for sample in samples]
+    expected = torch.as_tensor(np.stack(flat)).float()
+    obs = torch.as_tensor(np.stack(samples))
+    torch.testing.assert_close(encoder(obs), expected)
+    torch.testing.assert_close(encoder.double()(obs), expected.double())
 
 
 @pytest.mark.parametrize(
