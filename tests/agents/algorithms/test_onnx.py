@@ -21,6 +21,7 @@ from agents.algorithms.model import MemoryModel
 from agents.cells import CELLS
 from agents.cells.state import state_tensors
 from agents.networks.distributions import Categorical
+from tests.agents.cells.toy_cells import GradientMemory
 from tests.agents.toy_envs import RandomEnv, sync
 
 BOX = spaces.Box(-1.0, 1.0, (3,), np.float32)
@@ -123,6 +124,7 @@ def test_every_cell_plays_the_same(memory: str, tmp_path: Path) -> None:
     ("observations", "actions", "policy"),
     [
         (BOX, spaces.Box(-0.5, 0.5, (2,)), {"memory": Counter}),
+        (BOX, CHOICES, {"memory": GradientMemory}),
         (IMAGE, spaces.Discrete(3, start=-4), {"activation_fn": torch.nn.GELU}),
         (
             spaces.Discrete(4, start=2),
@@ -130,7 +132,7 @@ def test_every_cell_plays_the_same(memory: str, tmp_path: Path) -> None:
             {"memory": "gru", "net_arch": {"pi": [4], "vf": []}},
         ),
     ],
-    ids=["box and a cell of one's own", "image", "symbol"],
+    ids=["box and a cell of one's own", "a gradient in a step", "image", "symbol"],
 )
 def test_every_kind_of_space_is_exported(
     observations: Any, actions: Any, policy: dict[str, Any], tmp_path: Path
