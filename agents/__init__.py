@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from agents.algorithms.a2c import MemoryA2C
     from agents.algorithms.base import NonFiniteError
     from agents.algorithms.loading import load
+    from agents.algorithms.onnx import export_onnx
     from agents.algorithms.ppo import MemoryPPO
     from agents.algorithms.pretrained import load_pretrained
     from agents.algorithms.reinforce import Reinforce
@@ -42,6 +43,7 @@ __all__ = [
     "NonFiniteError",
     "RLNTMPolicy",
     "Reinforce",
+    "export_onnx",
     "load",
     "load_pretrained",
     "make_vec_env",
@@ -60,6 +62,7 @@ _MODULES = {
     "ModelFileError": "agents.saving.archive",
     "NonFiniteError": "agents.algorithms.base",
     "RLNTMPolicy": "agents.algorithms.rl_ntm.policy",
+    "export_onnx": "agents.algorithms.onnx",
     "load": "agents.algorithms.loading",
     "load_pretrained": "agents.algorithms.pretrained",
     "make_vec_env": "agents.environments.make_env",

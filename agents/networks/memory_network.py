@@ -82,19 +82,22 @@ class MemoryNetwork(nn.Module):
         """Returns the memory state in which `batch_size` episodes start."""
         return self.memory.initial_state(batch_size)
 
-    def forward(self, obs: Observation, state: State, starts: Tensor) -> tuple[Tensor, State]:
+    def forward(
+        self, obs: Observation, state: State, starts: Tensor | None
+    ) -> tuple[Tensor, State]:
         """Takes one step.
 
         Args:
             obs: ``(B, ...)``.
             state: The memory state before the step.
-            starts: ``(B,)`` bool, True where an episode starts with this observation.
+            starts: ``(B,)`` bool, True where an episode starts with this observation; None where
+                none does.
 
         Returns:
             The features ``(B, output_size)`` and the memory state after the step.
         """
         encoded = self.encoder(obs)
-        if starts.any():
+        if starts is not None and starts.any():
             state = where_state(starts, self.initial_state(len(starts)), state)
         remembered, state = self.memory(encoded, state)
         return torch.cat([encoded, remembered], dim=-1), state

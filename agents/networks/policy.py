@@ -160,14 +160,15 @@ class MemoryPolicy(BasePolicy):
         return ActorCriticState(state, self.critic_network.initial_state(batch_size))
 
     def features(
-        self, obs: Observation, state: Any, starts: Tensor
+        self, obs: Observation, state: Any, starts: Tensor | None
     ) -> tuple[Tensor, Tensor, State]:
         """Takes one step of the memories.
 
         Args:
             obs: ``(B, ...)``.
             state: Memory state before the step.
-            starts: ``(B,)`` bool, True where an episode starts with this observation.
+            starts: ``(B,)`` bool, True where an episode starts with this observation; None where
+                none does.
 
         Returns:
             What the actor sees, ``(B, features)``; what the critic sees, twice as wide with a
@@ -316,7 +317,7 @@ class MemoryPolicy(BasePolicy):
         features, _, seen = self.network.trace(obs, state if own is None else state.actor)
         judged = features
         if own is not None:
-            critic, _ = own(obs, state.critic, read_starts(None, rows, self.device))
+            critic, _ = own(obs, state.critic, None)
             judged = torch.cat([features, critic], dim=-1)
         seen["value"] = self.critic(judged)
         masks = read_masks(self.action_head, action_masks, rows, self.device)

@@ -194,7 +194,7 @@ MISTAKES = {
         *("reinforce", "none", Reinforce, "losses", '"policy": -(', '"policy": (', "actor"),
     ),
     "mask ignored in the log-probability": Mistake(
-        *("reinforce", "none", MemoryPolicy, "evaluate"),
+        *("reinforce", "none", MemoryPolicy, "evaluate_actions"),
         *("self.actor(unrolled.outs), masks)", "self.actor(unrolled.outs), None)", "actor"),
     ),
     "forced step counted as sampled": Mistake(
