@@ -1,4 +1,6 @@
 PYTHON   ?= python3
+# What `make test-wheel` installs the wheel alone for; by default the Python of .venv.
+PYTHONS  ?=
 # What `make demo` trains on.
 DEMO_ENV ?= Tape-Reverse-v0
 
@@ -15,7 +17,7 @@ SSE4 := ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_ENABLE_INSTRUCT
 AVX2 := ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2
 
 .DEFAULT_GOAL := help
-.PHONY: help install lint test test-portable test-slow demo bench docs clean
+.PHONY: help install lint test test-portable test-slow test-wheel demo bench docs clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +51,9 @@ test-portable: install ## run the numeric tests as older processors would
 
 test-slow: install ## run the tests that need minutes
 	$(BIN)/pytest -m slow
+
+test-wheel: install ## build the wheel and try it in fresh environments
+	$(BIN)/python -m tests.wheel $(PYTHONS)
 
 demo: $(VENV)/.installed-agents ## train an agent with memory, evaluate it and show what its memory did
 	$(BIN)/memory-envs train $(DEMO_ENV) --stop-at-success 0.95

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from agents.algorithms.a2c import MemoryA2C
     from agents.algorithms.base import NonFiniteError
     from agents.algorithms.loading import load
+    from agents.algorithms.onnx import export_onnx
     from agents.algorithms.ppo import MemoryPPO
     from agents.algorithms.pretrained import load_pretrained
     from agents.algorithms.reinforce import Reinforce
@@ -46,6 +47,7 @@ __all__ = [
     "Reinforce",
     "TrainingResult",
     "continue_training",
+    "export_onnx",
     "load",
     "load_pretrained",
     "make_vec_env",
@@ -67,6 +69,7 @@ _MODULES = {
     "RLNTMPolicy": "agents.algorithms.rl_ntm.policy",
     "TrainingResult": "agents.training.train",
     "continue_training": "agents.training.train",
+    "export_onnx": "agents.algorithms.onnx",
     "load": "agents.algorithms.loading",
     "load_pretrained": "agents.algorithms.pretrained",
     "make_vec_env": "agents.environments.make_env",

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from agents.saving.atomic import write_text
+from benchmarks.results import without_folder
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "presets.json"
 PAGE = ROOT / "docs" / "results" / "presets.md"
 NOTES = PAGE.with_name("presets-notes.txt")  # written by hand, and put below the table
+COMMAND = "memory-envs train --env ENV --seed SEED --stop-at-success 0.97"
 _REACHED = 0.95
 
 
@@ -32,6 +34,7 @@ def read_run(folder: Path) -> dict[str, Any]:
         "env": settings["env"],
         "agent": f"{settings['algorithm']}/{settings['memory']}",
         "seed": settings["seed"],
+        "command": without_folder(settings["command"]),
         "finished": evaluation is not None,
         "success": evaluation["success"] if evaluation else held_out[-1],
         "steps": int(float(rows[-1]["time/total_timesteps"])),
@@ -51,7 +54,7 @@ def page(runs: list[dict[str, Any]]) -> str:
         "for each environment and seed, on one thread of a busy machine with two cores:",
         "",
         "```console",
-        "memory-envs train --env ENV --seed SEED --stop-at-success 0.97",
+        COMMAND,
         "```",
         "",
         "Success is that of 1,000 fresh episodes of all lengths, most probable actions. A run that",
@@ -66,6 +69,9 @@ def page(runs: list[dict[str, Any]]) -> str:
             f"| {run['env']} | {run['agent']} | {run['seed']} | {success} | {run['steps']:,} "
             f"| {run['minutes']} | {run['commit'][:7]} |"
         )
+    unknown = sorted({run["commit"][:7] for run in runs if "command" not in run})
+    if unknown:
+        lines += ["", f"Of the runs at {', '.join(unknown)} the command itself was not kept."]
     reached: dict[str, list[bool]] = {}
     for run in runs:
         reached.setdefault(run["env"], []).append(run["finished"] and run["success"] >= _REACHED)

@@ -108,7 +108,7 @@ def add(folder: Path, name: str | None = None) -> str:
     about = measured(model, describe(run, model.num_timesteps))
     algorithm = run.read_settings()["algorithm"].replace("_", "-")
     name = name or f"{algorithm}/{ENVIRONMENTS[about.env].task}"
-    model.save(MODELS / f"{name}.zip", optimizer=False)
+    model.save(MODELS / f"{name}.zip", exclude=["optimizer"])
     write({**read_index(), name: about})
     return name
 

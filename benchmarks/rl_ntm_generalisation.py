@@ -1,11 +1,12 @@
 """Trained to length L, tested beyond: ``python -m benchmarks.rl_ntm_generalisation``.
 
-Plays the pretrained models of RL-NTM at L, 2L, 10L and 100L, and writes
+Plays the pretrained models of RL-NTM at L and at multiples of it, and writes
 benchmarks/results/rl-ntm-generalisation.json, a page and a figure in docs/, each whole or not at
 all. The memory tape has no parameters: it gets one cell for each symbol that could be written.
 """
 
 import json
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,15 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "rl-ntm-generalisation.json"
 PAGE = ROOT / "docs" / "results" / "rl-ntm-generalisation.md"
 FIGURE = ROOT / "docs" / "images" / "rl-ntm-generalisation.png"
-FACTORS = {1: 1000, 2: 1000, 10: 1000, 100: 100}  # of L, and how many episodes
+# Of L, which 3 divides, and how many episodes.
+FACTORS = {
+    Fraction(1): 1000,
+    Fraction(4, 3): 1000,
+    Fraction(5, 3): 1000,
+    Fraction(2): 1000,
+    Fraction(10): 1000,
+    Fraction(100): 100,
+}
 FIRST_SEED = 2 * 10**9
 TRAINED_CELLS = 30  # what `RLNTMPolicy` has by default
 
@@ -55,7 +64,7 @@ def measure() -> dict[str, list[dict[str, float]]]:
             hardest = about.hardest_level
             found[name] = []
             for factor, episodes in FACTORS.items():
-                found[name].append(at_length(model, about, factor * hardest, episodes))
+                found[name].append(at_length(model, about, int(factor * hardest), episodes))
                 print(name, found[name][-1], flush=True)
     return found
 
@@ -63,6 +72,8 @@ def measure() -> dict[str, list[dict[str, float]]]:
 def page(found: dict[str, Any]) -> str:
     """The results as a page in Markdown."""
     results, machine = found["models"], found["machine"]
+    points = next(iter(results.values()))
+    episodes = {Fraction(p["length"], points[0]["length"]): p["episodes"] for p in points}
     lines = [
         "# RL-NTM: longer than trained",
         "",
@@ -71,13 +82,13 @@ def page(found: dict[str, Any]) -> str:
         "length: the share that is right as a whole and, in brackets, the share of symbols that",
         "are right. Most probable moves.",
         "",
-        "| model | L | " + " | ".join(f"{factor} L" for factor in FACTORS) + " |",
-        "| --- | ---: |" + " ---: |" * len(FACTORS),
+        "| model | L | " + " | ".join(f"{factor} L" for factor in episodes) + " |",
+        "| --- | ---: |" + " ---: |" * len(episodes),
     ]
     for name, points in results.items():
         shares = " | ".join(f"{p['success']:.3f} ({p['right']:.3f})" for p in points)
         lines.append(f"| `{name}` | {points[0]['length']} | {shares} |")
-    counts = ", ".join(f"{episodes:,} at {factor} L" for factor, episodes in FACTORS.items())
+    counts = ", ".join(f"{number:,} at {factor} L" for factor, number in episodes.items())
     lines += ["", f"Episodes: {counts}.", "", "![Success by length](../images/" + FIGURE.name + ")"]
     lines += ["", f"Commit {found['commit']}, {machine['cpu']}, {machine['cores']} cores."]
     return "\n".join(lines) + "\n"

@@ -14,7 +14,7 @@ from typing import Any
 
 from agents.saving.atomic import write_text
 from benchmarks.results import without_folder
-from benchmarks.rl_ntm_runs import PLANS, Run, minutes_spent, parts, plan
+from benchmarks.rl_ntm_runs import PLANS, Run, has_ended, minutes_spent, parts, plan
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "rl-ntm.json"
@@ -40,9 +40,10 @@ def read_run(run: Run, folder: Path) -> dict[str, Any] | None:
     held_out = [float(row["evaluation/success"]) for row in rows if row.get("evaluation/success")]
     levels = [int(float(row["curriculum/level"])) for row in rows if row.get("curriculum/level")]
     updates = [int(float(row["train/n_updates"])) for row in rows if row.get("train/n_updates")]
-    final = found[-1] / "evaluation.json"
-    finished = final.exists()
-    success = json.loads(final.read_text(encoding="utf-8"))["success"] if finished else None
+    finished = has_ended(found[-1])
+    success = None
+    if finished:
+        success = json.loads((found[-1] / "evaluation.json").read_text(encoding="utf-8"))["success"]
     return {
         "task": run.task,
         "controller": run.controller,

@@ -18,6 +18,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from agents.training.plan import FinishedError, next_plan
+from agents.training.run_directory import RunDirectory
+
 TASKS = ("Copy", "DuplicatedInput", "Reverse", "RepeatCopy", "ForwardReverse")
 HARD_TASKS = ("RepeatCopyForward", "Sort", "Addition")
 _SUCCESS = "0.99"  # of whole sequences at the hardest level
@@ -140,6 +143,17 @@ def parts(folder: Path) -> list[Path]:
     return [part for part in found if (part / "settings.json").exists()]
 
 
+def has_ended(part: Path) -> bool:
+    """Says whether a training came to its end, rather than being cut off, and was evaluated."""
+    if not (part / "evaluation.json").exists():
+        return False
+    try:
+        next_plan(RunDirectory(part))
+    except FinishedError:
+        return True
+    return False
+
+
 def minutes_spent(part: Path) -> float:
     """Returns how long a training learned, as its progress says."""
     path = part / "progress.csv"
@@ -162,7 +176,7 @@ def train(run: Run, folder: Path, minutes: float) -> str:
         What became of it.
     """
     before = parts(folder)
-    if before and (before[-1] / "evaluation.json").exists():
+    if before and has_ended(before[-1]):
         return "was done"
     left = minutes - sum(map(minutes_spent, before))
     if left < 0.1:

@@ -50,10 +50,10 @@ Model: TypeAlias = MemoryPPO | RecurrentPPO
 
 
 def memory_ppo(seed: int, bptt: int | None = None) -> MemoryPPO:
-    """Ours: encoder, LSTM, and one hidden layer each for actor and critic."""
+    """Ours: LSTM, and one hidden layer each for actor and critic."""
     memory = {"memory": "lstm", "memory_kwargs": {"hidden_size": _UNITS}}
-    heads = {"net_arch": (64,), "activation": "tanh", "critic_memory": "detached"}
-    policy_kwargs = {**memory, **heads, "encoder_size": 4}
+    heads = {"net_arch": (64,), "activation_fn": torch.nn.Tanh, "critic_memory": "detached"}
+    policy_kwargs = {**memory, **heads}
     settings = {**_SETTINGS, "bptt": bptt, "seed": seed, "normalize_value": False}
     env = make_vec_env(_ENV, n_envs=_ENVS, seed=seed)
     return MemoryPPO("MemoryPolicy", env, policy_kwargs=policy_kwargs, **settings)

@@ -5,12 +5,15 @@ Every complaint has one form, which names the argument, its value and what is al
 """
 
 import difflib
+import inspect
 import math
 import operator
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+
+T = TypeVar("T")
 
 
 def check_choice(name: str, value: Any, names: Iterable[str]) -> str:
@@ -60,19 +63,63 @@ def check_integer(name: str, value: Any, low: int, high: int | None = None) -> i
     return number
 
 
-def check_number(name: str, value: Any, low: float, high: float) -> float:
-    """Returns `value` as a float in ``[low, high]``.
+def check_number(
+    name: str, value: Any, low: float, high: float | None = None, above: bool = False
+) -> float:
+    """Returns `value` as a float from `low` to `high`.
+
+    Args:
+        name: The argument.
+        value: What was given.
+        low: The lower end.
+        high: The upper end; without it there is none, and infinity is not allowed.
+        above: Whether `low` itself is not allowed.
 
     Raises:
-        TypeError: If it is not a number.
+        TypeError: If it is not a number (booleans are not).
         ValueError: If it is out of range or NaN.
     """
-    message = f"{name} is {shown(value)}; allowed: numbers from {low:g} to {high:g}"
+    if high is None:
+        ends = f"finite numbers {'above' if above else 'from'} {low:g}{'' if above else ' on'}"
+    elif above:
+        ends = f"numbers above {low:g}" + ("" if high == math.inf else f" up to {high:g}")
+    else:
+        ends = f"numbers from {low:g} to {high:g}"
+    message = f"{name} is {shown(value)}; allowed: {ends}"
     if not _is_number(value):
         raise TypeError(message)
-    if not low <= value <= high:
+    try:
+        number = float(value)
+    except OverflowError:  # an integer of hundreds of digits
+        raise ValueError(message) from None
+    below = number < math.inf if high is None else number <= high
+    if not (low < number if above else low <= number) or not below:
         raise ValueError(message)
-    return float(value)
+    return number
+
+
+def check_or_none(
+    check: Callable[..., T], name: str, value: Any, *allowed: Any, **ends: Any
+) -> T | None:
+    """Returns None as it is, and what a check returns of everything else.
+
+    Args:
+        check: One of these functions.
+        name: The argument.
+        value: What was given.
+        *allowed: What `check` takes after name and value.
+        **ends: The same, by name.
+
+    Raises:
+        TypeError, ValueError: If the check refuses it; says that None is allowed, too.
+    """
+    if value is None:
+        return None
+    try:
+        return check(name, value, *allowed, **ends)
+    except (TypeError, ValueError) as error:
+        message = str(error).replace("; allowed: ", "; allowed: None, ", 1)
+        raise type(error)(message) from None
 
 
 def check_penalty(name: str, value: Any) -> float:
@@ -134,6 +181,12 @@ def keep_checked(settings: object, name: str, check: Callable[..., Any], *allowe
         *allowed: What `check` takes after name and value.
     """
     object.__setattr__(settings, name, check(name, getattr(settings, name), *allowed))
+
+
+def argument_names(function: Callable[..., Any]) -> list[str]:
+    """Returns the names of the arguments that a function or class takes, by its signature."""
+    named = inspect.signature(function).parameters.values()
+    return [p.name for p in named if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
 
 
 def shown(value: Any, limit: int = 80) -> str:

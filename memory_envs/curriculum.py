@@ -28,7 +28,7 @@ class Curriculum:
     success probability 1/2. C is `level`.
 
     Args:
-        max_level: The hardest level; `level` stops there.
+        max_level: The hardest level: `level` stops there, and none above it is drawn.
         level: Where C starts. From 0 the easiest level is the most frequent one.
         threshold: The running error below which C grows by one (paper: 0.2).
         refractory: The fewest updates between two advances (paper: 100).

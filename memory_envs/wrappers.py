@@ -1,10 +1,10 @@
 """Wrappers that change what an agent is shown, or how it acts, but never the task.
 
 The scalar ones work with `gym.make_vec(id, num_envs, vectorization_mode="sync", wrappers=[...])`
-too; `VectorFlatActions` is for the native vector environments.
+and `agents.make_vec_env(id, n_envs, wrappers=[...])` too; those whose names begin with `Vector` are
+for vector environments, the native ones included.
 """
 
-import math
 from typing import Any
 
 import gymnasium as gym
@@ -12,15 +12,15 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 from gymnasium.utils import RecordConstructorArgs
-from gymnasium.vector import VectorActionWrapper, VectorEnv
+from gymnasium.vector import VectorActionWrapper, VectorEnv, VectorWrapper
 from gymnasium.vector.utils import batch_space
 
 from memory_envs.arguments import shown
 from memory_envs.core.actions import ActionChecker
+from memory_envs.core.discrete import Digits, OneHot, part_firsts, part_sizes
 from memory_envs.core.env import MemoryEnv
 from memory_envs.core.rules import ROW_FIELDS, BoolArray, IntArray
 
-_LARGEST_SPACE = 2**31 - 1
 # The outcome and the generator are no part of the state that decides what comes next.
 _LEFT_OUT = {name for name, _ in ROW_FIELDS} - {"steps"}
 
@@ -43,8 +43,8 @@ class PreviousActionAndReward(gym.Wrapper[Any, Any, Any, Any], RecordConstructor
     def __init__(self, env: gym.Env[Any, Any]) -> None:
         RecordConstructorArgs.__init__(self)
         gym.Wrapper.__init__(self, env)
-        sizes = _sizes(env.action_space)
-        self._first = _firsts(env.action_space)
+        sizes = part_sizes(env.action_space, "actions")
+        self._first = part_firsts(env.action_space)
         self._offsets = np.concatenate([[0], np.cumsum(sizes)[:-1]])
         self._width = sum(sizes)
         self.observation_space = spaces.Dict(
@@ -121,13 +121,74 @@ class FullObservability(gym.ObservationWrapper[Any, Any, Any], RecordConstructor
         ]
 
 
-class FlatActions(gym.ActionWrapper[Any, Any, Any], RecordConstructorArgs):
-    """Turns ``MultiDiscrete`` actions into one ``Discrete`` number, so that DQN can play.
-
-    The number has the sub-actions as its digits, the first one most significant.
+class OneHotObservations(gym.ObservationWrapper[Any, Any, Any], RecordConstructorArgs):
+    """Shows symbols one-hot, as one vector of float32: what most networks of others take.
 
     Args:
-        env: An environment with ``MultiDiscrete`` actions.
+        env: An environment with ``Discrete`` or flat ``MultiDiscrete`` observations.
+
+    Raises:
+        TypeError: For other observations.
+    """
+
+    def __init__(self, env: gym.Env[Any, Any]) -> None:
+        RecordConstructorArgs.__init__(self)
+        gym.ObservationWrapper.__init__(self, env)
+        self._one_hot = OneHot(env.observation_space)
+        self.observation_space = self._one_hot.space
+
+    def observation(self, observation: Any) -> npt.NDArray[np.float32]:
+        """Returns the one-hots of all symbols, one after the other; shape ``(n,)``."""
+        return self._one_hot(observation)
+
+
+class VectorOneHotObservations(VectorWrapper[Any, Any, Any]):
+    """`OneHotObservations` for a vector environment, in every autoreset mode.
+
+    Args:
+        env: A vector environment whose rows have ``Discrete`` or flat ``MultiDiscrete``
+            observations.
+
+    Raises:
+        TypeError: For other observations.
+    """
+
+    def __init__(self, env: VectorEnv[Any, Any, Any]) -> None:
+        super().__init__(env)
+        self._one_hot = OneHot(env.single_observation_space)
+        self.single_observation_space = self._one_hot.space
+        self.observation_space = batch_space(self._one_hot.space, env.num_envs)
+
+    def reset(self, **arguments: Any) -> tuple[npt.NDArray[np.float32], dict[str, Any]]:
+        """Begins episodes; see the environment's own."""
+        observations, infos = self.env.reset(**arguments)
+        return self._one_hot(observations), infos
+
+    def step(self, actions: Any) -> tuple[npt.NDArray[np.float32], Any, Any, Any, dict[str, Any]]:
+        """Takes one step; the last observations of SAME_STEP mode are one-hot too."""
+        observations, rewards, terminated, truncated, infos = self.env.step(actions)
+        if "final_obs" in infos:
+            infos = {**infos, "final_obs": self._last(infos["final_obs"])}
+        return self._one_hot(observations), rewards, terminated, truncated, infos
+
+    def _last(self, observations: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Gymnasium's own vectorisers give objects, None where no episode ended."""
+        if observations.dtype != object:
+            return self._one_hot(observations)
+        last = np.full(len(observations), None, object)
+        for row, observation in enumerate(observations):
+            last[row] = None if observation is None else self._one_hot(observation)
+        return last
+
+
+class FlatActions(gym.ActionWrapper[Any, Any, Any], RecordConstructorArgs):
+    """Turns an action of several discrete parts into one ``Discrete`` number: DQN can play then.
+
+    The number has the parts as its digits, the first one most significant.
+
+    Args:
+        env: An environment with flat ``MultiDiscrete`` actions, or a ``Tuple`` or ``Dict`` whose
+            parts are ``Discrete`` or flat ``MultiDiscrete``.
 
     Raises:
         TypeError: For other actions.
@@ -137,34 +198,39 @@ class FlatActions(gym.ActionWrapper[Any, Any, Any], RecordConstructorArgs):
     def __init__(self, env: gym.Env[Any, Any]) -> None:
         RecordConstructorArgs.__init__(self)
         gym.ActionWrapper.__init__(self, env)
-        self._digits = _Digits(env.action_space)
+        self._digits = Digits(env.action_space)
         self.action_space = self._digits.space
         self._check = ActionChecker(self._digits.space, 1)
 
-    def action(self, action: Any) -> IntArray:
-        """Returns the sub-actions of a number.
+    def action(self, action: Any) -> Any:
+        """Returns the action that a number stands for.
 
         Raises:
             InvalidAction: If it is not in the action space.
         """
-        return self._digits.split(self._check.one(action)[0])
+        return self._digits.split(np.asarray(self._check.one(action)[0]))
 
     def flatten(self, action: Any) -> int:
-        """Returns the number of sub-actions such as an oracle gives: the inverse of `action`."""
+        """Returns the number of an action such as an oracle gives: the inverse of `action`."""
         return int(self._digits.join(action))
 
     def action_masks(self) -> BoolArray:
-        """Returns which numbers are allowed: those all of whose sub-actions are; shape ``(n,)``."""
+        """Returns which numbers are allowed: those all of whose parts are; shape ``(n,)``.
+
+        Where the environment says nothing, all are.
+        """
+        if not self.env.has_wrapper_attr("action_masks"):
+            return np.ones(self._digits.space.n, np.bool_)
         masks: BoolArray = self.env.get_wrapper_attr("action_masks")()
         flat: BoolArray = self._digits.masks(masks[None])[0]
         return flat
 
 
 class VectorFlatActions(VectorActionWrapper):
-    """`FlatActions` for a vector environment.
+    """`FlatActions` for a vector environment, in every autoreset mode.
 
     Args:
-        env: A vector environment whose rows have ``MultiDiscrete`` actions.
+        env: A vector environment whose rows have such actions as `FlatActions` takes.
 
     Raises:
         TypeError: For other actions.
@@ -173,13 +239,13 @@ class VectorFlatActions(VectorActionWrapper):
 
     def __init__(self, env: VectorEnv[Any, Any, Any]) -> None:
         super().__init__(env)
-        self._digits = _Digits(env.single_action_space)
+        self._digits = Digits(env.single_action_space)
         self.single_action_space = self._digits.space
         self.action_space = batch_space(self._digits.space, env.num_envs)
         self._check = ActionChecker(self._digits.space, env.num_envs)
 
-    def actions(self, actions: Any) -> IntArray:
-        """Returns the sub-actions of numbers, of shape ``(B, sub-actions)``.
+    def actions(self, actions: Any) -> Any:
+        """Returns the actions that numbers stand for, of all rows together.
 
         Raises:
             InvalidAction: If one is not in the action space.
@@ -187,58 +253,22 @@ class VectorFlatActions(VectorActionWrapper):
         return self._digits.split(self._check.batch(actions)[:, 0])
 
     def flatten(self, actions: Any) -> IntArray:
-        """Returns the numbers of sub-actions such as an oracle gives: the inverse of `actions`."""
+        """Returns the numbers of actions such as an oracle gives: the inverse of `actions`."""
         return self._digits.join(actions)
 
     def action_masks(self) -> BoolArray:
-        """Returns which numbers are allowed in each row; shape ``(B, n)``."""
-        masks: BoolArray = self.env.unwrapped.action_masks()  # type: ignore[attr-defined]
-        return self._digits.masks(masks)
+        """Returns which numbers are allowed in each row; shape ``(B, n)``.
 
-
-class _Digits:
-    """Numbers whose digits, of mixed radix, are sub-actions."""
-
-    def __init__(self, space: spaces.Space[Any]) -> None:
-        if not isinstance(space, spaces.MultiDiscrete) or space.nvec.ndim != 1:
-            raise TypeError(f"env has actions {space}; allowed: flat MultiDiscrete")
-        self._sizes = tuple(_sizes(space))
-        self._first = _firsts(space)
-        count = math.prod(self._sizes)
-        if count > _LARGEST_SPACE:
-            raise ValueError(f"env has {count} actions; allowed: at most {_LARGEST_SPACE}")
-        self.space = spaces.Discrete(count)
-
-    def split(self, numbers: int | IntArray) -> IntArray:
-        digits = np.stack(np.unravel_index(numbers, self._sizes), axis=-1) + self._first
-        return np.asarray(digits, np.int64)
-
-    def join(self, actions: Any) -> IntArray:
-        digits = np.asarray(actions) - self._first
-        return np.asarray(np.ravel_multi_index(tuple(np.moveaxis(digits, -1, 0)), self._sizes))
-
-    def masks(self, masks: BoolArray) -> BoolArray:
-        """Joins one mask per digit, ``(B, sum of sizes)``, to one of ``(B, product of sizes)``."""
-        flat: BoolArray = np.ones((len(masks), 1), np.bool_)
-        for part in np.split(masks, np.cumsum(self._sizes)[:-1], axis=1):
-            flat = (flat[:, :, None] & part[:, None, :]).reshape(len(masks), -1)
-        return flat
+        Where the environments say nothing, all are.
+        """
+        base: Any = self.env.unwrapped
+        if hasattr(base, "action_masks"):
+            return self._digits.masks(base.action_masks())
+        if hasattr(base, "call") and all(base.call("has_wrapper_attr", "action_masks")):
+            return self._digits.masks(np.stack(base.call("action_masks")))
+        return np.ones((self.num_envs, int(self._digits.space.n)), np.bool_)
 
 
 def _unbounded(size: int) -> spaces.Box:
     limit = float(np.finfo(np.float32).max)  # the environment checkers frown on infinity
     return spaces.Box(-limit, limit, (size,), np.float32)
-
-
-def _sizes(space: spaces.Space[Any]) -> list[int]:
-    if isinstance(space, spaces.Discrete):
-        return [int(space.n)]
-    if isinstance(space, spaces.MultiDiscrete) and space.nvec.ndim == 1:
-        return [int(size) for size in space.nvec]
-    raise TypeError(f"env has actions {space}; allowed: Discrete, flat MultiDiscrete")
-
-
-def _firsts(space: spaces.Space[Any]) -> npt.NDArray[Any]:
-    """Returns the lowest value of each sub-action."""
-    assert isinstance(space, spaces.Discrete | spaces.MultiDiscrete)
-    return np.atleast_1d(space.start)

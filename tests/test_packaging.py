@@ -66,7 +66,7 @@ def test_every_pin_is_one_exact_version() -> None:
     assert loose == []
 
 
-@pytest.mark.parametrize("python", ["3.10", "3.11", "3.12", "3.13"])
+@pytest.mark.parametrize("python", ["3.10", "3.11", "3.12", "3.13", "3.14"])
 def test_every_requirement_is_pinned_within_its_range(python: str) -> None:
     for requirement in direct_requirements():
         if applies(requirement, python):
@@ -132,7 +132,16 @@ def test_every_file_of_a_package_is_in_the_wheel() -> None:
 
 def test_the_commands_are_there() -> None:
     targets = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.M))
-    assert {"install", "lint", "test", "test-slow", "demo", "bench", "docs"} <= targets
+    assert {
+        "install",
+        "lint",
+        "test",
+        "test-slow",
+        "test-wheel",
+        "demo",
+        "bench",
+        "docs",
+    } <= targets
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from stable_baselines3.common.type_aliases import GymEnv, Schedule
+from stable_baselines3.common.type_aliases import Schedule
 from torch import Tensor
+from typing_extensions import Never
 
 from agents.algorithms.buffer import Batch
+from agents.algorithms.model import Env
 from agents.algorithms.on_policy import MemoryOnPolicyAlgorithm, normalized
 from agents.networks.policy import MemoryPolicy
+from agents.networks.sb3_words import ALGORITHM_WORDS, refuse_unknown
+from memory_envs.arguments import check_flag, check_number
 
 
 class MemoryA2C(MemoryOnPolicyAlgorithm):
@@ -18,7 +22,8 @@ class MemoryA2C(MemoryOnPolicyAlgorithm):
 
     Args:
         policy: ``"MemoryPolicy"`` or a subclass of it.
-        env: An SB3 `VecEnv` (see `agents.make_vec_env`), a Gymnasium environment, or an id.
+        env: An SB3 `VecEnv` (see `agents.make_vec_env`), a Gymnasium environment or vector
+            environment, or an id.
         learning_rate: A number, or a function of the remaining progress (from 1 to 0).
         n_steps: Steps per environment in a rollout.
         bptt: Steps over which gradients flow back, a divisor of `n_steps`; None for all.
@@ -38,12 +43,13 @@ class MemoryA2C(MemoryOnPolicyAlgorithm):
         seed: Seed of everything random.
         device: PyTorch device, or ``"auto"``.
         _init_setup_model: Whether to build the networks at once.
+        **unknown: Nothing; the error says what SB3's other words are called here.
     """
 
     def __init__(
         self,
         policy: str | type[MemoryPolicy],
-        env: GymEnv | str | None,
+        env: Env | str | None,
         learning_rate: float | Schedule = 7e-4,
         n_steps: int = 16,
         bptt: int | None = None,
@@ -62,7 +68,9 @@ class MemoryA2C(MemoryOnPolicyAlgorithm):
         seed: int | None = None,
         device: torch.device | str = "auto",
         _init_setup_model: bool = True,
+        **unknown: Never,
     ) -> None:
+        refuse_unknown(MemoryA2C, unknown, ALGORITHM_WORDS)
         super().__init__(
             policy,
             env,
@@ -81,9 +89,9 @@ class MemoryA2C(MemoryOnPolicyAlgorithm):
             seed=seed,
             device=device,
         )
-        self.rms_prop_eps = rms_prop_eps
-        self.use_rms_prop = use_rms_prop
-        self.normalize_advantage = normalize_advantage
+        self.rms_prop_eps = check_number("rms_prop_eps", rms_prop_eps, 0.0, above=True)
+        self.use_rms_prop = check_flag("use_rms_prop", use_rms_prop)
+        self.normalize_advantage = check_flag("normalize_advantage", normalize_advantage)
         if _init_setup_model:
             self._setup_model()
 

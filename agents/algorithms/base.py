@@ -1,4 +1,4 @@
-"""An SB3 algorithm that plays rollouts, has losses on them, and descends on these."""
+"""An algorithm that plays rollouts, has losses on them, and descends on these."""
 
 from __future__ import annotations
 
@@ -7,32 +7,19 @@ import sys
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from functools import cached_property
-from pathlib import Path
-from typing import Any, ClassVar, Protocol, TypeAlias, TypedDict, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
-import numpy as np
-import numpy.typing as npt
 import torch
-from gymnasium import spaces
-from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from stable_baselines3.common.policies import BasePolicy
-from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedule
+from stable_baselines3.common.type_aliases import MaybeCallback
 from stable_baselines3.common.utils import FloatSchedule, safe_mean
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor, nn
 from typing_extensions import Unpack
 
+from agents.algorithms.model import CommonArguments, Env, MemoryModel
 from agents.cells.state import State
-from agents.networks.policy import MemoryPolicy
-from agents.saving.model_file import (
-    check_saveable,
-    load_model,
-    model_path,
-    restore_from_file,
-    save_model,
-)
 from memory_envs import Curriculum
 
 Self = TypeVar("Self", bound="MemoryAlgorithm")
@@ -61,37 +48,17 @@ class Drawable(Protocol):
 Sampler: TypeAlias = Callable[[Drawable], Tensor]
 
 
-class CommonArguments(TypedDict):
-    """The arguments that all constructors hand on; `MemoryAlgorithm` says what they mean."""
-
-    learning_rate: float | Schedule
-    ent_coef: float | Schedule
-    max_grad_norm: float
-    stats_window_size: int
-    tensorboard_log: str | None
-    policy_kwargs: dict[str, Any] | None
-    verbose: int
-    seed: int | None
-    device: torch.device | str
-
-
-class MemoryAlgorithm(BaseAlgorithm):
-    """What the algorithms with memory are to their user; SB3's habits hold.
+class MemoryAlgorithm(MemoryModel):
+    """What an algorithm with memory is.
 
     A subclass plays rollouts (`collect_rollouts`, `rollout_batch`) and says what its losses are
     (`losses`). `train` takes one gradient step on `total_loss` of them, unless it is overridden.
 
     Args:
         policy: The policy's name or class.
-        env: An SB3 `VecEnv` (see `agents.make_vec_env`), a Gymnasium environment, or an id.
-        **common: ``learning_rate``: a number, or a function of the remaining progress (from 1 to
-            0). ``ent_coef``: weight of the entropy bonus; a number or a schedule.
-            ``max_grad_norm``: largest norm of the gradient; longer ones are scaled down.
-            ``stats_window_size``: episodes over which the logged means are taken.
-            ``tensorboard_log``: folder of the TensorBoard log, or None. ``policy_kwargs``:
-            arguments of the policy, and ``optimizer_class`` and ``optimizer_kwargs``.
-            ``verbose``: 0 for no output, 1 for information, 2 for debugging. ``seed``: seed of
-            everything random. ``device``: PyTorch device, or ``"auto"``.
+        env: An SB3 `VecEnv` (see `agents.make_vec_env`), a Gymnasium environment or vector
+            environment, or an id.
+        **common: See `MemoryModel`.
 
     Attributes:
         gamma: Discount factor, which a subclass sets.
@@ -99,107 +66,21 @@ class MemoryAlgorithm(BaseAlgorithm):
             with the algorithm's generator unless another one is set.
     """
 
-    policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"MemoryPolicy": MemoryPolicy}
-    env: VecEnv | None
     gamma: float
 
     def __init__(
         self,
         policy: str | type[BasePolicy],
-        env: GymEnv | str | None,
+        env: Env | str | None,
         **common: Unpack[CommonArguments],
     ) -> None:
-        if not common["max_grad_norm"] > 0.0:  # a negative one would turn the gradient round
-            raise ValueError(
-                f"max_grad_norm is {common['max_grad_norm']}; allowed: numbers above 0"
-            )
-        super().__init__(
-            policy,
-            env,
-            learning_rate=common["learning_rate"],
-            policy_kwargs=dict(common["policy_kwargs"] or {}),
-            stats_window_size=common["stats_window_size"],
-            tensorboard_log=common["tensorboard_log"],
-            verbose=common["verbose"],
-            device=common["device"],
-            support_multi_env=True,
-            seed=common["seed"],
-            supported_action_spaces=(spaces.Discrete, spaces.MultiDiscrete, spaces.Box),
-        )
-        self.ent_coef = common["ent_coef"]
-        self.max_grad_norm = common["max_grad_norm"]
-        self.stats_window_size = common["stats_window_size"]
-        self.last_checkpoint: str | None = None
+        super().__init__(policy, env, **common)
         # What the memory holds between two rollouts; None where each rollout starts anew.
         self._memory_state: State | None = None
-        self.generator = torch.Generator(self.device)
-        self.predict_generator = torch.Generator(self.device)
         self.sampler: Sampler = self._draw
-
-    # Construction
-
-    def _setup_model(self) -> None:
-        self._setup_lr_schedule()
-        self.ent_coef = FloatSchedule(self.ent_coef)
-        self.set_random_seed(self.seed)
-        self.policy = self._make_policy().to(self.device)
-        check_saveable(self)
-
-    def _make_policy(self) -> BasePolicy:
-        kwargs = {k: v for k, v in self.policy_kwargs.items() if not k.startswith("optimizer_")}
-        make: Any = self.policy_class  # SB3's own classes take other arguments
-        allowed = next(iter(self.policy_aliases.values()))
-        if not (isinstance(make, type) and issubclass(make, allowed)):
-            raise TypeError(f"policy is {make}; allowed: {allowed.__name__}, its subclasses")
-        return make(self.observation_space, self.action_space, **kwargs)
-
-    def _policy_state(self) -> dict[str, Tensor]:
-        """The tensors of a new policy, without their numbers, for which no memory is taken."""
-        with torch.device("meta"):
-            return self._make_policy().state_dict()
-
-    def _default_optimizer(self) -> tuple[type[torch.optim.Optimizer], dict[str, Any]]:
-        """The optimizer's class and its arguments where `policy_kwargs` names none."""
-        # Epsilon as in SB3. Fused is one call instead of one per parameter.
-        return torch.optim.Adam, {"eps": 1e-5, "fused": True}
-
-    @cached_property
-    def optimizer(self) -> torch.optim.Optimizer:
-        """The optimizer of the policy's parameters.
-
-        It is made when it is first asked for: to predict none is needed, and PyTorch takes seconds
-        to import what one needs.
-        """
-        make, kwargs = self.optimizer_settings()
-        made: torch.optim.Optimizer = make(
-            self.policy.parameters(), lr=self.lr_schedule(1.0), **kwargs
-        )
-        return made
-
-    def optimizer_settings(self) -> tuple[Any, dict[str, Any]]:
-        """Returns the optimizer's class, and its arguments other than the learning rate."""
-        default, kwargs = self._default_optimizer()
-        make = self.policy_kwargs.get("optimizer_class", default)
-        given = self.policy_kwargs.get("optimizer_kwargs")
-        if given is None:
-            given = kwargs if make is default else {}
-        return make, dict(given)
-
-    def set_random_seed(self, seed: int | None = None) -> None:
-        """Seeds what SB3 seeds, and the generators of sampling and shuffling."""
-        super().set_random_seed(seed)
-        if seed is None:
-            self.generator.seed()
-            self.predict_generator.seed()
-        else:
-            self.generator.manual_seed(seed)
-            # Its own stream, so that evaluations leave the training as it would have been.
-            self.predict_generator.manual_seed(seed + 1)
 
     def _draw(self, distribution: Drawable) -> Tensor:
         return distribution.sample(self.generator)
-
-    # Learning
 
     @abstractmethod
     def collect_rollouts(self, env: VecEnv, callback: BaseCallback) -> bool:
@@ -361,83 +242,3 @@ class MemoryAlgorithm(BaseAlgorithm):
         if self.ep_success_buffer:
             self.logger.record("rollout/success_rate", safe_mean(self.ep_success_buffer))
         self.logger.dump(step=self.num_timesteps)
-
-    # Prediction
-
-    def predict(
-        self,
-        observation: npt.NDArray[Any] | dict[str, npt.NDArray[Any]],
-        state: State | None = None,
-        episode_start: npt.NDArray[np.bool_] | None = None,
-        deterministic: bool = False,
-        action_masks: npt.NDArray[np.bool_] | None = None,
-    ) -> tuple[npt.NDArray[Any], State]:
-        """Chooses actions and carries the memory state; see `MemoryPolicy.predict`."""
-        policy: Any = self.policy  # SB3's own take no masks and no generator
-        chosen: tuple[npt.NDArray[Any], State] = policy.predict(
-            observation, state, episode_start, deterministic, action_masks, self.predict_generator
-        )
-        return chosen
-
-    # Files
-
-    def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
-        return ["policy", "optimizer"], []
-
-    def set_parameters(
-        self,
-        load_path_or_dict: Any,
-        exact_match: bool = True,
-        device: torch.device | str = "auto",
-    ) -> None:
-        """Sets parameters and the optimizer's state, from a dict as in SB3 or from a model file.
-
-        Args:
-            load_path_or_dict: What `get_parameters` returns, or the path of a model file.
-            exact_match: For a dict: whether all parameters must be there.
-            device: For a dict: not used; tensors are copied to where the model is.
-
-        Raises:
-            agents.ModelFileError: If the file does not fit; the model stays as it is.
-        """
-        if isinstance(load_path_or_dict, dict):
-            super().set_parameters(load_path_or_dict, exact_match, device)
-        else:
-            restore_from_file(self, load_path_or_dict, self._policy_state())
-
-    def save(  # type: ignore[override]  # nothing else to exclude
-        self, path: str | Path, optimizer: bool = True
-    ) -> None:
-        """Saves to one file without pickle; ``.zip`` is added to a name without a suffix.
-
-        Args:
-            path: The file.
-            optimizer: Whether the optimizer's state is saved too; to predict it is not needed.
-
-        Raises:
-            TypeError: If a setting cannot be stored; nothing is written.
-        """
-        self.last_checkpoint = str(save_model(self, path, optimizer))
-
-    @classmethod
-    def load(  # type: ignore[override]  # no custom_objects: no object comes from the file
-        cls: type[Self],
-        path: str | Path,
-        env: GymEnv | None = None,
-        device: torch.device | str = "auto",
-        **overrides: Any,
-    ) -> Self:
-        """Loads what `save` wrote.
-
-        Args:
-            path: The file.
-            env: Environments to go on training with, or None if the model shall only predict.
-            device: PyTorch device, or ``"auto"``.
-            **overrides: Constructor arguments that replace those of the file.
-
-        Raises:
-            agents.ModelFileError: If the file is not a valid model of this class.
-        """
-        model = load_model(cls, path, env, device, overrides, cls._policy_state)
-        model.last_checkpoint = str(model_path(path))
-        return model

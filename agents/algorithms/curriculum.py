@@ -60,7 +60,7 @@ def make_curriculum_callback(
 
     Args:
         settings: Arguments of `memory_envs.Curriculum`, and `error` of `CurriculumCallback`. The
-            `max_level` is the environment's `max_length` unless given.
+            `max_level` is the level of the environment's `max_length` unless given.
         env_id: A registered id.
         env_kwargs: Arguments of the environment in place of those that the id stands for.
 
@@ -71,7 +71,7 @@ def make_curriculum_callback(
         ValueError: If a setting is not valid, or the highest level is not known.
     """
     arguments = {**environment_spec(env_id).kwargs, **env_kwargs}
-    complete = {"max_level": arguments.get("max_length"), **settings}
+    complete = {"max_level": _hardest_level(arguments), **settings}
     error = complete.pop("error", "episodes")
     if complete["max_level"] is None:
         raise ValueError(f"{env_id} has no max_length: set curriculum.max_level, or no curriculum")
@@ -82,3 +82,13 @@ def make_curriculum_callback(
         if "max_level" not in settings:
             message = message.replace("curriculum.max_level", "env_kwargs.max_length")
         raise ValueError(message) from wrong
+
+
+def _hardest_level(arguments: Mapping[str, Any]) -> Any:
+    """The level of the longest input of an environment with these arguments, if it has one."""
+    longest = arguments.get("max_length")
+    if not isinstance(longest, int) or arguments.get("complexity", "input") == "input":
+        return longest
+    from memory_envs.tape.settings import find_task, level_of  # it needs Numba
+
+    return level_of(find_task(arguments["task"]), longest, arguments["complexity"])

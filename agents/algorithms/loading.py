@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agents.algorithms.table import ALGORITHMS, with_class
-from agents.saving.archive import ModelFileError
+from agents.saving.archive import ModelFileError, ModelSource
 from agents.saving.model_file import read_model
 
 if TYPE_CHECKING:
     import torch
-    from stable_baselines3.common.type_aliases import GymEnv
 
     from agents.algorithms.base import MemoryAlgorithm
+    from agents.algorithms.model import Env
 
 
-def model_class(path: str | Path) -> type[MemoryAlgorithm]:
+def model_class(path: ModelSource) -> type[MemoryAlgorithm]:
     """Returns the class of the model in a file.
 
     Raises:
         ModelFileError: If the file is not a valid model file, or its class is not in the table.
         FileNotFoundError: If there is no such file.
     """
-    path, metadata, _ = read_model(path)
+    source, metadata, _ = read_model(path)
     spec = with_class(metadata["class"])
     if spec is None:
         known = ", ".join(sorted({row.class_name for row in ALGORITHMS.values()}))
         raise ModelFileError(
-            path,
+            source,
             f"it holds a {metadata['class'][:100]}, which is unknown; allowed: {known}, and what "
             "agents.register_algorithm adds",
         )
@@ -36,8 +35,8 @@ def model_class(path: str | Path) -> type[MemoryAlgorithm]:
 
 
 def load(
-    path: str | Path,
-    env: GymEnv | None = None,
+    path: ModelSource,
+    env: Env | None = None,
     device: torch.device | str = "auto",
     **overrides: Any,
 ) -> MemoryAlgorithm:

@@ -10,19 +10,20 @@ import numpy.typing as npt
 import torch
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import BasePolicy
-from stable_baselines3.common.type_aliases import GymEnv
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 from typing_extensions import Unpack
 
-from agents.algorithms.base import CommonArguments, MemoryAlgorithm, NonFiniteError
+from agents.algorithms.base import MemoryAlgorithm, NonFiniteError
 from agents.algorithms.buffer import Batch, MemoryRolloutBuffer, Step
+from agents.algorithms.model import CommonArguments, Env
 from agents.cells.state import index_state
 from agents.environments.vec_env import GymnasiumVecEnv
 from agents.networks.distributions import BoxHead
 from agents.networks.encoder import Observation
 from agents.networks.inputs import read_masks
 from agents.networks.policy import Evaluation, MemoryPolicy
+from memory_envs.arguments import check_integer, check_number, check_or_none
 
 
 def normalized(advantages: Tensor) -> Tensor:
@@ -37,7 +38,8 @@ class MemoryOnPolicyAlgorithm(MemoryAlgorithm):
 
     Args:
         policy: ``"MemoryPolicy"`` or a subclass of it.
-        env: An SB3 `VecEnv` (see `agents.make_vec_env`), a Gymnasium environment, or an id.
+        env: An SB3 `VecEnv` (see `agents.make_vec_env`), a Gymnasium environment or vector
+            environment, or an id.
         n_steps: Steps per environment in a rollout.
         bptt: Steps over which gradients flow back, a divisor of `n_steps`; None for all.
         gamma: Discount factor.
@@ -55,7 +57,7 @@ class MemoryOnPolicyAlgorithm(MemoryAlgorithm):
     def __init__(
         self,
         policy: str | type[BasePolicy],
-        env: GymEnv | str | None,
+        env: Env | str | None,
         *,
         n_steps: int,
         bptt: int | None,
@@ -64,16 +66,14 @@ class MemoryOnPolicyAlgorithm(MemoryAlgorithm):
         gae_lambda: float = 1.0,
         **common: Unpack[CommonArguments],
     ) -> None:
-        if n_steps < 1:
-            raise ValueError(f"n_steps is {n_steps}; allowed: integers from 1 on")
-        if bptt is not None and (bptt < 1 or n_steps % bptt):
-            raise ValueError(f"bptt is {bptt}; allowed: None or a divisor of n_steps={n_steps}")
         super().__init__(policy, env, **common)
-        self.n_steps = n_steps
-        self.bptt = bptt
-        self.gamma = gamma
-        self.gae_lambda = gae_lambda
-        self.vf_coef = vf_coef
+        self.n_steps = check_integer("n_steps", n_steps, 1)
+        self.bptt = check_or_none(check_integer, "bptt", bptt, 1)
+        if bptt is not None and n_steps % bptt:
+            raise ValueError(f"bptt is {bptt}; allowed: None or a divisor of n_steps={n_steps}")
+        self.gamma = check_number("gamma", gamma, 0.0, 1.0)
+        self.gae_lambda = check_number("gae_lambda", gae_lambda, 0.0, 1.0)
+        self.vf_coef = check_number("vf_coef", vf_coef, 0.0)
 
     def _setup_model(self) -> None:
         super()._setup_model()
@@ -125,9 +125,10 @@ class MemoryOnPolicyAlgorithm(MemoryAlgorithm):
             obs_tensor = self._to_tensor(self._last_obs)
             starts = torch.as_tensor(self._last_episode_starts, device=self.device)
             masks = self._action_masks(env) if masked else None
-            actions, values, log_probs, self._memory_state = self.policy.step(
-                obs_tensor, state, starts, self.sampler, masks
-            )
+            with torch.no_grad():
+                actions, values, log_probs, self._memory_state = self.policy(
+                    obs_tensor, state, starts, masks=masks, sampler=self.sampler
+                )
             if not math.isfinite(float(log_probs.sum())):
                 row = int(log_probs.isfinite().logical_not().nonzero()[0])
                 raise NonFiniteError(
@@ -216,7 +217,7 @@ class MemoryOnPolicyAlgorithm(MemoryAlgorithm):
 
     def evaluate_batch(self, batch: Batch) -> Evaluation:
         """Returns what the policy makes of a batch, with gradients."""
-        return self.policy.evaluate(
+        return self.policy.evaluate_actions(
             batch.observations, batch.actions, batch.state, batch.episode_starts, batch.masks
         )
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections import defaultdict
 from typing import Any, NamedTuple
 
 import torch
-from stable_baselines3.common.type_aliases import GymEnv, Schedule
+from stable_baselines3.common.type_aliases import Schedule
 from stable_baselines3.common.utils import FloatSchedule
 from torch import Tensor
+from typing_extensions import Never
 
 from agents.algorithms.buffer import Batch, minibatches
+from agents.algorithms.model import Env, check_schedule
 from agents.algorithms.on_policy import MemoryOnPolicyAlgorithm, normalized
 from agents.networks.policy import Evaluation, MemoryPolicy
+from agents.networks.sb3_words import ALGORITHM_WORDS, refuse_unknown
+from memory_envs.arguments import check_flag, check_integer, check_number, check_or_none, shown
 
 # Minibatches in an epoch where `batch_size` is None.
 _MINIBATCHES = 4
@@ -38,7 +43,8 @@ class MemoryPPO(MemoryOnPolicyAlgorithm):
 
     Args:
         policy: ``"MemoryPolicy"`` or a subclass of it.
-        env: An SB3 `VecEnv` (see `agents.make_vec_env`), a Gymnasium environment, or an id.
+        env: An SB3 `VecEnv` (see `agents.make_vec_env`), a Gymnasium environment or vector
+            environment, or an id.
         learning_rate: A number, or a function of the remaining progress (from 1 to 0).
         n_steps: Steps per environment in a rollout.
         batch_size: Transitions in a minibatch, a multiple of `bptt`; None for a quarter of the
@@ -63,12 +69,13 @@ class MemoryPPO(MemoryOnPolicyAlgorithm):
         seed: Seed of everything random.
         device: PyTorch device, or ``"auto"``.
         _init_setup_model: Whether to build the networks at once.
+        **unknown: Nothing; the error says what SB3's other words are called here.
     """
 
     def __init__(
         self,
         policy: str | type[MemoryPolicy],
-        env: GymEnv | str | None,
+        env: Env | str | None,
         learning_rate: float | Schedule = 1e-3,
         n_steps: int = 128,
         batch_size: int | None = None,
@@ -91,7 +98,9 @@ class MemoryPPO(MemoryOnPolicyAlgorithm):
         seed: int | None = None,
         device: torch.device | str = "auto",
         _init_setup_model: bool = True,
+        **unknown: Never,
     ) -> None:
+        refuse_unknown(MemoryPPO, unknown, ALGORITHM_WORDS)
         super().__init__(
             policy,
             env,
@@ -110,31 +119,33 @@ class MemoryPPO(MemoryOnPolicyAlgorithm):
             seed=seed,
             device=device,
         )
-        length = bptt or n_steps
-        if batch_size is not None and (batch_size < 1 or batch_size % length):
-            raise ValueError(
-                f"batch_size is {batch_size}; allowed: multiples of bptt={length}, "
-                "as minibatches are whole chunks of columns"
-            )
-        if n_epochs < 1:
-            raise ValueError(f"n_epochs is {n_epochs}; allowed: integers from 1 on")
-        self.batch_size = batch_size
-        self.n_epochs = n_epochs
-        self.clip_range = clip_range
-        self.clip_range_vf = clip_range_vf
-        self.normalize_advantage = normalize_advantage
-        self.normalize_value = normalize_value
-        self.target_kl = target_kl
-        if self.env is not None and batch_size is not None:
-            total = n_steps * self.n_envs
-            if total > batch_size and total % batch_size:
-                warnings.warn(
-                    f"batch_size={batch_size} does not divide n_steps * n_envs = {total}; the last "
-                    f"minibatch of each epoch has {total % batch_size} transitions",
-                    stacklevel=2,
-                )
+        self.batch_size = check_or_none(self._check_batch_size, "batch_size", batch_size)
+        self.n_epochs = check_integer("n_epochs", n_epochs, 1)
+        self.clip_range = check_schedule("clip_range", clip_range, above=True)
+        self.clip_range_vf = check_or_none(
+            check_schedule, "clip_range_vf", clip_range_vf, above=True
+        )
+        self.normalize_advantage = check_flag("normalize_advantage", normalize_advantage)
+        self.normalize_value = check_flag("normalize_value", normalize_value)
+        self.target_kl = check_or_none(check_number, "target_kl", target_kl, 0.0, above=True)
         if _init_setup_model:
             self._setup_model()
+
+    def _check_batch_size(self, name: str, batch_size: int) -> int:
+        length = self.bptt or self.n_steps
+        if check_integer(name, batch_size, 1) % length:
+            raise ValueError(
+                f"{name} is {shown(batch_size)}; allowed: multiples of bptt={length}, "
+                "as minibatches are whole chunks of columns"
+            )
+        total = 0 if self.env is None else self.n_steps * self.n_envs
+        if total > batch_size and total % batch_size:
+            warnings.warn(
+                f"batch_size={batch_size} does not divide n_steps * n_envs = {total}; the last "
+                f"minibatch of each epoch has {total % batch_size} transitions",
+                stacklevel=4,
+            )
+        return batch_size
 
     def _setup_model(self) -> None:
         super()._setup_model()
@@ -213,8 +224,8 @@ class MemoryPPO(MemoryOnPolicyAlgorithm):
                 now.log_probs.detach() - batch.old_log_probs,
             )
             steps.append(step)
-            limit = self.target_kl and 1.5 * self.target_kl
-            if limit is not None and float(approximate_kl(step.log_ratio)) > limit:
+            limit = math.inf if self.target_kl is None else 1.5 * self.target_kl
+            if limit < math.inf and float(approximate_kl(step.log_ratio)) > limit:
                 return False
             self._optimize(loss)
         return True

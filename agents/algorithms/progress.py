@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
+from typing import NamedTuple
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -22,6 +23,22 @@ _FIRST_LINE, _SECONDS_BETWEEN_LINES = 1.0, 10.0
 _SECONDS_BETWEEN_UPDATES = 0.5
 
 
+class HeldOut(NamedTuple):
+    """What is shown of evaluations; None where it is not known, or not yet.
+
+    Attributes:
+        mean_return: Mean return of the last one.
+        success: Share of successes in it.
+        random_return: What random play gets there.
+        optimal_return: What optimal play gets there.
+    """
+
+    mean_return: float | None = None
+    success: float | None = None
+    random_return: float | None = None
+    optimal_return: float | None = None
+
+
 @dataclass
 class Status:
     """The numbers shown; None where there is none yet, or none at all.
@@ -34,8 +51,7 @@ class Status:
         success: Share of successes among them.
         level: Level of the curriculum.
         max_level: Its highest level.
-        evaluates: Whether there are evaluations.
-        evaluation: Success, or return where there is no success, of the last of them.
+        held_out: The last evaluation; None where there are no evaluations.
     """
 
     total: int
@@ -45,8 +61,7 @@ class Status:
     success: float | None = None
     level: int | None = None
     max_level: int | None = None
-    evaluates: bool = False
-    evaluation: float | None = None
+    held_out: HeldOut | None = None
 
 
 class Display(ABC):
@@ -92,8 +107,14 @@ def _fields(status: Status, seconds: float) -> list[tuple[str, str]]:
     ]
     if status.max_level is not None:
         fields.append(("level", f"{status.level} of {status.max_level}"))
-    if status.evaluates:
-        fields.append(("last evaluation", number(status.evaluation)))
+    if status.held_out is not None:
+        held_out = status.held_out
+        around = ""
+        if held_out.optimal_return is not None:
+            ends = (number(held_out.random_return), number(held_out.optimal_return))
+            around = f" (random {ends[0]}, optimum {ends[1]})"
+        fields.append(("held-out return", f"{number(held_out.mean_return)}{around}"))
+        fields.append(("held-out success", number(held_out.success)))
     minutes, whole_seconds = divmod(int(seconds), 60)
     fields.append(("elapsed", f"{minutes}:{whole_seconds:02d}"))
     return fields
@@ -209,7 +230,7 @@ class ProgressCallback(BaseCallback):
         display: The display; it is entered already.
         total: Environment steps to take.
         curriculum: The curriculum whose level is shown, if there is one.
-        last_evaluation: Returns what is shown of the last evaluation, if there are evaluations.
+        held_out: Returns what is shown of evaluations, if there are any.
         ending: Says whether the training was asked to end, which is then said.
     """
 
@@ -218,15 +239,15 @@ class ProgressCallback(BaseCallback):
         display: Display,
         total: int,
         curriculum: Curriculum | None = None,
-        last_evaluation: Callable[[], float | None] | None = None,
+        held_out: Callable[[], HeldOut] | None = None,
         ending: Callable[[], bool] = lambda: False,
     ) -> None:
         super().__init__()
         self.display = display
         self.curriculum = curriculum
-        self.last_evaluation = last_evaluation
+        self.held_out = held_out
         self.ending = ending
-        self.status = Status(total, evaluates=last_evaluation is not None)
+        self.status = Status(total)
         self._said_end = False
         self._next_update = 0.0
 
@@ -256,8 +277,8 @@ class ProgressCallback(BaseCallback):
         if self.curriculum is not None:
             status.level = self.curriculum.level
             status.max_level = self.curriculum.max_level
-        if self.last_evaluation is not None:
-            status.evaluation = self.last_evaluation()
+        if self.held_out is not None:
+            status.held_out = self.held_out()
         self.display.update(status)
 
 

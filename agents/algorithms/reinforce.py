@@ -8,15 +8,19 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from stable_baselines3.common.policies import BasePolicy
-from stable_baselines3.common.type_aliases import GymEnv, Schedule
+from stable_baselines3.common.type_aliases import Schedule
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
+from typing_extensions import Never
 
 from agents.algorithms.buffer import Batch
+from agents.algorithms.model import Env
 from agents.algorithms.on_policy import MemoryOnPolicyAlgorithm
 from agents.algorithms.time_baseline import TimeBaseline
 from agents.networks.encoder import Observation
 from agents.networks.policy import MemoryPolicy
+from agents.networks.sb3_words import ALGORITHM_WORDS, refuse_unknown
+from memory_envs.arguments import check_choice, check_integer, check_or_none
 
 BASELINES = ("none", "time", "value")
 # Steps that the buffer holds at first; it grows.
@@ -46,7 +50,8 @@ class Reinforce(MemoryOnPolicyAlgorithm):
 
     Args:
         policy: ``"MemoryPolicy"`` or a subclass of it.
-        env: An SB3 `VecEnv` (see `agents.make_vec_env`), a Gymnasium environment, or an id.
+        env: An SB3 `VecEnv` (see `agents.make_vec_env`), a Gymnasium environment or vector
+            environment, or an id.
         learning_rate: A number, or a function of the remaining progress (from 1 to 0).
         baseline: What is subtracted from the rewards-to-go: ``"none"``; ``"time"``, a running mean
             per time step over former updates; ``"value"``, the critic, trained by regression.
@@ -63,6 +68,7 @@ class Reinforce(MemoryOnPolicyAlgorithm):
         seed: Seed of everything random.
         device: PyTorch device, or ``"auto"``.
         _init_setup_model: Whether to build the networks at once.
+        **unknown: Nothing; the error says what SB3's other words are called here.
     """
 
     whole_episodes: ClassVar[bool] = True
@@ -70,7 +76,7 @@ class Reinforce(MemoryOnPolicyAlgorithm):
     def __init__(
         self,
         policy: str | type[MemoryPolicy],
-        env: GymEnv | str | None,
+        env: Env | str | None,
         learning_rate: float | Schedule = 1e-3,
         baseline: str = "value",
         max_episode_steps: int = 10_000,
@@ -86,20 +92,14 @@ class Reinforce(MemoryOnPolicyAlgorithm):
         seed: int | None = None,
         device: torch.device | str = "auto",
         _init_setup_model: bool = True,
+        **unknown: Never,
     ) -> None:
-        if baseline not in BASELINES:
-            raise ValueError(f"baseline is {baseline!r}; allowed: {', '.join(BASELINES)}")
-        if max_episode_steps < 1:
-            raise ValueError(
-                f"max_episode_steps is {max_episode_steps}; allowed: integers from 1 on"
-            )
-        if bptt is not None and bptt < 1:
-            raise ValueError(f"bptt is {bptt}; allowed: None or integers from 1 on")
+        refuse_unknown(Reinforce, unknown, ALGORITHM_WORDS)
         super().__init__(
             policy,
             env,
             learning_rate=learning_rate,
-            n_steps=bptt or _FIRST_CAPACITY,
+            n_steps=check_or_none(check_integer, "bptt", bptt, 1) or _FIRST_CAPACITY,
             bptt=bptt,
             gamma=gamma,
             ent_coef=ent_coef,
@@ -112,8 +112,8 @@ class Reinforce(MemoryOnPolicyAlgorithm):
             seed=seed,
             device=device,
         )
-        self.baseline = baseline
-        self.max_episode_steps = max_episode_steps
+        self.baseline = check_choice("baseline", baseline, BASELINES)
+        self.max_episode_steps = check_integer("max_episode_steps", max_episode_steps, 1)
         if _init_setup_model:
             self._setup_model()
 

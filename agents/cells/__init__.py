@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 from agents.cells.base import MemoryCell
@@ -11,7 +10,7 @@ from agents.cells.lstm import LSTM
 from agents.cells.none import NoMemory
 from agents.cells.ntm import NTM
 from agents.saving.registry import find_class, register, registered_names
-from memory_envs.arguments import check_choice
+from memory_envs.arguments import argument_names, check_choice
 
 __all__ = ["CELLS", "MemoryCell", "make_cell"]
 
@@ -43,7 +42,7 @@ def make_cell(
     """
     cls = _find_cell(memory)
     name = memory if isinstance(memory, str) else cls.__name__
-    arguments = [p for p in inspect.signature(cls).parameters if p != "input_size"]
+    arguments = [name for name in argument_names(cls) if name != "input_size"]
     for argument in memory_kwargs:
         check_choice(f"argument of memory {name!r}", argument, arguments)
     cell: MemoryCell[Any] = cls(input_size, **memory_kwargs)

@@ -85,8 +85,8 @@ class FusedCell(MemoryCell[S]):
     """A cell that runs a whole sequence faster than step by step, in float32 on the CPU.
 
     Sequences of other types and on other devices go step by step, and so do those of a subclass
-    that changes the step or the initial state but not `sequence`. It has first derivatives only:
-    what needs second ones calls `agents.cells.unroll.unroll_steps`.
+    that changes the step or the initial state but not `sequence`, or has a loss of its own. It has
+    first derivatives only: what needs second ones calls `agents.cells.unroll.unroll_steps`.
     """
 
     keeps_pace: ClassVar[bool] = True
@@ -97,7 +97,7 @@ class FusedCell(MemoryCell[S]):
         own = vars(cls).keys()
         if "sequence" in own:
             cls.keeps_pace = True
-        elif own & {"forward", "initial_state", "forward_with_losses"}:
+        elif own & {"forward", "initial_state"}:
             cls.keeps_pace = False
 
     @abstractmethod

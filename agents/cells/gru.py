@@ -23,17 +23,11 @@ class GRU(GatedCell[GRUState]):
     """One layer of GRU; its output is its hidden state.
 
     Reset gate r, update gate z and candidate n are stacked in this order in the parameters, and
-    computed, as in `torch.nn.GRUCell`.
-
-    Args:
-        input_size: Width of the input.
-        hidden_size: Number of units; the output is as wide.
-
-    Raises:
-        ValueError: If a size is not an integer from 1 on.
+    computed, as in `torch.nn.GRUCell`. Arguments and errors are those of `GatedCell`.
     """
 
     gates: ClassVar[int] = 3
+    kept_bias: ClassVar[float] = 0.0
 
     def initial_state(self, batch_size: int) -> GRUState:
         """Returns zeros."""

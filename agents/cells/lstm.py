@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from agents.cells.gated import GatedCell, enter, project, weight_gradient
@@ -23,23 +23,13 @@ class LSTMState(NamedTuple):
 class LSTM(GatedCell[LSTMState]):
     """One layer of LSTM; its output is its hidden state.
 
-    The gates i, f, g, o are stacked in this order in the parameters, as in `torch.nn.LSTMCell`. The
-    forget gate's bias starts at 1 (Jozefowicz et al. 2015).
-
-    Args:
-        input_size: Width of the input.
-        hidden_size: Number of units; the output is as wide.
-
-    Raises:
-        ValueError: If a size is not an integer from 1 on.
+    The gates i, f, g, o are stacked in this order in the parameters, as in `torch.nn.LSTMCell`.
+    With the initialization ``"orthogonal"`` the forget gate's bias starts at 1 (Jozefowicz et al.
+    2015). Arguments and errors are those of `GatedCell`.
     """
 
     gates: ClassVar[int] = 4
-
-    def __init__(self, input_size: int, hidden_size: int = 128) -> None:
-        super().__init__(input_size, hidden_size)
-        with torch.no_grad():
-            nn.init.ones_(self.bias_ih[hidden_size : 2 * hidden_size])
+    kept_bias: ClassVar[float] = 1.0
 
     def initial_state(self, batch_size: int) -> LSTMState:
         """Returns zeros."""

@@ -15,6 +15,8 @@ their direction counts.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -77,7 +79,10 @@ class FeedForward(MemoryCell[NoState]):
         return self.layer(x).tanh(), state
 
 
-CONTROLLERS: dict[str, type[MemoryCell[Any]]] = {"lstm": LSTM, "feedforward": FeedForward}
+CONTROLLERS: dict[str, Callable[[int, int], MemoryCell[Any]]] = {
+    "lstm": partial(LSTM, initialization="orthogonal"),
+    "feedforward": FeedForward,
+}
 
 
 class NTM(MemoryCell[NTMState]):

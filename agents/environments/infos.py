@@ -12,12 +12,14 @@ def pick_rows(values: Any, rows: npt.NDArray[np.intp]) -> list[Any]:
     """The given rows, one Python object each.
 
     Args:
-        values: ``(B, ...)``; or a dict of such values, of which each row is a dict.
+        values: ``(B, ...)``; or a dict or a tuple of such values, of which each row is one too.
         rows: their numbers, ``(n,)``.
     """
     if isinstance(values, dict):
         columns = [pick_rows(value, rows) for value in values.values()]
         return [dict(zip(values, row, strict=True)) for row in zip(*columns, strict=True)]
+    if isinstance(values, tuple):
+        return list(zip(*(pick_rows(value, rows) for value in values), strict=True))
     picked = np.asarray(values)[rows]
     return picked.tolist() if picked.ndim == 1 and picked.dtype != object else list(picked)
 

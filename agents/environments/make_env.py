@@ -18,13 +18,14 @@ def make_vec_env(
 
     The environment's own vector version is used where it can reset in the same step, otherwise one
     Python object per row. Texts in `Dict` observations, such as MiniGrid's mission, are
-    dropped.
+    dropped; a `Tuple` observation becomes a `Dict` with the keys "0", "1", ...
 
     Args:
         env_id: A registered id; ``module:id`` imports the module first.
         n_envs: Number of rows.
         seed: Row i is seeded with ``seed + i``.
-        **env_kwargs: Arguments of the environment.
+        **env_kwargs: Arguments of the environment; and `wrappers`, a list of Gymnasium's or one's
+            own for one environment, with which there is one Python object per row.
     """
     env = _make_native(env_id, check_integer("n_envs", n_envs, 1), env_kwargs)
     if env is None:

@@ -1,9 +1,9 @@
 """Any Gymnasium `VectorEnv` as an SB3 `VecEnv`.
 
-Gymnasium reports a finished episode in one of three autoreset modes. `SAME_STEP` (the last
-observation is in ``info["final_obs"]``) and `DISABLED` (this adapter resets the finished rows
-itself) give SB3's semantics. `NEXT_STEP` would feed a made-up transition to the memory and is
-refused.
+Gymnasium reports a finished episode in one of three autoreset modes. In `SAME_STEP` the last
+observation is in ``info["final_obs"]``; in `DISABLED` this adapter resets the finished rows itself.
+`NEXT_STEP`, Gymnasium's default, would feed a made-up transition to the memory. Where rows can be
+reset alone, the adapter does so at once, as in `DISABLED`, before the environment would.
 """
 
 from __future__ import annotations
@@ -16,16 +16,21 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
-from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
 from stable_baselines3.common.env_util import is_wrapped
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
 
 from agents.environments.infos import info_rows, pick_rows
+from memory_envs.core.vector import MemoryVectorEnv
 
 Array = npt.NDArray[Any]
 Obs = Array | dict[str, Array]
+
+
+# The vector environments that keep to ``options["reset_mask"]`` in every autoreset mode.
+_RESETS_ROWS = (SyncVectorEnv, AsyncVectorEnv, MemoryVectorEnv)
 
 
 def _is_text(space: spaces.Space[Any]) -> bool:
@@ -36,20 +41,25 @@ def _is_text(space: spaces.Space[Any]) -> bool:
 class GymnasiumVecEnv(VecEnv):
     """SB3's view of a Gymnasium vector environment.
 
-    Returns and lengths of episodes are kept here, as SB3's `Monitor` does. Keys of a `Dict`
+    Returns and lengths of episodes are kept here, as SB3's `Monitor` does. A `Tuple` observation,
+    which SB3 does not know, becomes a `Dict` with the keys "0", "1", ... Keys of a `Dict`
     observation that hold texts, such as MiniGrid's mission, are dropped.
     The infos of rows that did not finish an episode are empty.
 
     Args:
-        env: A vector environment in autoreset mode `SAME_STEP` or `DISABLED`.
+        env: A vector environment in autoreset mode `SAME_STEP` or `DISABLED`; or in `NEXT_STEP`, if
+            it is what `gym.make_vec` makes of our ids or of scalar environments.
 
     Raises:
-        ValueError: If the environment resets itself in another way.
+        ValueError: If the environment resets itself in another way, or its actions are a `Tuple` or
+            a `Dict`.
     """
 
     def __init__(self, env: VectorEnv[Any, Any, Any]) -> None:
         mode = env.metadata.get("autoreset_mode")
-        if mode not in (AutoresetMode.SAME_STEP, AutoresetMode.DISABLED):
+        # In this mode a wrapper would take the step after an end for the environment's reset.
+        early = mode == AutoresetMode.NEXT_STEP and isinstance(env, _RESETS_ROWS)
+        if mode not in (AutoresetMode.SAME_STEP, AutoresetMode.DISABLED) and not early:
             raise ValueError(
                 f"env {env} has autoreset_mode {mode}; allowed: SAME_STEP, DISABLED. Make it with "
                 "gym.make_vec(id, ..., autoreset_mode=AutoresetMode.SAME_STEP) if it is native, or "
@@ -57,13 +67,25 @@ class GymnasiumVecEnv(VecEnv):
                 "vector_kwargs={'autoreset_mode': AutoresetMode.SAME_STEP}), or use "
                 "agents.make_vec_env"
             )
+        if isinstance(env.single_action_space, spaces.Tuple | spaces.Dict):
+            raise ValueError(
+                f"action space is {env.single_action_space}; allowed: those that SB3 knows, "
+                "Discrete, MultiDiscrete, MultiBinary, Box. memory_envs.wrappers.FlatActions makes "
+                "one number of Discrete and MultiDiscrete parts: agents.make_vec_env(id, n_envs, "
+                "wrappers=[FlatActions])"
+            )
         self.env = env
         self._resets_itself = mode == AutoresetMode.SAME_STEP
         space = env.single_observation_space
-        self._keys: list[str] | None = None
+        # Where each part that is shown lies in what the environment gives.
+        self._keys: dict[str, Any] | None = None
         if isinstance(space, spaces.Dict):
-            self._keys = [key for key, part in space.items() if not _is_text(part)]
-            space = spaces.Dict({key: space[key] for key in self._keys})
+            self._keys = {key: key for key, part in space.items() if not _is_text(part)}
+        elif isinstance(space, spaces.Tuple):
+            self._keys = {str(i): i for i, part in enumerate(space) if not _is_text(part)}
+        if self._keys is not None:
+            parts: Any = space
+            space = spaces.Dict({name: parts[key] for name, key in self._keys.items()})
         super().__init__(env.num_envs, space, env.single_action_space)
         self._actions: Array = np.empty(0)
         self._returns = np.zeros(self.num_envs)
@@ -86,11 +108,12 @@ class GymnasiumVecEnv(VecEnv):
         if dones.any():
             rows = np.flatnonzero(dones)
             if self._resets_itself:
-                final_obs, final_infos = infos["final_obs"], infos.get("final_info", {})
+                last, final_infos = pick_rows(infos["final_obs"], rows), infos.get("final_info", {})
+                last = [self._shown(one) for one in last]
             else:
-                final_obs, final_infos = self._copied(obs), infos
+                last, final_infos = pick_rows(self._copied(obs), rows), infos
                 obs, _ = self.env.reset(options={"reset_mask": dones})
-            finished = self._final_infos(rows, final_obs, final_infos)
+            finished = self._final_infos(rows, last, final_infos)
             for index, info in zip(rows.tolist(), finished, strict=True):
                 info["TimeLimit.truncated"] = bool(truncated[index] and not terminated[index])
                 row_infos[index] = info
@@ -99,26 +122,28 @@ class GymnasiumVecEnv(VecEnv):
         return self._copied(obs), np.asarray(rewards, np.float32), dones, row_infos
 
     def _final_infos(
-        self, rows: npt.NDArray[np.intp], final_obs: Any, final_infos: dict[str, Any]
+        self, rows: npt.NDArray[np.intp], last: list[Any], final_infos: dict[str, Any]
     ) -> list[dict[str, Any]]:
         infos = info_rows(final_infos, rows)
         now = round(time.monotonic() - self._start_time, 6)
         statistics = zip(self._returns[rows].tolist(), self._lengths[rows].tolist(), strict=True)
-        last = pick_rows(final_obs, rows)
         for info, obs, (total, length) in zip(infos, last, statistics, strict=True):
-            if self._keys is not None:
-                obs = {key: obs[key] for key in self._keys}
             info["terminal_observation"] = obs
             info["episode"] = {"r": total, "l": length, "t": now}
             if "success" in info:
                 info["is_success"] = bool(info["success"])
         return infos
 
+    def _shown(self, obs: Any) -> Any:
+        """What the policy may read, of one row or of all."""
+        return obs if self._keys is None else {name: obs[key] for name, key in self._keys.items()}
+
     def _copied(self, obs: Any) -> Obs:
-        """A copy of what the policy may read; the environment may reuse its arrays."""
+        """A copy of it; the environment may reuse its arrays."""
+        shown = self._shown(obs)
         if self._keys is None:
-            return np.array(obs)
-        return {key: np.array(obs[key]) for key in self._keys}
+            return np.array(shown)
+        return {name: np.array(part) for name, part in shown.items()}
 
     def reset(self) -> Obs:
         """Starts new episodes in all rows, with the seeds and options set before."""

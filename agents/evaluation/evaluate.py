@@ -171,6 +171,28 @@ def optimal_returns(
     return np.concatenate(batches)[:episodes]
 
 
+class References(NamedTuple):
+    """The mean returns between which an agent's is to be read."""
+
+    random: float
+    optimum: float
+
+
+def references(env: GymnasiumVecEnv, episodes: int, seed: int) -> References | None:
+    """Returns what random and optimal play get on episodes seeded `seed`, ``seed + 1``, ...
+
+    Args:
+        env: The environments; without an oracle there is nothing to return.
+        episodes: Number of episodes.
+        seed: Seed of the first episode.
+    """
+    optimum = optimal_returns(env.env, episodes, seed)
+    if optimum is None:
+        return None
+    random = play(random_policy, env, episodes, seed)
+    return References(float(random.returns.mean()), float(optimum.mean()))
+
+
 class Summary(NamedTuple):
     """What can be said about an environment without playing it."""
 
@@ -235,15 +257,13 @@ def evaluate(
     env = evaluation_env(env_id, episodes, **kwargs)
     try:
         played = play(policy, env, episodes, seed)
-        optimum = optimal_returns(env.env, episodes, seed)
-        random = None if optimum is None else play(random_policy, env, episodes, seed)
+        known = references(env, episodes, seed)
     finally:
         env.close()
-    return_mean, best, worst = float(played.returns.mean()), None, None
-    score = None
-    if optimum is not None and random is not None:
-        best, worst = float(optimum.mean()), float(random.returns.mean())
-        score = (return_mean - worst) / (best - worst) if best > worst else None
+    return_mean, score = float(played.returns.mean()), None
+    worst, best = (None, None) if known is None else known
+    if best is not None and worst is not None and best > worst:
+        score = (return_mean - worst) / (best - worst)
     return EvaluationResult(
         env=env_id,
         model=name or str(getattr(policy, "__name__", "policy")),

@@ -37,7 +37,11 @@ def save_png(figure: Figure, path: Path) -> None:
 
 
 def learning_curve_png(
-    progress: Mapping[str, Series], path: Path, title: str, optimum: float | None = None
+    progress: Mapping[str, Series],
+    path: Path,
+    title: str,
+    optimum: float | None = None,
+    random: float | None = None,
 ) -> None:
     """Draws success, return and curriculum level against environment steps.
 
@@ -46,6 +50,7 @@ def learning_curve_png(
         path: File of the picture.
         title: Title of the picture.
         optimum: The mean return of optimal play, drawn as a line.
+        random: The mean return of random play, likewise.
     """
     panels = [
         ("success", "rollout/success_rate", "evaluation/success"),
@@ -67,9 +72,11 @@ def learning_curve_png(
         _draw(ax, progress.get(evaluation, ()), "held-out episodes", INK, **marks)
         if label == "success":
             ax.set_ylim(-0.03, 1.03)
-        elif optimum is not None:
-            style: dict[str, Any] = {"color": GREEN, "linewidth": 1.0, "linestyle": "--"}
-            ax.axhline(optimum, label="optimum, held-out episodes", **style)
+        else:
+            for value, name, color in ((optimum, "optimum", GREEN), (random, "random play", RED)):
+                if value is not None:
+                    style: dict[str, Any] = {"color": color, "linewidth": 1.0, "linestyle": "--"}
+                    ax.axhline(value, label=f"{name}, held-out episodes", **style)
         ax.legend(loc="best", frameon=False, fontsize=8)
     for ax in axes:
         _tidy(ax)

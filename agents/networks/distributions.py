@@ -192,16 +192,17 @@ class BoxHead(nn.Module):
 
     Args:
         space: The action space; its bounds clip what the environment gets.
+        log_std_init: Logarithm of the first standard deviation.
     """
 
     maskable = False
 
-    def __init__(self, space: spaces.Box) -> None:
+    def __init__(self, space: spaces.Box, log_std_init: float = 0.0) -> None:
         super().__init__()
         self.low, self.high = space.low, space.high
         self.shape = space.shape
         self.input_size = math.prod(space.shape)
-        self.log_std = nn.Parameter(torch.zeros(self.input_size))
+        self.log_std = nn.Parameter(torch.full((self.input_size,), float(log_std_init)))
 
     def forward(self, mean: Tensor, masks: Tensor | None = None) -> DiagonalGaussian:
         """Builds the distribution from means ``(..., size)``; there is nothing to mask."""
@@ -221,8 +222,12 @@ class BoxHead(nn.Module):
         return clipped
 
 
-def make_action_head(space: spaces.Space[Any]) -> DiscreteHead | BoxHead:
+def make_action_head(space: spaces.Space[Any], log_std_init: float = 0.0) -> DiscreteHead | BoxHead:
     """Returns the head for an action space.
+
+    Args:
+        space: The action space.
+        log_std_init: Logarithm of the first standard deviation, for `Box`.
 
     Raises:
         ValueError: If the space is neither `Discrete`, `MultiDiscrete` nor `Box`.
@@ -230,7 +235,7 @@ def make_action_head(space: spaces.Space[Any]) -> DiscreteHead | BoxHead:
     if isinstance(space, spaces.Discrete | spaces.MultiDiscrete):
         return DiscreteHead(space)
     if isinstance(space, spaces.Box):
-        return BoxHead(space)
+        return BoxHead(space, log_std_init)
     raise ValueError(
         f"action space {space} is not supported; allowed: Discrete, MultiDiscrete, Box"
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from gymnasium import spaces
 from torch import Tensor, nn
@@ -16,6 +17,8 @@ Observation: TypeAlias = Tensor | dict[str, Tensor]
 
 # The smallest height and width that the three convolutions of `ImageEncoder` can take.
 _SMALLEST_IMAGE = 36
+# The width of what an image is turned into where no size is given.
+_IMAGE_SIZE = 64
 
 
 def map_observation(fn: Callable[[Tensor], Tensor], obs: Observation) -> Observation:
@@ -23,6 +26,59 @@ def map_observation(fn: Callable[[Tensor], Tensor], obs: Observation) -> Observa
     if isinstance(obs, dict):
         return {key: fn(value) for key, value in obs.items()}
     return fn(obs)
+
+
+class OneHotEncoder(nn.Module):
+    """The concatenated one-hots of `Discrete` or `MultiDiscrete` observations; nothing is learned.
+
+    Args:
+        space: The observation space.
+    """
+
+    offsets: Tensor
+    zero: Tensor
+
+    def __init__(self, space: spaces.Discrete | spaces.MultiDiscrete) -> None:
+        super().__init__()
+        sizes, offsets = _symbol_columns(space)
+        self.register_buffer("offsets", offsets, persistent=False)
+        # Tells the type of numbers that the networks compute with.
+        self.register_buffer("zero", torch.zeros(()), persistent=False)
+        self.output_size = int(sizes.sum())
+
+    def forward(self, obs: Tensor) -> Tensor:
+        """Maps symbols ``(N, *shape)`` to ``(N, output_size)``."""
+        columns = obs.reshape(obs.shape[0], -1).long() + self.offsets
+        return self.zero.new_zeros(obs.shape[0], self.output_size).scatter(1, columns, 1.0)
+
+
+class FlatEncoder(nn.Module):
+    """Flattened `Box` or `MultiBinary` observations, as they are; nothing is learned.
+
+    Args:
+        space: The observation space.
+    """
+
+    zero: Tensor
+
+    def __init__(self, space: spaces.Box | spaces.MultiBinary) -> None:
+        super().__init__()
+        # Tells the type of numbers that the networks compute with.
+        self.register_buffer("zero", torch.zeros(()), persistent=False)
+        self.output_size = math.prod(space.shape)
+
+    def forward(self, obs: Tensor) -> Tensor:
+        """Maps numbers ``(N, *shape)`` to ``(N, output_size)``."""
+        return obs.reshape(obs.shape[0], -1).to(self.zero.dtype)
+
+
+def _symbol_columns(
+    space: spaces.Discrete | spaces.MultiDiscrete,
+) -> tuple[npt.NDArray[Any], Tensor]:
+    """Returns how many symbols each entry has, and what to add to it so that all are distinct."""
+    sizes = np.ravel(space.n if isinstance(space, spaces.Discrete) else space.nvec)
+    offsets = np.cumsum([0, *sizes[:-1]]) - np.ravel(space.start)
+    return sizes, torch.as_tensor(offsets)
 
 
 class SymbolEncoder(nn.Module):
@@ -42,9 +98,8 @@ class SymbolEncoder(nn.Module):
         self, space: spaces.Discrete | spaces.MultiDiscrete, size: int, activation: nn.Module
     ) -> None:
         super().__init__()
-        sizes = np.ravel(space.n if isinstance(space, spaces.Discrete) else space.nvec)
-        offsets = np.cumsum([0, *sizes[:-1]]) - np.ravel(space.start)
-        self.register_buffer("offsets", torch.as_tensor(offsets), persistent=False)
+        sizes, offsets = _symbol_columns(space)
+        self.register_buffer("offsets", offsets, persistent=False)
         self.embedding = nn.Embedding(int(sizes.sum()), size)
         # The sum over symbols has variance one, however many symbols are seen.
         nn.init.normal_(self.embedding.weight, std=1.0 / math.sqrt(len(sizes)))
@@ -118,24 +173,27 @@ class DictEncoder(nn.Module):
 
     Args:
         space: The observation space.
-        size: Output size of each key's encoder.
+        size: Passed to each key's encoder, see `make_encoder`.
         activation: Passed to each key's encoder.
     """
 
-    def __init__(self, space: spaces.Dict, size: int, activation: nn.Module) -> None:
+    def __init__(self, space: spaces.Dict, size: int | None, activation: nn.Module) -> None:
         super().__init__()
         self.keys = list(space)
         # A list, because a module's name may not hold the dot that a key may hold.
-        self.encoders = nn.ModuleList(make_encoder(space[key], size, activation) for key in space)
-        self.output_size = size * len(self.keys)
+        encoders = [make_encoder(space[key], size, activation) for key in space]
+        self.encoders = nn.ModuleList(encoders)
+        self.output_size: int = sum(encoder.output_size for encoder in encoders)
 
     def forward(self, obs: dict[str, Tensor]) -> Tensor:
-        """Maps a dict of ``(N, *shape)`` tensors to ``(N, size * keys)``."""
+        """Maps a dict of ``(N, *shape)`` tensors to ``(N, output_size)``."""
         pairs = zip(self.encoders, self.keys, strict=True)
         return torch.cat([encoder(obs[key]) for encoder, key in pairs], dim=-1)
 
 
-Encoder: TypeAlias = SymbolEncoder | VectorEncoder | ImageEncoder | DictEncoder
+Encoder: TypeAlias = (
+    OneHotEncoder | FlatEncoder | SymbolEncoder | VectorEncoder | ImageEncoder | DictEncoder
+)
 
 
 def _is_large_image(space: spaces.Box) -> bool:
@@ -153,21 +211,27 @@ def _is_flat(space: spaces.Dict) -> bool:
     return len(space) > 0 and all(isinstance(part, parts) for part in space.values())
 
 
-def make_encoder(space: spaces.Space[Any], size: int, activation: nn.Module) -> Encoder:
+def make_encoder(space: spaces.Space[Any], size: int | None, activation: nn.Module) -> Encoder:
     """Returns the encoder for an observation space.
 
     Images of at least 36x36 pixels go through a convolutional network; smaller ones, such as the
     7x7x3 symbolic view of MiniGrid, are flattened.
 
+    Args:
+        space: The observation space.
+        size: Width of a layer that symbols and numbers go through; None where they are not to:
+            symbols are one-hots then, numbers stay as they are, and images become 64 numbers.
+        activation: Of that layer.
+
     Raises:
         ValueError: If the space, or a space inside a `Dict`, is not supported.
     """
     if isinstance(space, spaces.Discrete | spaces.MultiDiscrete):
-        return SymbolEncoder(space, size, activation)
+        return OneHotEncoder(space) if size is None else SymbolEncoder(space, size, activation)
     if isinstance(space, spaces.Box) and _is_large_image(space):
-        return ImageEncoder(space, size)
+        return ImageEncoder(space, _IMAGE_SIZE if size is None else size)
     if isinstance(space, spaces.Box | spaces.MultiBinary):
-        return VectorEncoder(space, size, activation)
+        return FlatEncoder(space) if size is None else VectorEncoder(space, size, activation)
     if isinstance(space, spaces.Dict) and _is_flat(space):
         return DictEncoder(space, size, activation)
     raise ValueError(

@@ -17,6 +17,8 @@ from agents.networks.encoder import Observation
 
 def read_observation(policy: BasePolicy, observation: Any) -> tuple[Observation, bool]:
     """Observations as tensors ``(B, ...)``, and whether they were a batch."""
+    if isinstance(observation, tuple):  # as `GymnasiumVecEnv` shows it
+        observation = {str(index): part for index, part in enumerate(observation)}
     if isinstance(observation, dict) and isinstance(policy.observation_space, spaces.Dict):
         # What no network can read has no place in the space.
         observation = {key: observation[key] for key in policy.observation_space}

@@ -13,8 +13,9 @@ from agents.cells import MemoryCell, make_cell
 from agents.cells.state import State, where_state
 from agents.cells.unroll import Unrolled, unroll
 from agents.networks.encoder import Observation, make_encoder, map_observation
-from agents.networks.mlp import check_sizes, find_activation
+from agents.networks.mlp import check_activation
 from agents.saving.registry import register
+from memory_envs.arguments import check_integer
 
 
 class MemoryNetwork(nn.Module):
@@ -40,8 +41,9 @@ class MemoryNetwork(nn.Module):
             an `output_size`, and maps ``(N, ...)`` observations to ``(N, output_size)``; None for
             the one of `make_encoder`.
         encoder_kwargs: Arguments of `encoder` beside the space.
-        encoder_size: Size of the encoded observation (of each key of a `Dict`), without `encoder`.
-        activation: Name of the encoder's activation, see `mlp.ACTIVATIONS`, without `encoder`.
+        encoder_size: Width of a layer before the memory (for each key of a `Dict`), None for none,
+            see `make_encoder`; without `encoder`.
+        activation_fn: Class of the encoder's activation, without `encoder`.
 
     Attributes:
         output_size: Width of the features.
@@ -58,16 +60,18 @@ class MemoryNetwork(nn.Module):
         memory_kwargs: Mapping[str, Any] | None = None,
         encoder: type[nn.Module] | None = None,
         encoder_kwargs: Mapping[str, Any] | None = None,
-        encoder_size: int = 64,
-        activation: str = "tanh",
+        encoder_size: int | None = None,
+        activation_fn: type[nn.Module] = nn.Tanh,
     ) -> None:
         super().__init__()
         if encoder is None:
             if encoder_kwargs:
                 given = f"encoder_kwargs is {dict(encoder_kwargs)!r}"
                 raise ValueError(f"{given}; allowed: nothing without encoder")
-            check_sizes(encoder_size=[encoder_size])
-            made: Any = make_encoder(observation_space, encoder_size, find_activation(activation)())
+            if encoder_size is not None:
+                check_integer("encoder_size", encoder_size, 1)
+            activation = check_activation(activation_fn)()
+            made: Any = make_encoder(observation_space, encoder_size, activation)
         else:
             made = _own_encoder(encoder, observation_space, dict(encoder_kwargs or {}))
         self.encoder: nn.Module = made
@@ -78,19 +82,22 @@ class MemoryNetwork(nn.Module):
         """Returns the memory state in which `batch_size` episodes start."""
         return self.memory.initial_state(batch_size)
 
-    def forward(self, obs: Observation, state: State, starts: Tensor) -> tuple[Tensor, State]:
+    def forward(
+        self, obs: Observation, state: State, starts: Tensor | None
+    ) -> tuple[Tensor, State]:
         """Takes one step.
 
         Args:
             obs: ``(B, ...)``.
             state: The memory state before the step.
-            starts: ``(B,)`` bool, True where an episode starts with this observation.
+            starts: ``(B,)`` bool, True where an episode starts with this observation; None where
+                none does.
 
         Returns:
             The features ``(B, output_size)`` and the memory state after the step.
         """
         encoded = self.encoder(obs)
-        if starts.any():
+        if starts is not None and starts.any():
             state = where_state(starts, self.initial_state(len(starts)), state)
         remembered, state = self.memory(encoded, state)
         return torch.cat([encoded, remembered], dim=-1), state

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
+from operator import methodcaller
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor, nn
+from typing_extensions import Never
 
 from agents.cells import MemoryCell
 from agents.cells.state import State
@@ -21,9 +23,11 @@ from agents.networks.distributions import Categorical, Distribution, make_action
 from agents.networks.encoder import Observation
 from agents.networks.inputs import count_rows, read_masks, read_observation, read_starts
 from agents.networks.memory_network import MemoryNetwork
-from agents.networks.mlp import check_sizes, find_activation, make_mlp
+from agents.networks.mlp import NetArch, check_activation, make_mlp, read_net_arch
 from agents.networks.sb3_encoder import FeaturesExtractorEncoder
+from agents.networks.sb3_words import POLICY_WORDS, refuse_unknown
 from agents.networks.value_head import ValueHead
+from memory_envs.arguments import check_choice, check_flag, check_number, shown
 
 
 class Evaluation(NamedTuple):
@@ -62,19 +66,24 @@ class MemoryPolicy(BasePolicy):
         memory_kwargs: Arguments of the cell.
         encoder: An encoder of your own, see `MemoryNetwork`.
         encoder_kwargs: Its arguments.
-        encoder_size: Size of the encoded observation (of each key of a `Dict`).
-        net_arch: Widths of the hidden layers of the actor's and of the critic's head.
-        activation: Name of the activation of encoder and heads, see `mlp.ACTIVATIONS`.
+        encoder_size: Width of a layer before the memory (for each key of a `Dict`); None for none,
+            so that the memory sees numbers as they are, and symbols as one-hots.
+        net_arch: Widths of the hidden layers of the actor's and of the critic's head, or
+            ``dict(pi=[...], vf=[...])``.
+        activation_fn: Class of the activation of encoder and heads.
+        ortho_init: Whether the heads' weights start orthogonal, else as `torch.nn.Linear` has them.
+        log_std_init: Logarithm of the first standard deviation of `Box` actions.
         critic_memory: ``"own"`` gives the critic an encoder and a memory of its own, of the same
             kind, beside the actor's, which it may only read. With the other two there are only
             the actor's: ``"shared"`` lets the value loss train them, ``"detached"`` does not (as
             in sb3-contrib's shared LSTM).
         features_extractor_class: In place of `encoder`, a `BaseFeaturesExtractor` as SB3 takes it.
         features_extractor_kwargs: Its arguments.
+        **unknown: Nothing; the error says what SB3's other words are called here.
 
     Raises:
         ValueError: If a space, a name or a size is not valid.
-        TypeError: If a class is of another kind.
+        TypeError: If a class is of another kind, or an argument unknown.
     """
 
     revision: ClassVar[int] = 3  # grows when the same tensors come to mean something else
@@ -87,13 +96,17 @@ class MemoryPolicy(BasePolicy):
         memory_kwargs: Mapping[str, Any] | None = None,
         encoder: type[nn.Module] | None = None,
         encoder_kwargs: Mapping[str, Any] | None = None,
-        encoder_size: int = 64,
-        net_arch: Sequence[int] = (64, 64),
-        activation: str = "tanh",
+        encoder_size: int | None = None,
+        net_arch: NetArch = (64, 64),
+        activation_fn: type[nn.Module] = nn.Tanh,
+        ortho_init: bool = True,
+        log_std_init: float = 0.0,
         critic_memory: str = "own",
         features_extractor_class: type[BaseFeaturesExtractor] | None = None,
         features_extractor_kwargs: Mapping[str, Any] | None = None,
+        **unknown: Never,
     ) -> None:
+        refuse_unknown(MemoryPolicy, unknown, POLICY_WORDS)
         super().__init__(observation_space, action_space)
         if features_extractor_class is not None:
             if encoder is not None:
@@ -106,10 +119,14 @@ class MemoryPolicy(BasePolicy):
                 "features_extractor_class": features_extractor_class,
                 "features_extractor_kwargs": dict(features_extractor_kwargs or {}),
             }
-        check_sizes(net_arch=net_arch)
-        if critic_memory not in CRITIC_MEMORIES:
-            allowed = ", ".join(CRITIC_MEMORIES)
-            raise ValueError(f"critic_memory is {critic_memory!r}; allowed: {allowed}")
+        elif features_extractor_kwargs:
+            raise ValueError(
+                f"features_extractor_kwargs is {shown(features_extractor_kwargs)}; allowed: "
+                "nothing without features_extractor_class"
+            )
+        of_actor, of_critic = read_net_arch(net_arch)
+        check_choice("critic_memory", critic_memory, CRITIC_MEMORIES)
+        check_number("log_std_init", log_std_init, -20.0, 20.0)
         make_network = partial(
             MemoryNetwork,
             observation_space,
@@ -118,15 +135,21 @@ class MemoryPolicy(BasePolicy):
             encoder,
             encoder_kwargs,
             encoder_size,
-            activation,
+            check_activation(activation_fn),
         )
         self.network = make_network()
         self.critic_network = make_network() if critic_memory == "own" else None
-        self.action_head = make_action_head(action_space)
-        function, features = find_activation(activation), self.network.output_size
-        self.actor = make_mlp(features, net_arch, self.action_head.input_size, function, gain=0.01)
+        self.action_head = make_action_head(action_space, log_std_init)
+        features = self.network.output_size
+        self.actor = make_mlp(
+            features, of_actor, self.action_head.input_size, activation_fn, gain=0.01
+        )
         judged = features if self.critic_network is None else 2 * features
-        self.critic = ValueHead(judged, net_arch, function)
+        self.critic = ValueHead(judged, of_critic, activation_fn)
+        if not check_flag("ortho_init", ortho_init):
+            for layer in (*self.actor.modules(), *self.critic.modules()):
+                if isinstance(layer, nn.Linear):
+                    layer.reset_parameters()
         self.critic_memory = critic_memory
 
     def initial_state(self, batch_size: int) -> State:
@@ -137,14 +160,15 @@ class MemoryPolicy(BasePolicy):
         return ActorCriticState(state, self.critic_network.initial_state(batch_size))
 
     def features(
-        self, obs: Observation, state: Any, starts: Tensor
+        self, obs: Observation, state: Any, starts: Tensor | None
     ) -> tuple[Tensor, Tensor, State]:
         """Takes one step of the memories.
 
         Args:
             obs: ``(B, ...)``.
             state: Memory state before the step.
-            starts: ``(B,)`` bool, True where an episode starts with this observation.
+            starts: ``(B,)`` bool, True where an episode starts with this observation; None where
+                none does.
 
         Returns:
             What the actor sees, ``(B, features)``; what the critic sees, twice as wide with a
@@ -163,31 +187,33 @@ class MemoryPolicy(BasePolicy):
             return torch.cat([actor.detach(), critic], dim=-1)
         return actor.detach() if self.critic_memory == "detached" else actor
 
-    @torch.no_grad()
-    def step(
+    def forward(
         self,
         obs: Observation,
         state: State,
-        starts: Tensor,
-        sampler: Callable[[Distribution], Tensor],
+        episode_starts: Tensor,
+        deterministic: bool = False,
         masks: Tensor | None = None,
+        sampler: Callable[[Distribution], Tensor] = methodcaller("sample"),
     ) -> tuple[Tensor, Tensor, Tensor, State]:
         """Chooses actions for one step of B environments.
 
         Args:
             obs: ``(B, ...)``.
-            state: Memory state before the step.
-            starts: ``(B,)`` bool, True where an episode starts with this observation.
-            sampler: Takes the distribution of the actions and returns actions ``(B, ...)``.
+            state: Memory state before the step; `initial_state` at first.
+            episode_starts: ``(B,)`` bool, True where an episode starts with this observation.
+            deterministic: Whether to take the most probable actions instead of sampling.
             masks: ``(B, choices)`` bool, True where a choice is allowed.
+            sampler: Takes the distribution of the actions and returns actions ``(B, ...)``; draws
+                them with PyTorch's default generator unless another one is given.
 
         Returns:
             Actions ``(B, ...)``, values ``(B,)``, log-probabilities ``(B,)``, and the memory state
             after the step.
         """
-        features, judged, state = self.features(obs, state, starts)
+        features, judged, state = self.features(obs, state, episode_starts)
         distribution = self.action_head(self.actor(features), masks)
-        actions = sampler(distribution)
+        actions = distribution.mode() if deterministic else sampler(distribution)
         return actions, self.critic(judged), distribution.log_prob(actions), state
 
     @torch.no_grad()
@@ -196,7 +222,7 @@ class MemoryPolicy(BasePolicy):
         values: Tensor = self.critic(self.features(obs, state, starts)[1])
         return values
 
-    def evaluate(
+    def evaluate_actions(
         self,
         obs: Observation,
         actions: Tensor,
@@ -230,18 +256,8 @@ class MemoryPolicy(BasePolicy):
             losses=losses,
         )
 
-    def _act(
-        self, features: Tensor, masks: Tensor | None, deterministic: bool, generator: Any
-    ) -> Tensor:
-        distribution: Distribution = self.action_head(self.actor(features), masks)
-        return distribution.mode() if deterministic else distribution.sample(generator)
-
     def _predict(self, observation: PyTorchObs, deterministic: bool = False) -> Tensor:
-        """Returns actions for observations with which episodes start."""
-        rows = count_rows(observation)
-        starts = read_starts(None, rows, self.device)
-        features, _, _ = self.features(observation, self.initial_state(rows), starts)
-        return self._act(features, None, deterministic, None)
+        raise NotImplementedError("predict carries the state")
 
     # SB3 declares states as tuples of arrays; to SB3 they are opaque, and ours stay tensors.
     @torch.no_grad()
@@ -277,7 +293,9 @@ class MemoryPolicy(BasePolicy):
         masks = read_masks(self.action_head, action_masks, rows, self.device)
         before = self.initial_state(rows) if state is None else state
         features, _, state = self.features(obs, before, starts)
-        actions = self.action_head.to_env(self._act(features, masks, deterministic, generator))
+        distribution: Distribution = self.action_head(self.actor(features), masks)
+        chosen = distribution.mode() if deterministic else distribution.sample(generator)
+        actions = self.action_head.to_env(chosen)
         return actions if vectorized else actions[0], state
 
     @torch.no_grad()
@@ -299,7 +317,7 @@ class MemoryPolicy(BasePolicy):
         features, _, seen = self.network.trace(obs, state if own is None else state.actor)
         judged = features
         if own is not None:
-            critic, _ = own(obs, state.critic, read_starts(None, rows, self.device))
+            critic, _ = own(obs, state.critic, None)
             judged = torch.cat([features, critic], dim=-1)
         seen["value"] = self.critic(judged)
         masks = read_masks(self.action_head, action_masks, rows, self.device)

@@ -27,16 +27,18 @@ class ValueHead(nn.Module):
     Args:
         inputs: Width of the features.
         net_arch: Widths of the hidden layers.
-        activation: Made anew for each hidden layer.
+        activation_fn: Made anew for each hidden layer.
     """
 
     shift: Tensor
     scale: Tensor
     updates: Tensor
 
-    def __init__(self, inputs: int, net_arch: Sequence[int], activation: type[nn.Module]) -> None:
+    def __init__(
+        self, inputs: int, net_arch: Sequence[int], activation_fn: type[nn.Module]
+    ) -> None:
         super().__init__()
-        self.mlp = make_mlp(inputs, net_arch, 1, activation, gain=1.0)
+        self.mlp = make_mlp(inputs, net_arch, 1, activation_fn, gain=1.0)
         self.register_buffer("shift", torch.zeros(()))
         self.register_buffer("scale", torch.ones(()))
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import os
 import zipfile
+from io import BufferedIOBase
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn, TypeAlias
 
 import safetensors
 import safetensors.torch
@@ -24,20 +25,26 @@ TENSORS = "tensors.safetensors"
 _LARGEST_METADATA = 1 << 20
 
 
+# Where a model is read from or written to: a path, or a file that is open in binary mode.
+ModelSource: TypeAlias = str | Path | BufferedIOBase
+
+
 class ModelFileError(ValueError):
     """A file is not a model file of ours, or is damaged. Names the file and the reason."""
 
-    def __init__(self, path: Path, reason: str) -> None:
+    def __init__(self, path: Path | BufferedIOBase, reason: str) -> None:
         super().__init__(f"{path} is not a valid model file: {reason}")
         self.path = path
         self.reason = reason
 
 
-def write_archive(path: Path, metadata: dict[str, Any], tensors: dict[str, Tensor]) -> None:
-    """Writes a model file; a former file at `path` is replaced at once or not at all.
+def write_archive(
+    path: Path | BufferedIOBase, metadata: dict[str, Any], tensors: dict[str, Tensor]
+) -> None:
+    """Writes a model file; a former file at a path is replaced at once or not at all.
 
     Args:
-        path: The file; missing folders are made.
+        path: A path, whose missing folders are made; or an open file.
         metadata: What `json` can write.
         tensors: Finite tensors by name.
 
@@ -49,16 +56,23 @@ def write_archive(path: Path, metadata: dict[str, Any], tensors: dict[str, Tenso
             raise ValueError(f"tensor {name} is not finite; nothing was written to {path}")
     text = json.dumps(metadata, indent=2, allow_nan=False)
     data = safetensors.torch.save({k: t.detach().cpu().clone() for k, t in tensors.items()})
+    if not isinstance(path, Path):
+        _write_members(path, text, data)
+        return
     with whole_file(path) as temporary, temporary.open("wb") as file:
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-            # The default date of ZipInfo is fixed: the same model gives the same bytes.
-            archive.writestr(zipfile.ZipInfo(METADATA), text)
-            archive.writestr(zipfile.ZipInfo(TENSORS), data)
+        _write_members(file, text, data)
         file.flush()
         os.fsync(file.fileno())
 
 
-def read_archive(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def _write_members(file: IO[bytes] | BufferedIOBase, text: str, data: bytes) -> None:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        # The default date of ZipInfo is fixed: the same model gives the same bytes.
+        archive.writestr(zipfile.ZipInfo(METADATA), text)
+        archive.writestr(zipfile.ZipInfo(TENSORS), data)
+
+
+def read_archive(path: Path | BufferedIOBase) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Reads a model file.
 
     Returns:
@@ -93,8 +107,8 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not allowed")
 
 
-def _read_members(path: Path) -> tuple[bytes, bytes]:
-    length = path.stat().st_size
+def _read_members(path: Path | BufferedIOBase) -> tuple[bytes, bytes]:
+    length = path.stat().st_size if isinstance(path, Path) else path.seek(0, os.SEEK_END)
     try:
         with zipfile.ZipFile(path) as archive:
             _check_members(path, archive.infolist(), length)
@@ -105,7 +119,9 @@ def _read_members(path: Path) -> tuple[bytes, bytes]:
         raise ModelFileError(path, f"it is no readable zip ({error})") from error
 
 
-def _check_members(path: Path, members: list[zipfile.ZipInfo], length: int) -> None:
+def _check_members(
+    path: Path | BufferedIOBase, members: list[zipfile.ZipInfo], length: int
+) -> None:
     names = sorted(member.filename for member in members)
     if names != sorted((METADATA, TENSORS)):
         known = "it was saved by Stable-Baselines3: " if "policy.pth" in names else ""

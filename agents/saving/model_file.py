@@ -10,18 +10,20 @@ leave that out.
 
 from __future__ import annotations
 
-import inspect
+import os
+import warnings
 from collections.abc import Callable, Mapping
+from io import BufferedIOBase, TextIOBase
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, cast
 
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.type_aliases import GymEnv
 from stable_baselines3.common.utils import check_for_correct_spaces
+from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 
-from agents.saving.archive import ModelFileError, read_archive, write_archive
+from agents.saving.archive import ModelFileError, ModelSource, read_archive, write_archive
 from agents.saving.model_tensors import (
     Trainable,
     check_policy_tensors,
@@ -29,7 +31,15 @@ from agents.saving.model_tensors import (
     restore_tensors,
 )
 from agents.saving.registry import find_class, register
-from agents.saving.spaces_json import decode, decode_space, encode, encode_schedule, encode_space
+from agents.saving.spaces_json import (
+    FrozenSchedule,
+    decode,
+    decode_space,
+    encode,
+    encode_schedule,
+    encode_space,
+)
+from memory_envs.arguments import allowed_names, argument_names, shown
 
 Algorithm = TypeVar("Algorithm", bound=BaseAlgorithm)
 # Makes tensors with the names, shapes and dtypes of the policy that a model is to get.
@@ -57,38 +67,48 @@ class TrainingState(NamedTuple):
     tensors: dict[str, Tensor]
 
 
-def model_path(path: str | Path) -> Path:
-    """Adds ``.zip`` to a name without a suffix, as SB3 does."""
-    path = Path(path)
-    return path if path.suffix else path.with_suffix(".zip")
+def model_source(path: ModelSource) -> Path | BufferedIOBase:
+    """Returns an open file as it is, and a path with ``.zip`` if it has no suffix, as SB3 does.
+
+    Raises:
+        TypeError: If it is neither a path nor a file that is open in binary mode.
+    """
+    if isinstance(path, str | os.PathLike):
+        path = Path(path)
+        return path if path.suffix else path.with_suffix(".zip")
+    file: Any = path  # as a type checker cannot know what is really given
+    if isinstance(file, TextIOBase) or not hasattr(file, "seek"):
+        allowed = "a path, or a file that is open in binary mode"
+        raise TypeError(f"path is {shown(file)}; allowed: {allowed}")
+    return path
 
 
 def _setting_names(cls: type[BaseAlgorithm]) -> list[str]:
-    return [name for name in inspect.signature(cls).parameters if name not in _NOT_SETTINGS]
+    return [name for name in argument_names(cls) if name not in _NOT_SETTINGS]
 
 
 def save_model(
     model: BaseAlgorithm,
-    path: str | Path,
+    path: ModelSource,
     optimizer: bool = True,
     training: TrainingState | None = None,
-) -> Path:
+) -> Path | BufferedIOBase:
     """Writes the policy, the optimizer's state and the settings to one file.
 
     Args:
         model: The model.
-        path: The file; ``.zip`` is added to a name without a suffix.
+        path: The file, or its path; ``.zip`` is added to a name without a suffix.
         optimizer: Whether the optimizer's state is written too; to predict it is not needed.
         training: Where the training stands, which makes a checkpoint of the file.
 
     Returns:
-        The path written, with its suffix.
+        What `model_source` makes of the path.
 
     Raises:
         TypeError: If a setting cannot be stored; nothing is written.
         ValueError: If a tensor is not finite; nothing is written.
     """
-    path = model_path(path)
+    target = model_source(path)
     policy_class: Any = model.policy_class
     settings = {}
     for name in _setting_names(type(model)):
@@ -113,8 +133,8 @@ def save_model(
     if training is not None:
         metadata[_TRAINING] = training.values
         tensors |= {f"{_TRAINING}.{name}": value for name, value in training.tensors.items()}
-    write_archive(path, metadata, tensors)
-    return path
+    write_archive(target, metadata, tensors)
+    return target
 
 
 def check_saveable(model: BaseAlgorithm) -> None:
@@ -160,18 +180,20 @@ def _policy_class(cls: type[BaseAlgorithm], metadata: Mapping[str, Any]) -> type
     return find_class(name, base, metadata["policy_module"])
 
 
-def read_model(path: str | Path) -> tuple[Path, dict[str, Any], dict[str, Tensor]]:
+def read_model(
+    path: ModelSource,
+) -> tuple[Path | BufferedIOBase, dict[str, Any], dict[str, Tensor]]:
     """Reads a model file and checks the form of its metadata.
 
     Raises:
         ModelFileError: If it is not a model file.
         FileNotFoundError: If there is no such file.
     """
-    path = model_path(path)
-    metadata, tensors = read_archive(path)
+    source = model_source(path)
+    metadata, tensors = read_archive(source)
     if metadata.get("format") != _FORMAT:
         found = str(metadata.get("format"))[:50]
-        raise ModelFileError(path, f"its format is {found}; allowed: {_FORMAT}")
+        raise ModelFileError(source, f"its format is {found}; allowed: {_FORMAT}")
     expected: dict[str, type] = {
         "class": str,
         "policy": str,
@@ -185,12 +207,12 @@ def read_model(path: str | Path) -> tuple[Path, dict[str, Any], dict[str, Tensor
     }
     for name, kind in expected.items():
         if type(metadata.get(name)) is not kind:
-            raise ModelFileError(path, f"its metadata has no {kind.__name__} {name!r}")
+            raise ModelFileError(source, f"its metadata has no {kind.__name__} {name!r}")
     counters = metadata["counters"]
     if set(counters) != set(_COUNTERS) or any(type(n) is not int for n in counters.values()):
-        raise ModelFileError(path, f"its counters are not the integers {', '.join(_COUNTERS)}")
+        raise ModelFileError(source, f"its counters are not the integers {', '.join(_COUNTERS)}")
     tensors = {k: v for k, v in tensors.items() if not k.startswith(f"{_TRAINING}.")}
-    return path, metadata, tensors
+    return source, metadata, tensors
 
 
 def read_training(path: Path) -> TrainingState:
@@ -212,8 +234,8 @@ def read_training(path: Path) -> TrainingState:
 
 def load_model(
     cls: type[Algorithm],
-    path: str | Path,
-    env: GymEnv | None,
+    path: ModelSource,
+    env: Any,
     device: torch.device | str,
     overrides: Mapping[str, Any],
     policy_state: PolicyState[Algorithm] | None,
@@ -222,7 +244,7 @@ def load_model(
 
     Args:
         cls: The class that saved it.
-        path: The file; ``.zip`` is added to a name without a suffix.
+        path: The file, or its path; ``.zip`` is added to a name without a suffix.
         env: Environments to go on training with, or None if the model shall only predict.
         device: PyTorch device, or ``"auto"``.
         overrides: Constructor arguments that replace those of the file.
@@ -232,35 +254,32 @@ def load_model(
     Raises:
         ModelFileError: If the file is not a valid model of this class.
         TypeError: If an override is not a constructor argument.
-        ValueError: If the environment's spaces are not those of the model.
+        ValueError: If an override or the environment does not fit the model.
     """
-    path, metadata, tensors = read_model(path)
+    source, metadata, tensors = read_model(path)
     if metadata["class"] != cls.__name__:
         found = metadata["class"][:100]
-        raise ModelFileError(path, f"it holds a {found}, not a {cls.__name__}")
-    allowed = [*_setting_names(cls), "tensorboard_log"]
-    _check_revision(cls, path, metadata)
-    unknown = sorted(set(overrides) - set(allowed))
-    if unknown:
-        raise TypeError(f"{unknown[0]} is no argument of {cls.__name__}; allowed: {allowed}")
+        raise ModelFileError(source, f"it holds a {found}, not a {cls.__name__}")
+    _check_revision(cls, source, metadata)
     try:
         observation_space = decode_space(metadata["observation_space"])
         action_space = decode_space(metadata["action_space"])
     except Exception as error:  # whatever is wrong with it, it is the file
-        raise ModelFileError(path, f"its spaces are damaged ({error})") from error
-    if env is not None:
+        raise ModelFileError(source, f"its spaces are damaged ({error})") from error
+    _check_overrides(cls, overrides, metadata)
+    trained = env is not None
+    if trained:
         env = cls._wrap_env(env)
         check_for_correct_spaces(env, observation_space, action_space)
-    try:
-        odd = sorted(set(metadata["settings"]) - set(_setting_names(cls)))
-        if odd:
-            raise ValueError(f"{odd[0][:100]} is no setting of it")
-        settings = {name: decode(value) for name, value in metadata["settings"].items()}
+
+    def build(
+        settings: Mapping[str, Any], env: VecEnv | None, device: torch.device | str
+    ) -> Algorithm:
         model = cls(
             _policy_class(cls, metadata),
             env,
             device=device,
-            **{**settings, **overrides, "_init_setup_model": False},
+            **{**settings, "_init_setup_model": False},
         )
         if env is None:
             model.observation_space, model.action_space = observation_space, action_space
@@ -269,14 +288,83 @@ def load_model(
             check_policy_tensors(policy_state(model), tensors)
         model._setup_model()
         restore_tensors(cast(Trainable, model), tensors)
-    except Exception as error:  # the same: no setting is trusted
-        raise ModelFileError(path, f"it does not make a {cls.__name__} ({error})") from error
+        if trained:  # better to fail now than at the first gradient step
+            _ = cast(Trainable, model).optimizer
+        return model
+
+    try:
+        settings = _decode_settings(cls, metadata)
+        model = build({**settings, **overrides}, env, device)
+    except Exception as error:
+        # Nothing in the file is trusted: it is to blame unless it makes a model by itself.
+        asked = overrides or trained or device != "auto"
+        if asked and _succeeds(lambda: build(settings, None, "auto")):
+            raise
+        raise ModelFileError(source, f"it does not make a {cls.__name__} ({error})") from error
     for name, value in metadata["counters"].items():
         setattr(model, name, value)
+    for name in settings.keys() - overrides.keys():
+        if isinstance(settings[name], FrozenSchedule):
+            warnings.warn(
+                f"{name} was a function, which the file cannot hold: it is now "
+                f"{settings[name].val}, as when it was saved, unless load is given {name}",
+                stacklevel=3,
+            )
     return model
 
 
-def _check_revision(cls: type[BaseAlgorithm], path: Path, metadata: Mapping[str, Any]) -> None:
+def _succeeds(function: Callable[[], object]) -> bool:
+    try:
+        function()
+    except Exception:
+        return False
+    return True
+
+
+def _decode_settings(cls: type[BaseAlgorithm], metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """The constructor arguments that a file holds.
+
+    Raises:
+        ValueError: If there is something else among them.
+    """
+    odd = sorted(set(metadata["settings"]) - set(_setting_names(cls)))
+    if odd:
+        raise ValueError(f"{odd[0][:100]} is no setting of it")
+    return {name: decode(value) for name, value in metadata["settings"].items()}
+
+
+def _check_overrides(
+    cls: type[BaseAlgorithm], overrides: Mapping[str, Any], metadata: Mapping[str, Any]
+) -> None:
+    """Refuses constructor arguments that cannot replace those of a file.
+
+    Raises:
+        TypeError: If one is unknown.
+        ValueError: If the policy would be another one.
+    """
+    allowed = [*_setting_names(cls), "tensorboard_log"]
+    for name in overrides:
+        if name not in allowed:
+            raise TypeError(
+                f"argument of {cls.__name__} is {name!r}; {allowed_names(name, allowed)}"
+            )
+    if "policy_kwargs" in overrides:
+        given = encode(overrides["policy_kwargs"] or {}, "policy_kwargs")
+        stored = metadata["settings"].get("policy_kwargs")
+        others = [
+            {key: value for key, value in kwargs.items() if not key.startswith("optimizer_")}
+            for kwargs in (given, stored if isinstance(stored, dict) else {})
+        ]
+        if others[0] != others[1]:
+            raise ValueError(
+                f"policy_kwargs is {shown(overrides['policy_kwargs'])}; allowed: those of the "
+                f"file, {shown(stored, 400)}, but for optimizer_class and optimizer_kwargs"
+            )
+
+
+def _check_revision(
+    cls: type[BaseAlgorithm], path: Path | BufferedIOBase, metadata: Mapping[str, Any]
+) -> None:
     """Refuses tensors that the policy of today would take for something else.
 
     Raises:
@@ -296,21 +384,21 @@ def _check_revision(cls: type[BaseAlgorithm], path: Path, metadata: Mapping[str,
         )
 
 
-def restore_from_file(model: BaseAlgorithm, path: str | Path, state: Mapping[str, Tensor]) -> None:
+def restore_from_file(model: BaseAlgorithm, path: ModelSource, state: Mapping[str, Tensor]) -> None:
     """Puts the tensors of a model file into a model of the same form.
 
     Args:
         model: The model.
-        path: The file; ``.zip`` is added to a name without a suffix.
+        path: The file, or its path; ``.zip`` is added to a name without a suffix.
         state: What the file's tensors are compared with, see `check_policy_tensors`.
 
     Raises:
         ModelFileError: If the file is no model file, or its tensors do not fit; the model stays.
     """
-    path, metadata, tensors = read_model(path)
-    _check_revision(type(model), path, metadata)
+    source, metadata, tensors = read_model(path)
+    _check_revision(type(model), source, metadata)
     try:
         check_policy_tensors(state, tensors)
         restore_tensors(cast(Trainable, model), tensors)
     except ValueError as error:
-        raise ModelFileError(path, f"it does not fit this model ({error})") from error
+        raise ModelFileError(source, f"it does not fit this model ({error})") from error

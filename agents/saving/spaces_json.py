@@ -1,7 +1,8 @@
 """Settings and spaces as plain JSON, without loss and without pickle.
 
 What JSON has no word for is an object with one key: ``$float`` (inf, nan), ``$schedule`` (SB3's
-`LinearSchedule`), ``$optimizer`` (a class of `torch.optim`) or ``$class`` (a class that was
+`LinearSchedule`), ``$function`` (what another schedule was last), ``$optimizer`` (a class of
+`torch.optim`), ``$activation`` (a module class of `torch.nn`) or ``$class`` (a class that was
 registered with `agents.register`). Anything else is refused.
 """
 
@@ -22,11 +23,15 @@ from agents.saving.registry import find_class, is_registered
 _LARGEST_SPACE = 1 << 24
 
 
+class FrozenSchedule(ConstantSchedule):
+    """What a file keeps of a function: its value when it was saved."""
+
+
 def encode(value: Any, name: str) -> Any:
     """Turns a setting into JSON.
 
     Args:
-        value: Numbers, strings, None, lists, dicts, linear schedules, optimizer classes.
+        value: Numbers, strings, None, lists, dicts, linear schedules, classes.
         name: Name of the setting, for the error.
 
     Raises:
@@ -46,11 +51,13 @@ def encode(value: Any, name: str) -> Any:
         return {"$schedule": encode([value.start, value.end, value.end_fraction], name)}
     if isinstance(value, type) and getattr(torch.optim, value.__name__, None) == value:
         return {"$optimizer": value.__name__}
+    if isinstance(value, type) and getattr(torch.nn, value.__name__, None) == value:
+        return {"$activation": value.__name__}
     if isinstance(value, type) and is_registered(value):
         return {"$class": [value.__name__, value.__module__]}
     raise TypeError(
         f"{name} is {value!r}, which a model file cannot hold; allowed: numbers, strings, None, "
-        "lists, dicts, SB3's LinearSchedule, optimizer classes of torch.optim, and classes that "
+        "lists, dicts, SB3's LinearSchedule, classes of torch.optim and torch.nn, and classes that "
         "were registered with agents.register"
     )
 
@@ -58,21 +65,23 @@ def encode(value: Any, name: str) -> Any:
 def encode_schedule(value: Any, name: str, progress_remaining: float) -> Any:
     """Turns a learning rate, clipping range or entropy weight into JSON.
 
-    A function that is not a linear schedule is stored as its current value, with a warning.
+    A function that is not a linear schedule is stored as its current value, with a warning; it
+    comes back as a `FrozenSchedule`.
     """
     while isinstance(value, FloatSchedule):
         value = value.value_schedule
-    if isinstance(value, ConstantSchedule):
+    if type(value) is ConstantSchedule:
         value = value.val
-    if callable(value) and not isinstance(value, LinearSchedule):
-        now = float(value(progress_remaining))
+    if not callable(value) or isinstance(value, LinearSchedule):
+        return encode(value, name)
+    now = float(value(progress_remaining))
+    if not isinstance(value, FrozenSchedule):
         warnings.warn(
             f"{name} is a function, which a model file cannot hold; its current value {now} is "
-            "stored instead",
+            "stored instead. SB3's LinearSchedule would be stored as it is",
             stacklevel=4,
         )
-        value = now
-    return encode(value, name)
+    return {"$function": now}
 
 
 def decode(value: Any) -> Any:
@@ -92,9 +101,15 @@ def decode(value: Any) -> Any:
             return float(number)
         case {"$schedule": [start, end, end_fraction]}:
             return LinearSchedule(*(_number(x) for x in (start, end, end_fraction)))
+        case {"$function": value}:
+            return FrozenSchedule(_number(value))
         case {"$optimizer": str(name)}:
             cls = getattr(torch.optim, name, None)
             if isinstance(cls, type) and issubclass(cls, torch.optim.Optimizer):
+                return cls
+        case {"$activation": str(name)}:
+            cls = getattr(torch.nn, name, None)
+            if isinstance(cls, type) and issubclass(cls, torch.nn.Module):
                 return cls
         case {"$class": [str(name), str(module)]}:
             return find_class(name, object, module)

@@ -9,9 +9,10 @@ from typing import Any
 
 from stable_baselines3.common.callbacks import BaseCallback
 
+from agents.algorithms.progress import HeldOut
 from agents.environments.vec_env import GymnasiumVecEnv
 from agents.evaluation.actors import model_policy
-from agents.evaluation.evaluate import EpisodeResults, play
+from agents.evaluation.evaluate import EpisodeResults, References, play, references
 from agents.training.run_directory import HELD_OUT_SEEDS
 
 
@@ -33,6 +34,7 @@ class EvaluationCallback(BaseCallback):
     Attributes:
         stopped: Whether the training was ended.
         last: The last evaluation.
+        references: What random and optimal play get, or None where there is no oracle.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class EvaluationCallback(BaseCallback):
         self.confirming_episodes = confirming_episodes
         self.stopped = False
         self.last: EpisodeResults | None = None
+        self.references: References | None = None
         self._next_seed = HELD_OUT_SEEDS
         self._due: int | None = None
 
@@ -70,16 +73,17 @@ class EvaluationCallback(BaseCallback):
         """Returns to a state that `state_dict` gave."""
         self._next_seed, self._due = int(state["next_seed"]), int(state["due"])
 
-    def shown(self) -> float | None:
-        """Returns success, or return where there is no success, of the last evaluation."""
+    def held_out(self) -> HeldOut:
+        """Returns what a display shows of the evaluations."""
+        around = (None, None) if self.references is None else self.references
         if self.last is None:
-            return None
-        success = self.last.success
-        return float(self.last.returns.mean()) if success is None else success
+            return HeldOut(None, None, *around)
+        return HeldOut(float(self.last.returns.mean()), self.last.success, *around)
 
     def _on_training_start(self) -> None:
         if self._due is None:
             self._due = self.num_timesteps
+        self.references = references(self.env, self.episodes, HELD_OUT_SEEDS)
 
     def _on_rollout_start(self) -> None:
         # Here the last update is done: what is evaluated is what is kept if training ends now.

@@ -172,25 +172,4 @@ def check_share(name: str, value: float | None) -> float | None:
     Raises:
         TypeError, ValueError: If it is not.
     """
-    if value is not None and check_number(name, value, 0.0, 1.0) == 0.0:
-        raise ValueError(f"{name} is {value!r}; allowed: numbers above 0, up to 1")
-    return value
-
-
-def check_device(name: str, device: str) -> str:
-    """Returns `device` if PyTorch has it.
-
-    Raises:
-        ValueError: If it has not; Stable-Baselines3 would take the CPU without a word.
-    """
-    import torch
-
-    if device == "auto":
-        return device
-    found = ["auto", "cpu"] + [f"cuda:{index}" for index in range(torch.cuda.device_count())]
-    allowed = f"{name} is {device!r}; allowed here: {', '.join(found)}"
-    try:
-        torch.zeros(1, device=device)
-    except (AssertionError, NotImplementedError, RuntimeError) as error:
-        raise ValueError(f"{allowed} ({error})") from None
-    return device
+    return None if value is None else check_number(name, value, 0.0, 1.0, above=True)

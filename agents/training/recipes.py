@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -10,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from agents.algorithms.table import ALGORITHMS
 from memory_envs import Curriculum
-from memory_envs.arguments import check_choice, check_flag, check_instance, check_integer
+from memory_envs.arguments import (
+    argument_names,
+    check_choice,
+    check_flag,
+    check_instance,
+    check_integer,
+)
 
 if TYPE_CHECKING:  # imported when something is built: `memory-envs list` needs no torch
     from agents.algorithms.base import MemoryAlgorithm
@@ -45,7 +50,7 @@ class Recipe:
         algorithm: Arguments of the algorithm. A number may be ``{"start": a, "end": b}``: it then
             changes linearly over the run.
         policy: Arguments of the policy, but for the name of the memory. `optimizer_class` is the
-            name of a class in `torch.optim`.
+            name of a class of `torch.optim`, `activation_fn` of one of `torch.nn`.
         deterministic: Whether evaluations take the most probable action.
         evaluation_kwargs: Arguments of the environment that evaluations change.
     """
@@ -200,7 +205,7 @@ def make_model(
     Raises:
         RecipeError: If the algorithm or the policy refuses a setting.
     """
-    from agents.algorithms.optimizers import with_optimizer_class
+    from agents.algorithms.torch_classes import with_torch_classes
 
     spec = ALGORITHMS[algorithm]
     try:
@@ -209,7 +214,7 @@ def make_model(
             spec.load_policy_class(),
             env,
             **{name: _schedule(name, value) for name, value in recipe.algorithm.items()},
-            policy_kwargs={spec.memory: memory, **with_optimizer_class(recipe.policy)},
+            policy_kwargs={spec.memory: memory, **with_torch_classes(recipe.policy)},
             stats_window_size=max(100, 2 * recipe.n_envs),
             seed=seed,
             device=device,
@@ -245,5 +250,4 @@ def _check(source: str, check: Callable[..., Any], *arguments: Any) -> None:
 
 
 def _parameters(function: Any) -> set[str]:
-    names = inspect.signature(function).parameters
-    return {name for name in names if not name.startswith("_")}
+    return {name for name in argument_names(function) if not name.startswith("_")}

@@ -18,6 +18,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 from agents.algorithms.base import MemoryAlgorithm
 from agents.algorithms.loading import load
+from agents.algorithms.model import check_device
 from agents.algorithms.progress import Display, ProgressCallback
 from agents.environments.make_env import make_vec_env
 from agents.evaluation.actors import random_policy
@@ -35,7 +36,7 @@ from agents.training.callbacks import (
 )
 from agents.training.checkpoint import Standing
 from agents.training.loggers import open_logger, start_wandb
-from agents.training.plan import Plan, check_device
+from agents.training.plan import Plan
 from agents.training.provenance import provenance
 from agents.training.recipes import RecipeError, make_curriculum, make_model
 from agents.training.run_directory import HELD_OUT_SEEDS, RunDirectory, training_seed
@@ -82,7 +83,7 @@ class Training:
         parent: RunDirectory | None = None,
         start: MemoryAlgorithm | None = None,
     ) -> None:
-        check_device("device", plan.device)
+        check_device(plan.device)
         self.plan, self.command, self.parent = plan, command, parent
         recipe = plan.recipe
         self._advance = make_curriculum(recipe, plan.env)
@@ -148,7 +149,7 @@ class Training:
             with stop_on_signals(self._stop.event), open_logger(run, wandb_run) as logger:
                 self.model.set_logger(logger)
                 self._learn(run, display)
-            self.model.save(run.model, optimizer=False)
+            self.model.save(run.model, exclude=["optimizer"])
         if self._stop.stopping:
             return StopReason.INTERRUPTED
         return StopReason.SUCCESS if self.evaluation.stopped else StopReason.STEPS_DONE
@@ -164,7 +165,7 @@ class Training:
                 display,
                 recipe.timesteps,
                 self.curriculum,
-                self.evaluation.shown,
+                self.evaluation.held_out,
                 self._stop.event.is_set,
             ),
         ]
@@ -199,6 +200,7 @@ class Training:
                 run.learning_curve,
                 f"{plan.env}   {name}   seed {plan.seed}",
                 evaluation.optimal_return,
+                evaluation.random_return,
             )
             seed = longest_episode(plan.env, env_kwargs, FINAL_SEED)
             trace = run_trace(self.model, plan.env, seed, recipe.deterministic, env_kwargs, name)

@@ -46,8 +46,12 @@ class AlgorithmicEnv(MemoryEnv[AlgorithmicState]):
 
     ## Info
 
-    At every reset and step: `success` (the whole target was written), `complexity` (columns of the
-    input), `symbols_correct`, `target_size`, `target` and `min_length` (the level).
+    At every reset and step: `success`, `complexity` (columns of the input), `symbols_correct`,
+    `target_size`, `target` and `min_length` (the level).
+
+    ## Success
+
+    The whole target was written.
 
     ## Arguments
 

@@ -20,8 +20,8 @@ class InvisibleGoalEnv(MemoryEnv[MazeState]):
 
     ``Box`` of 15 floats: the 3x3 cells around the agent row by row (1 wall, 0 free), the share of
     the time limit that has passed, the previous reward, and the previous action one-hot in the
-    order of the actions (zeros at the start). Without `observe_previous_action` the last 4 are
-    missing.
+    order of the actions (zeros at the start). With ``observe_previous_action=False`` the last 4
+    are missing: the paper's agent sees cells, time and reward alone.
 
     ## Rewards
 
@@ -41,8 +41,13 @@ class InvisibleGoalEnv(MemoryEnv[MazeState]):
 
     ## Info
 
-    At every reset and step: `success` (the goal was reached), `complexity` (the size) and `goals`
-    (how often it was reached).
+    At every reset and step: `success`, `complexity` (the size) and `goals` (how often the goal was
+    reached).
+
+    ## Success
+
+    At least half of the optimal return of this very episode, and the goal at least once. Uniformly
+    random play has none.
 
     ## Arguments
 

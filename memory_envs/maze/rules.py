@@ -8,9 +8,12 @@ A step. The agent moves to the next cell, or stays and gets -0.1 if that is a wa
 on the goal, it gets +10 and is put on a free cell drawn uniformly. The test comes after every move,
 one into a wall included: an agent that was put on the goal itself is paid once it has stepped off
 and back, or at once, 10 - 0.1, if it can bump into a wall there. (So does the published code of
-Miconi et al. 2018, whose maze this is.)
+Miconi et al. 2018, whose maze this is.) The previous action, which is shown by default, the paper
+does not list.
 
 End. Truncated after `max_steps` steps; nothing terminates an episode.
+
+Success. At least half of what optimal play gets in this very episode, and the goal at least once.
 """
 
 from collections.abc import Sequence
@@ -35,10 +38,10 @@ from memory_envs.core.rules import (
 )
 from memory_envs.core.state import require, require_ranges
 from memory_envs.maze.layout import MOVES, make_layout
+from memory_envs.maze.optimum import GOAL_REWARD, WALL_REWARD, best_plan
 from memory_envs.view import NOTHING, Maze, View
 
-GOAL_REWARD = 10.0
-WALL_REWARD = -0.1
+SUCCESS_SHARE = 0.5  # of what optimal play gets
 _SMALLEST_SIZE, _LARGEST_SIZE = 5, 255
 _VIEW = 9  # cells in sight, the agent's own in the middle
 
@@ -50,6 +53,8 @@ ROW = np.dtype(
         ("goals", "i4"),  # how often the goal was reached in this episode
         ("last_move", "i4"),  # 1 + the previous action; 0 at the start
         ("last_reward", "f8"),
+        ("earned", "f8"),  # the rewards of this episode so far
+        ("optimum", "f8"),  # what optimal play gets in this episode
     ],
     align=True,
 )
@@ -57,7 +62,7 @@ ROW = np.dtype(
 RESULT = np.dtype(
     [
         *RESULT_FIELDS,
-        ("success", "?"),  # the goal was reached
+        ("success", "?"),  # enough of the optimum was earned
         ("goals", "i4"),
         ("complexity", "i4"),  # the maze's size
     ],
@@ -81,15 +86,17 @@ def _show_row(row, i, size, max_steps, views, observations, results):  # type: i
     if row.last_move > 0 and observation.size > _VIEW + 2:
         observation[_VIEW + 1 + row.last_move] = 1.0
     result = results[i]
-    result.success, result.goals, result.complexity = row.goals > 0, row.goals, size
+    result.success = (row.goals > 0) & (row.earned >= SUCCESS_SHARE * row.optimum)
+    result.goals, result.complexity = row.goals, size
 
 
 @njit(cache=True)
-def _begin_row(row, start, num_cells):  # type: ignore[no-untyped-def]
+def _begin_row(row, size, start, max_steps, cells, neighbours):  # type: ignore[no-untyped-def]
     row.cell = start
-    row.goal = draw(row, num_cells)
-    row.goals, row.last_move, row.last_reward = 0, 0, 0.0
+    row.goal = draw(row, len(cells))
+    row.goals, row.last_move, row.last_reward, row.earned = 0, 0, 0.0, 0.0
     row.steps, row.running = 0, True
+    row.optimum, _ = best_plan(row, max_steps, cells, neighbours, size // 2)
 
 
 @njit(cache=True)
@@ -105,6 +112,7 @@ def _step_row(row, move, max_steps, neighbours, result):  # type: ignore[no-unty
         row.goals += 1
         row.cell = draw(row, neighbours.shape[0])
     row.last_move, row.last_reward = move + 1, reward
+    row.earned += reward
     row.steps += 1
     row.running = row.steps < max_steps
     result.reward, result.terminated, result.truncated = reward, False, not row.running
@@ -112,14 +120,14 @@ def _step_row(row, move, max_steps, neighbours, result):  # type: ignore[no-unty
 
 @njit(cache=True)
 def _advance(  # type: ignore[no-untyped-def]
-    rows, size, start, max_steps, neighbours, views, actions, indices, observations, results
+    rows, size, start, max_steps, cells, neighbours, views, actions, indices, observations, results
 ):
     for i in indices:
         row = rows[i]
         if row.running:
             _step_row(row, actions[i, 0], max_steps, neighbours, results[i])
         else:
-            _begin_row(row, start, neighbours.shape[0])
+            _begin_row(row, size, start, max_steps, cells, neighbours)
         _show_row(row, i, size, max_steps, views, observations, results)
 
 
@@ -170,7 +178,14 @@ class MazeRules:
         self, state: MazeState, actions: IntArray, indices: Indices, outcome: Outcome
     ) -> KernelCall:
         layout = self.layout
-        maze = (self.size, layout.start, self.max_steps, layout.neighbours, layout.views)
+        maze = (
+            self.size,
+            layout.start,
+            self.max_steps,
+            layout.cells,
+            layout.neighbours,
+            layout.views,
+        )
         return KernelCall(_advance, (state.rows, *maze, actions, indices, *outcome))
 
     def observe(self, state: MazeState, indices: Indices, outcome: Outcome) -> KernelCall:
@@ -191,6 +206,7 @@ class MazeRules:
         rows = state.rows
         started = rows["rng_key"] != 0
         last_cell = len(self.layout.cells) - 1
+        most = self.max_steps + 1  # one step more than there is: sums of rewards are rounded
         ranges = (
             ("cell", 0, last_cell),
             ("goal", 0, last_cell),
@@ -198,6 +214,8 @@ class MazeRules:
             ("last_move", 0, len(MOVES)),
             ("last_reward", WALL_REWARD, GOAL_REWARD),
             ("steps", 0, self.max_steps),
+            ("earned", WALL_REWARD * most, GOAL_REWARD * most),
+            ("optimum", 0, self.max_steps * GOAL_REWARD),
         )
         require_ranges(rows, started, ranges)
         stopped, running = ~rows["running"], rows["running"]

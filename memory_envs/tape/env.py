@@ -43,8 +43,12 @@ class TapeEnv(MemoryEnv[TapeState]):
 
     ## Info
 
-    At every reset and step: `success` (the whole target was emitted, without a mistake),
-    `complexity` (the length that was drawn), `symbols_correct`, `target_size` and `target`.
+    At every reset and step: `success`, `complexity` (the length that was drawn, or what the
+    argument of that name says), `symbols_correct`, `target_size` and `target`.
+
+    ## Success
+
+    The whole target was emitted, end mark included, without a mistake.
 
     ## Arguments
 
@@ -61,7 +65,10 @@ class TapeEnv(MemoryEnv[TapeState]):
         timeout_reward: Reward at the time limit; at most 0.
         on_error: Either "terminate", or "continue" with the next target symbol.
         forced_emission: Whether every step emits once as many steps as symbols remain (section 2).
-        max_steps: The time limit, the same for every episode.
+        max_steps: The time limit, the same for every episode; by default each has its own.
+        complexity: What a level of the curriculum, and the `complexity` in `info`, counts: "input",
+            the length itself, or "output", the symbols of the longest desired output but for the
+            end mark, as section 7 of the paper does. Only for RepeatCopy and Addition they differ.
         curriculum: A `memory_envs.Curriculum` to draw the lengths from.
         render_mode: One of "ansi", "rgb_array" and "human".
 
@@ -97,6 +104,7 @@ class TapeEnv(MemoryEnv[TapeState]):
         on_error: str = "terminate",
         forced_emission: bool = False,
         max_steps: int | None = None,
+        complexity: str = "input",
         curriculum: Curriculum | None = None,
     ) -> None:
         settings = TapeSettings(
@@ -112,6 +120,7 @@ class TapeEnv(MemoryEnv[TapeState]):
             on_error=on_error,
             forced_emission=forced_emission,
             max_steps=max_steps,
+            complexity=complexity,
             curriculum=curriculum,
         )
         super().__init__(TapeRules(settings), render_mode)
@@ -138,6 +147,7 @@ class TapeVectorEnv(MemoryVectorEnv[TapeState]):
         on_error: str = "terminate",
         forced_emission: bool = False,
         max_steps: int | None = None,
+        complexity: str = "input",
         curriculum: Curriculum | None = None,
     ) -> None:
         settings = TapeSettings(
@@ -153,6 +163,7 @@ class TapeVectorEnv(MemoryVectorEnv[TapeState]):
             on_error=on_error,
             forced_emission=forced_emission,
             max_steps=max_steps,
+            complexity=complexity,
             curriculum=curriculum,
         )
         super().__init__(TapeRules(settings), num_envs, autoreset_mode, render_mode)

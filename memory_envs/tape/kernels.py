@@ -121,6 +121,7 @@ def compile_advance(task: TapeTask) -> Any:
     def advance(  # type: ignore[no-untyped-def]
         params,
         levels,
+        lengths,
         rows,
         source,
         target,
@@ -137,7 +138,7 @@ def compile_advance(task: TapeTask) -> Any:
         radius, width, window = p.input_radius, 2 * p.input_radius + 1, p.memory_window
         wrong_reward, timeout_reward = p.wrong_reward, p.timeout_reward
         terminate_on_error, forced_emission = p.terminate_on_error, p.forced_emission
-        lowest, highest = p.min_length, p.max_length
+        lowest, highest, by_output = p.lowest, p.highest, lengths.shape[0] > 0
         current, p_any, p_below = levels[0], levels[1], levels[2]
         cells = memory.shape[1]
         for i in indices:
@@ -169,7 +170,9 @@ def compile_advance(task: TapeTask) -> Any:
                 result.reward = right * 1.0 + wrong * wrong_reward + late * timeout_reward
                 result.terminated, result.truncated = ended, late
             else:
-                length = draw_level(row, lowest, highest, current, p_any, p_below)
+                level = draw_level(row, lowest, highest, current, p_any, p_below)
+                length = lengths[level - lowest] if by_output else level
+                row.level = level
                 begin(row, length, max_steps, symbols, source[i], target[i])
                 for j in range(output.shape[1]):
                     output[i, j] = blank
@@ -186,7 +189,7 @@ def compile_advance(task: TapeTask) -> Any:
                 observations[i, width + k] = memory[i, (head + k) % cells]
             result = results[i]
             correct, goal = row.correct, row.target_size
-            result.success, result.complexity = correct == goal, row.length
+            result.success, result.complexity = correct == goal, row.level
             result.symbols_correct, result.target_size = correct, goal
 
     return njit(cache=ours)(_named(advance, fingerprint))

@@ -11,6 +11,7 @@ ROW = np.dtype(
     [
         *ROW_FIELDS,
         ("length", "i4"),  # the length that the task was sampled with
+        ("level", "i4"),  # the level that was drawn, from which the length follows
         ("source_size", "i4"),  # cells of the input, end mark included
         ("target_size", "i4"),  # symbols of the target, end mark included
         ("limit", "i4"),  # the time limit, in steps
@@ -25,8 +26,8 @@ ROW = np.dtype(
 PARAMS = np.dtype(
     [
         ("symbols", "i8"),
-        ("min_length", "i8"),
-        ("max_length", "i8"),
+        ("lowest", "i8"),  # the levels that are drawn
+        ("highest", "i8"),
         ("input_radius", "i8"),
         ("memory_window", "i8"),  # number of cells seen; 0 without a memory tape
         ("max_steps", "i8"),  # 0 where the oracle's steps decide
@@ -42,7 +43,7 @@ RESULT = np.dtype(
     [
         *RESULT_FIELDS,
         ("success", "?"),  # the whole target was emitted without a mistake
-        ("complexity", "i4"),  # the length
+        ("complexity", "i4"),  # the level
         ("symbols_correct", "i4"),
         ("target_size", "i4"),
     ],

@@ -55,8 +55,10 @@ class TapeRules:
         self.action_space = spaces.MultiDiscrete([len(values) for values in self.action_values])
         self.observation_space = spaces.MultiDiscrete([symbols + 2] * settings.window_cells())
         self._params = np.zeros(1, PARAMS)
-        for name in ("symbols", "min_length", "max_length", "input_radius"):
+        for name in ("symbols", "input_radius"):
             self._params[name] = getattr(settings, name)
+        self._params["lowest"], self._params["highest"] = settings.levels()
+        self._lengths = settings.lengths_by_level()
         for name in ("wrong_reward", "timeout_reward", "forced_emission"):
             self._params[name] = getattr(settings, name)
         self._params["max_steps"] = settings.max_steps or 0
@@ -101,11 +103,16 @@ class TapeRules:
         self, state: TapeState, actions: IntArray, indices: Indices, outcome: Outcome
     ) -> KernelCall:
         arrays = (*state, actions, indices, *outcome)
-        return KernelCall(self._advance, (self._params, self._levels, *arrays, False))
+        return KernelCall(self._advance, (*self._constants, *arrays, False))
+
+    @property
+    def _constants(self) -> tuple[Array, ...]:
+        """What the compiled function takes beside the state."""
+        return self._params, self._levels, self._lengths
 
     def observe(self, state: TapeState, indices: Indices, outcome: Outcome) -> KernelCall:
         arrays = (*state, self._no_actions, indices, *outcome)
-        return KernelCall(self._advance, (self._params, self._levels, *arrays, True))
+        return KernelCall(self._advance, (*self._constants, *arrays, True))
 
     def target(self, state: TapeState) -> Array | None:
         return state.target
@@ -137,6 +144,7 @@ class TapeRules:
         started = rows["rng_key"] != 0
         ranges = (
             ("length", self.settings.min_length, self.settings.max_length),
+            ("level", *self.settings.all_levels),
             ("source_size", 1, state.source.shape[1]),
             ("target_size", 1, state.target.shape[1]),
             ("limit", 1, np.iinfo(np.int32).max),

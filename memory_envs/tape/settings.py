@@ -34,6 +34,18 @@ def find_task(task: str | TapeTask) -> TapeTask:
     return task if isinstance(task, TapeTask) else TASKS[check_choice("task", task, TASKS)]
 
 
+def level_of(task: TapeTask, length: int, complexity: str) -> int:
+    """Returns the level of a length.
+
+    Args:
+        task: The task.
+        length: A length that the task can be sampled with.
+        complexity: Either "input", where the two are the same; or "output", where the level is the
+            length of the longest desired output, as in section 7 of Zaremba & Sutskever (2015).
+    """
+    return length if complexity == "input" else task.target_cells(length)
+
+
 @dataclass(frozen=True)
 class TapeSettings:
     """What the user chose; `TapeEnv` says what each argument means.
@@ -54,6 +66,7 @@ class TapeSettings:
     on_error: str
     forced_emission: bool
     max_steps: int | None
+    complexity: str
     curriculum: Curriculum | None
 
     def __post_init__(self) -> None:
@@ -74,18 +87,50 @@ class TapeSettings:
         keep_checked(self, "timeout_reward", check_penalty)
         keep_checked(self, "on_error", check_choice, ("terminate", "continue"))
         keep_checked(self, "forced_emission", check_flag)
+        keep_checked(self, "complexity", check_choice, ("input", "output"))
+        if own:
+            _check_functions(self)
         if self.curriculum is not None:
             allowed = "None, a memory_envs.Curriculum"
             check_instance("curriculum", self.curriculum, Curriculum, allowed)
             highest = self.curriculum.max_level
-            check_integer("curriculum.max_level", highest, self.min_length, self.max_length)
-        if own:
-            _check_functions(self)
+            check_integer("curriculum.max_level", highest, *self.all_levels)
 
     @property
     def memory_window(self) -> int:
         """Number of cells seen of a memory tape; a smaller circle would show one of them twice."""
         return 2 * self.memory_radius + 1
+
+    @property
+    def all_levels(self) -> tuple[int, int]:
+        """The lowest and the highest level that there are."""
+        lowest, highest = (
+            level_of(self.task, length, self.complexity)
+            for length in (self.min_length, self.max_length)
+        )
+        return lowest, highest
+
+    def levels(self) -> tuple[int, int]:
+        """Returns the lowest and the highest level that are drawn."""
+        lowest, highest = self.all_levels
+        return lowest, highest if self.curriculum is None else self.curriculum.max_level
+
+    def lengths_by_level(self) -> npt.NDArray[np.int64]:
+        """Returns the length for each level from the lowest on; none where it is the level itself.
+
+        It is the shortest length that can ask for as many symbols.
+        """
+        if self.complexity == "input":
+            return np.zeros(0, np.int64)
+        lengths = range(self.min_length, self.max_length + 1)
+        levels = np.array([level_of(self.task, length, self.complexity) for length in lengths])
+        lowest, highest = self.all_levels
+        if (np.diff(levels) < 0).any():
+            raise ValueError(
+                f"complexity is 'output'; allowed with task {self.task.name!r}, whose target_cells "
+                "fall while the length grows: 'input'"
+            )
+        return np.searchsorted(levels, np.arange(lowest, highest + 1)) + self.min_length
 
     def sub_actions(self) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
         """Returns the names of the sub-actions, and for each the names of its values."""

@@ -75,7 +75,7 @@ def _corrupted(env: Any, rng: np.random.Generator) -> Iterator[Any]:
             state = env.get_state()
             _spoil(_array(state, place), value, rng)
             yield state
-    for _ in range(200):
+    for _ in range(300):
         state = env.get_state()
         for index in rng.integers(len(places), size=rng.integers(2, 5)):
             array = _array(state, places[index])

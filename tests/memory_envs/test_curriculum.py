@@ -214,3 +214,53 @@ def test_impossible_arguments_are_named(arguments: dict[str, Any]) -> None:
 def test_an_environment_refuses_levels_that_it_does_not_have() -> None:
     with pytest.raises(ValueError, match=r"max_level is 11; allowed: integers from 1 to 10"):
         TapeEnv("Copy", max_length=10, curriculum=Curriculum(max_level=11))
+
+
+@pytest.mark.parametrize("p_any", [0.1, 1.0])
+def test_no_level_above_the_hardest_is_drawn(p_any: float) -> None:
+    curriculum = Curriculum(max_level=3, level=3, p_any=p_any, p_below=0.0)
+    env = TapeVectorEnv(10_000, "Copy", max_length=10, curriculum=curriculum)
+    _, infos = env.reset(seed=0)
+    assert set(infos["complexity"].tolist()) == {1, 2, 3}
+
+
+@pytest.mark.parametrize(
+    ("task", "longest", "sizes"),
+    [
+        ("RepeatCopy", 27, {level: -(-level // 3) for level in range(3, 28)}),
+        ("Copy", 9, {level: level for level in range(1, 10)}),
+        ("DuplicatedInput", 9, {level: level for level in range(1, 10)}),
+        ("Addition", 10, {level: level - 1 for level in range(2, 11)}),
+    ],
+)
+def test_levels_can_count_the_symbols_of_the_desired_output(
+    task: str, longest: int, sizes: dict[int, int]
+) -> None:
+    env = TapeVectorEnv(5_000, task, max_length=9, complexity="output")
+    _, infos = env.reset(seed=0)
+    lengths = env.get_state().rows["length"]
+    assert set(zip(infos["complexity"].tolist(), lengths.tolist(), strict=True)) == set(
+        sizes.items()
+    )
+    desired = infos["target_size"] - 1
+    assert desired.max() == longest
+    if task != "RepeatCopy":  # where two copies or three are asked for
+        np.testing.assert_array_equal(desired, infos["complexity"])
+
+
+def test_a_curriculum_leads_through_levels_of_the_desired_output() -> None:
+    curriculum = Curriculum(max_level=27, level=4, p_any=0.0, p_below=0.0)
+    kwargs: dict[str, Any] = {"max_length": 9, "complexity": "output", "curriculum": curriculum}
+    env = gym.make_vec("Tape-RepeatCopy-v0", num_envs=4_000, **kwargs)
+    _, infos = env.reset(seed=0)
+    expected = _exact(3, 27, 4, 0.0, 0.0) * 4_000
+    counts = np.bincount(infos["complexity"], minlength=28)[3:]
+    likely = expected > 5.0
+    assert ((counts - expected)[likely] ** 2 / expected[likely]).sum() < 28.0
+    scalar = gym.make("Tape-RepeatCopy-v0", **kwargs)
+    for row in range(20):
+        assert scalar.reset(seed=row)[1]["complexity"] == infos["complexity"][row]
+    with pytest.raises(ValueError, match=r"curriculum.max_level is 28; allowed: .* from 3 to 27"):
+        TapeEnv("RepeatCopy", max_length=9, complexity="output", curriculum=Curriculum(28))
+    with pytest.raises(ValueError, match=r"complexity is 'both'; allowed: input, output"):
+        TapeEnv("Copy", complexity="both")

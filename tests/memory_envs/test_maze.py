@@ -12,7 +12,10 @@ from gymnasium.error import DependencyNotInstalled
 
 from memory_envs.core.rules import new_outcome
 from memory_envs.maze import InvisibleGoalEnv, InvisibleGoalVectorEnv, make_layout
+from memory_envs.maze.optimum import distance
 from memory_envs.maze.rules import MazeRules
+from memory_envs.oracles import optimal_return, oracle
+from memory_envs.oracles.maze import _distances
 
 UP, RIGHT, DOWN, LEFT = range(4)
 
@@ -26,9 +29,11 @@ def number(cell: tuple[int, int], size: int = 9) -> int:
     return [tuple(free) for free in make_layout(size).cells.tolist()].index(cell)
 
 
-def plant(env: Any, **cells: tuple[int, int]) -> None:
+def plant(env: Any, optimum: float | None = None, **cells: tuple[int, int]) -> None:
     """Put the agent (`cell`) or the `goal` on the cell in this row and column."""
     state = env.get_state()
+    if optimum is not None:
+        state.rows["optimum"] = optimum
     for name, cell in cells.items():
         state.rows[name] = number(cell)
     env.set_state(state)
@@ -82,7 +87,7 @@ def test_an_episode_by_hand() -> None:
     assert place(env) == (4, 4)
     assert observation.tolist() == [0.0] * 15  # the pillars are two cells away from the centre
     assert info == {"success": False, "goals": 0, "complexity": 9}
-    plant(env, goal=(1, 3))
+    plant(env, goal=(1, 3), optimum=19.7)
     below_a_pillar = [0, 1, 0, 0, 0, 0, 0, 0, 0]
     for step, (action, where, view, reward) in enumerate(
         (
@@ -101,7 +106,7 @@ def test_an_episode_by_hand() -> None:
         assert (info["goals"], info["success"]) == (0, False)
     observation, reward, terminated, truncated, info = env.step(UP)  # onto the goal
     assert (reward, terminated, truncated) == (10.0, False, False)
-    assert info == {"success": True, "goals": 1, "complexity": 9}
+    assert info == {"success": True, "goals": 1, "complexity": 9}  # 9.9 of 19.7
     row, column = place(env)
     view = [
         int(wall) for wall in make_layout(9).walls[row - 1 : row + 2, column - 1 : column + 2].flat
@@ -113,7 +118,8 @@ def test_an_episode_by_hand() -> None:
     env.step(LEFT)
     env.step(RIGHT)
     observation, reward, terminated, truncated, info = env.step(UP)
-    assert (reward, terminated, truncated, info["success"]) == (-0.1, False, True, True)
+    # The bump has cost the half: 9.8 of 19.7.
+    assert (reward, terminated, truncated, info["success"]) == (-0.1, False, True, False)
     expected = [1, 1, 1, 0, 0, 0, 0, 1, 0, 1.0, -0.1, 1, 0, 0, 0]
     np.testing.assert_array_equal(observation, np.array(expected, np.float32))
 
@@ -143,6 +149,46 @@ def test_nothing_but_the_time_limit_of_250_steps_ends_an_episode() -> None:
         _, _, terminated, truncated, info = env.step(int(generator.integers(4)))
         assert (terminated, truncated) == (False, step == 250)
     assert set(info) == {"success", "goals", "complexity"}  # nothing that gives the goal away
+
+
+@pytest.mark.parametrize("size", [5, 7, 9, 11, 13])
+def test_distances_are_those_of_breadth_first_search(size: int) -> None:
+    cells = make_layout(size).cells
+    for goal, (line, column) in enumerate(cells.tolist()):
+        found = [distance(there, across, line, column, size // 2) for there, across in cells]
+        assert found == _distances(size, goal).tolist()
+
+
+@pytest.mark.parametrize("size", [9, 11])
+def test_success_is_half_of_what_optimal_play_gets(size: int) -> None:
+    env = gym.make_vec(f"Maze-InvisibleGoal-{size}x{size}-v0", 200)
+    env.reset(seed=0)
+    generator = np.random.default_rng(0)
+    base: Any = env.unwrapped
+    optimum = np.asarray(optimal_return(env))
+    np.testing.assert_array_equal(base.get_state().rows["optimum"], optimum)
+    # Row i walks at random, but for a growing number of its last steps.
+    last = np.linspace(0, 250, 200)
+    returns = np.zeros(200)
+    for step in range(250):
+        random = generator.integers(4, size=200)
+        actions = np.where(step < 250 - last, random, np.asarray(oracle(env)))
+        _, rewards, _, truncated, infos = env.step(actions)
+        returns += rewards
+        np.testing.assert_array_equal(
+            infos["success"], (returns >= 0.5 * optimum) & (infos["goals"] > 0)
+        )
+    assert truncated.all()
+    assert 40 < infos["success"].sum() < 160
+    assert not infos["success"][:20].any()
+
+
+def test_where_nothing_can_be_earned_nothing_succeeds() -> None:
+    env = make(max_steps=1)
+    for seed in range(50):
+        assert not env.reset(seed=seed)[1]["success"]
+        *_, reward, _, _, info = env.step(UP)
+        assert info["success"] == (reward > 0.0)
 
 
 def test_the_goal_and_the_place_after_it_are_uniform_over_the_free_cells() -> None:
@@ -213,6 +259,10 @@ def test_impossible_arguments(
         ("last_move", 5),
         ("last_reward", 10.1),
         ("last_reward", np.nan),
+        ("earned", -26.0),
+        ("earned", np.nan),
+        ("optimum", -1.0),
+        ("optimum", 2501.0),
         ("steps", -1),
         ("steps", 250),
         ("rng_key", 0),
@@ -273,11 +323,34 @@ def test_an_image_is_made_of_minigrid_s_tiles() -> None:
     assert (tile(2, 2) == (100, 100, 100)).all()  # a pillar
     assert (tile(1, 1) == 0).all()  # out of sight
     assert (tile(5, 4) > 0).all()  # in sight, highlighted
-    reds = np.argwhere(tile(4, 3).reshape(24, 24, 3)[:, :, 0] > 200)
-    assert reds.size
-    # The triangle points to the left: it is narrow there.
-    left, right = (reds[:, 1] < 8).sum(), (reds[:, 1] >= 16).sum()
-    assert left < right
+
+
+@pytest.mark.parametrize("move", [UP, RIGHT, DOWN, LEFT])
+def test_the_agent_faces_its_last_move(move: int) -> None:
+    pytest.importorskip("minigrid")
+    env = make(render_mode="rgb_array")
+    env.reset(seed=0)
+    plant(env, goal=(1, 7))
+    env.step(move)
+    row, column = place(env)
+    tile = env.render()[32 * row + 4 : 32 * row + 28, 32 * column + 4 : 32 * column + 28]
+    red = np.rot90(tile[:, :, 0] > 200, move)  # what was ahead is up
+    assert red.any()
+    assert red[:8].sum() < red[16:].sum(), "the triangle is narrow ahead"
+
+
+def test_a_vector_environment_draws_every_row() -> None:
+    pytest.importorskip("minigrid")
+    env = InvisibleGoalVectorEnv(3, render_mode="rgb_array")
+    env.reset(seed=0)
+    env.step(np.array([UP, LEFT, DOWN]))
+    images = env.render()
+    assert images is not None
+    for seed, (move, image) in enumerate(zip((UP, LEFT, DOWN), images, strict=True)):
+        scalar = make(render_mode="rgb_array")
+        scalar.reset(seed=seed)
+        scalar.step(move)
+        np.testing.assert_array_equal(image, scalar.render())
 
 
 def test_drawing_without_minigrid_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -128,6 +128,17 @@ def test_a_long_tape_scrolls_with_its_head() -> None:
         env.step(oracle(env))
 
 
+def test_mistakes_scroll_with_their_symbols() -> None:
+    env = TapeEnv("Copy", "ansi", min_length=60, max_length=60, on_error="continue", symbols=9)
+    env.reset(seed=0)
+    for target in env.get_state().target[0, :40].tolist():
+        env.step(np.array([1, 1, (target + 1) % 9]))
+    shown, marks = env.render().splitlines()[3:5]
+    found = [shown[k] for k, mark in enumerate(marks) if mark == "✗"]
+    assert found == [cell for cell in shown.split()[1:] if cell.isdigit()]
+    assert len(found) > 10
+
+
 def test_an_image_has_one_size_for_all_states(tape_id: str) -> None:
     env = gym.make(tape_id, render_mode="rgb_array", on_error="continue")
     rng = np.random.default_rng(0)
@@ -205,21 +216,37 @@ def test_symbols_look_different() -> None:
     assert len(pictures) == 7
 
 
+def test_an_end_mark_is_a_block_and_a_blank_is_empty() -> None:
+    image = _image(_episode("rgb_array"))
+    ink, white = (44, 46, 54), (255, 255, 255)
+    left, middle = 94 + 16, 16 + 16  # of a cell in its strip; the first column is a gap
+    assert tuple(image[48 + middle, left + 36 * 3]) == ink, "the input's third cell"
+    assert tuple(image[48 + 62 + middle, left + 36 * 3]) == white, "the memory's third cell"
+
+
 def test_the_window_around_a_head_is_shown() -> None:
     narrow, wide = _episode("rgb_array"), _episode("rgb_array", input_radius=1)
-    assert _changed(_image(narrow), _image(wide)) == {"input"}
+    images = [_image(env, [2, 1, 6, 0, 0]) for env in (narrow, wide)]
+    assert _changed(*images) == {"input"}
+    pale = np.array((214, 228, 250))
+    columns = [(image[48:110] == pale).all(axis=2).any(axis=0).nonzero()[0] for image in images]
+    assert columns[1].min() == columns[0].min() - 36, "a cell more to the left"
+    assert columns[1].max() == columns[0].max() + 36, "and to the right"
 
 
 def test_a_vector_environment_draws_every_row() -> None:
     env = TapeVectorEnv(3, "Reverse", render_mode="rgb_array")
     env.reset(seed=0)
-    env.step(oracle(env))
+    actions = oracle(env)
+    actions[0, 1:] = 1, env.get_state().target[0, 0] ^ 1  # emits a wrong symbol
+    env.step(actions)
     images = env.render()
     assert images is not None
     for i, image in enumerate(images):
         scalar = TapeEnv("Reverse", "rgb_array")
         scalar.reset(seed=i)
-        scalar.step(oracle(scalar))
+        scalar.step(actions[i])
+        assert (scalar.view().statuses[0] == "running") == (i > 0)
         np.testing.assert_array_equal(image, scalar.render())
 
 

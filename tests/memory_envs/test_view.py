@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from memory_envs import ENVIRONMENTS
+from memory_envs.rendering import render_text
 from memory_envs.view import NOTHING, View
 from tests.memory_envs.conftest import make, random_actions, some_action
 from tests.memory_envs.whisper import WhisperEnv, WhisperVectorEnv
@@ -76,6 +77,7 @@ def _check_rows(view: View, singles: list[View]) -> None:
     for row, single in enumerate(singles):
         for whole, part in zip(_arrays(view), _arrays(single), strict=True):
             np.testing.assert_array_equal(whole[row], part[0])
+        assert render_text(view, row) == render_text(single, 0)
 
 
 @pytest.mark.parametrize("one_id", [*ENVIRONMENTS, "Whisper"])

@@ -8,6 +8,7 @@ import pytest
 from gymnasium import spaces
 from gymnasium.error import InvalidAction
 from gymnasium.utils.env_checker import check_env
+from gymnasium.vector import AutoresetMode
 
 from memory_envs import ENVIRONMENTS
 from memory_envs.core.vector import MemoryVectorEnv
@@ -15,22 +16,25 @@ from memory_envs.oracles import oracle
 from memory_envs.wrappers import (
     FlatActions,
     FullObservability,
+    OneHotObservations,
     PreviousActionAndReward,
     VectorFlatActions,
+    VectorOneHotObservations,
 )
 from tests.memory_envs.conftest import fingerprint, make, some_action
 
 WITH_SUB_ACTIONS = [name for name, spec in ENVIRONMENTS.items() if spec.family != "maze"]
 IDS = ("Tape-Reverse-Easy-v0", "Tape-Sort-Easy-v0", "Algorithmic/Copy-v0")
 MAZE = "Maze-InvisibleGoal-9x9-v0"
+SCALAR = (PreviousActionAndReward, FullObservability, FlatActions, OneHotObservations)
 
 
-@pytest.mark.parametrize("wrapper", [PreviousActionAndReward, FullObservability, FlatActions])
+@pytest.mark.parametrize("wrapper", SCALAR)
 @pytest.mark.parametrize("one_id", [*IDS, MAZE])
 def test_both_checkers_find_no_fault(one_id: str, wrapper: Any) -> None:
     from stable_baselines3.common.env_checker import check_env as check_env_of_sb3
 
-    if wrapper is FlatActions and one_id == MAZE:
+    if wrapper in (FlatActions, OneHotObservations) and one_id == MAZE:
         return
     wrapped = wrapper(gym.make(one_id, disable_env_checker=True).unwrapped)
     wrapped.unwrapped.spec = None  # Gymnasium would complain that this is not what the id makes
@@ -39,7 +43,7 @@ def test_both_checkers_find_no_fault(one_id: str, wrapper: Any) -> None:
         check_env(wrapped, skip_render_check=True)
 
 
-@pytest.mark.parametrize("wrapper", [PreviousActionAndReward, FullObservability, FlatActions])
+@pytest.mark.parametrize("wrapper", SCALAR)
 def test_the_spec_makes_the_wrapped_environment_again(wrapper: Any) -> None:
     env = wrapper(gym.make("Tape-Sort-Easy-v0", max_length=3))
     assert env.spec is not None
@@ -50,7 +54,7 @@ def test_the_spec_makes_the_wrapped_environment_again(wrapper: Any) -> None:
     assert fingerprint(again.reset(seed=1)) == fingerprint(env.reset(seed=1))
 
 
-@pytest.mark.parametrize("wrapper", [PreviousActionAndReward, FullObservability, FlatActions])
+@pytest.mark.parametrize("wrapper", SCALAR)
 def test_wrappers_go_into_the_sync_vectorization(wrapper: Any) -> None:
     vector = gym.make_vec(
         "Tape-Sort-Easy-v0", num_envs=2, vectorization_mode="sync", wrappers=[wrapper]
@@ -235,6 +239,10 @@ def test_other_environments_are_refused_by_name() -> None:
     for wrapper in (PreviousActionAndReward, FlatActions):
         with pytest.raises(TypeError, match=r"actions Box.*; allowed: .*MultiDiscrete"):
             wrapper(_Continuous())
+    with pytest.raises(TypeError, match=r"(?s)observations Box.*; allowed: Discrete"):
+        OneHotObservations(make(MAZE))
+    with pytest.raises(TypeError, match=r"(?s)observations Box.*; allowed: Discrete"):
+        VectorOneHotObservations(gym.make_vec(MAZE, num_envs=2))
     with pytest.raises(TypeError, match=r"actions Discrete.*; allowed: flat MultiDiscrete"):
         FlatActions(make(MAZE))
     with pytest.raises(TypeError, match=r"actions Discrete.*; allowed: flat MultiDiscrete"):
@@ -253,3 +261,116 @@ def test_actions_that_do_not_start_at_zero() -> None:
     assert env.action(0).tolist() == [5, -1]
     assert env.action(5).tolist() == [6, 1]
     assert env.flatten([6, 1]) == 5
+
+
+@pytest.mark.parametrize("mode", AutoresetMode)
+@pytest.mark.parametrize("vectorization", ["vector_entry_point", "sync"])
+@pytest.mark.parametrize("one_id", IDS)
+def test_rows_of_wrapped_vectors_are_wrapped_scalars_in_every_autoreset_mode(
+    one_id: str, vectorization: str, mode: AutoresetMode
+) -> None:
+    where = {"vector_kwargs": {"autoreset_mode": mode}} if vectorization == "sync" else {}
+    native = {"autoreset_mode": mode} if vectorization != "sync" else {}
+    kwargs: dict[str, Any] = {"vectorization_mode": vectorization, **where, **native}
+    vector = VectorFlatActions(VectorOneHotObservations(gym.make_vec(one_id, num_envs=3, **kwargs)))
+    rows = [FlatActions(OneHotObservations(gym.make(one_id))) for _ in range(3)]
+    assert vector.single_observation_space == rows[0].observation_space
+    assert vector.single_action_space == rows[0].action_space
+    observations, _ = vector.reset(seed=5)
+    for i, row in enumerate(rows):
+        np.testing.assert_array_equal(observations[i], row.reset(seed=5 + i)[0])
+    generator = np.random.default_rng(0)
+    over = np.zeros(3, np.bool_)
+    expected: Any
+    reward: Any
+    ends = 0
+    for _ in range(150):
+        assert observations.dtype == np.float32
+        assert vector.observation_space.contains(observations)
+        actions = generator.integers(vector.single_action_space.n, size=3)  # type: ignore[attr-defined]  # Discrete
+        observations, rewards, terminated, truncated, infos = vector.step(actions)
+        for i, row in enumerate(rows):
+            if over[i] and mode is AutoresetMode.NEXT_STEP:
+                expected, reward, ended = row.reset()[0], 0.0, (False, False)
+            else:
+                expected, reward, *flags, _ = row.step(int(actions[i]))
+                ended = (flags[0], flags[1])
+            if any(ended) and mode is AutoresetMode.SAME_STEP:
+                np.testing.assert_array_equal(infos["final_obs"][i], expected)
+                assert infos["final_obs"][i].dtype == np.float32
+                expected = row.reset()[0]
+            np.testing.assert_array_equal(observations[i], expected)
+            assert (rewards[i], terminated[i], truncated[i]) == (reward, *ended)
+        over = terminated | truncated
+        ends += int(over.sum())
+        if over.any() and mode is AutoresetMode.DISABLED:
+            observations, _ = vector.reset(options={"reset_mask": over})
+            for i in np.flatnonzero(over).tolist():
+                np.testing.assert_array_equal(observations[i], rows[i].reset()[0])
+    assert ends > 10
+    np.testing.assert_array_equal(vector.action_masks(), [row.action_masks() for row in rows])
+
+
+def test_one_hot_observations_are_those_of_gymnasium_s_flattening() -> None:
+    env = OneHotObservations(make("Tape-Sort-Easy-v0", input_radius=1))
+    plain = gym.wrappers.FlattenObservation(make("Tape-Sort-Easy-v0", input_radius=1))
+    np.testing.assert_array_equal(env.reset(seed=0)[0], plain.reset(seed=0)[0])
+    assert env.observation_space.dtype == np.float32
+
+
+class _Parts(gym.Env[Any, Any]):
+    """Takes actions of a space, and remembers the last one."""
+
+    observation_space = spaces.Discrete(3, start=1)
+
+    def __init__(self, action_space: spaces.Space[Any]) -> None:
+        self.action_space = action_space
+        self.last: Any = None
+
+    def reset(self, **_: Any) -> tuple[int, dict[str, Any]]:
+        return 1, {}
+
+    def step(self, action: Any) -> tuple[int, float, bool, bool, dict[str, Any]]:
+        assert self.action_space.contains(action)
+        self.last = action
+        return 3, 0.0, False, False, {}
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        spaces.Tuple((spaces.Discrete(3), spaces.MultiDiscrete([2, 2]))),
+        spaces.Dict(a=spaces.MultiDiscrete([2, 2], start=[5, 0]), b=spaces.Discrete(3, start=-1)),
+    ],
+    ids=["tuple", "dict"],
+)
+def test_flat_actions_join_the_parts_of_tuples_and_dicts(space: spaces.Space[Any]) -> None:
+    inner = _Parts(space)
+    env = FlatActions(OneHotObservations(inner))
+    assert env.reset()[0].tolist() == [1.0, 0.0, 0.0]
+    assert env.action_space == spaces.Discrete(12)
+    taken = []
+    for number in range(12):
+        assert env.step(number)[0].tolist() == [0.0, 0.0, 1.0]
+        taken.append(str(inner.last))
+        assert env.flatten(inner.last) == number
+    assert len(set(taken)) == 12
+    base = gym.vector.SyncVectorEnv([lambda: _Parts(space)] * 2)
+    vector = VectorFlatActions(base)
+    vector.reset()
+    vector.step(np.array([3, 11]))
+    assert [env.flatten(row.last) for row in base.envs] == [3, 11]  # type: ignore[attr-defined]  # ours
+    assert vector.action_masks().tolist() == [[True] * 12] * 2  # nobody forbids anything
+    np.testing.assert_array_equal(vector.flatten(vector.actions(np.array([3, 11]))), [3, 11])
+    for nested in (spaces.Tuple(()), spaces.Tuple((spaces.Box(0.0, 1.0),))):
+        with pytest.raises(TypeError, match="allowed: flat MultiDiscrete, Tuple and Dict of"):
+            FlatActions(_Parts(nested))
+
+
+@pytest.mark.parametrize("one_id", [*IDS, MAZE])
+def test_an_unknown_argument_is_refused_in_python_s_own_words(one_id: str) -> None:
+    """TorchRL's `GymEnv(id)` offers `frameskip`, and leaves it out at these words."""
+    with pytest.raises(TypeError, match="unexpected keyword argument 'frameskip'"):
+        gym.make(one_id, frameskip=1)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'frameskip'"):
+        gym.make_vec(one_id, num_envs=2, frameskip=1)

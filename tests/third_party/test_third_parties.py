@@ -78,9 +78,22 @@ def check_recurrent_ppo(names: Names) -> None:
     env, (short, long) = names["env"], names["state"]
     assert short.shape == long.shape == (1, 8, 256)
     assert np.abs(short).max() > 0.0
-    assert env.observation_space == spaces.Box(0, 1, (5 + 2,), np.int64)
+    assert env.observation_space == spaces.Box(0, 1, (5 + 2,), np.float32)
     assert len(names["actions"]) == 8
     check_plays(names["model"], env)
+
+
+def check_float_vectors(names: Names) -> None:
+    assert names["env"].single_observation_space == spaces.Box(0, 1, (5 + 2,), np.float32)
+    assert names["env"].single_action_space == spaces.Discrete(3 * 2 * 6)
+    assert names["env"].observation_space.contains(names["observations"])
+
+
+def check_scalar_wrappers(names: Names) -> None:
+    rows = names["env"], names["vec_env"].env
+    assert all(row.single_action_space == spaces.Discrete(3 * 2 * 11) for row in rows)
+    first = [np.asarray(row.reset(seed=3)[0]) for row in rows]
+    np.testing.assert_array_equal(first[0], first[1])
 
 
 def check_rl_zoo(names: Names) -> None:
@@ -172,6 +185,8 @@ def check_popgym(names: Names) -> None:
     trace = run_trace(names["model"], check_env("popgym:popgym-RepeatPreviousEasy-v0"))
     assert len(trace.rewards) == len(trace.actions) > 1
     assert trace.weightings.keys() == {"read", "write"}
+    assert list(names["deck"].observation_space) == ["0", "1"]
+    check_trained(names["deck_model"], 256)
 
 
 def check_command_line(names: Names) -> None:
@@ -188,9 +203,11 @@ CHECKS: dict[str, Callable[[Names], None]] = {
     "DQN": check_dqn,
     "MaskablePPO": check_maskable_ppo,
     "RecurrentPPO": check_recurrent_ppo,
+    "Agents that take vectors of floats and one number": check_float_vectors,
     "RL Zoo": check_rl_zoo,
     "Wrappers of Stable-Baselines3": check_sb3_wrappers,
     "Vector wrappers of Gymnasium": check_gymnasium_wrappers,
+    "Wrappers for one environment, in many rows": check_scalar_wrappers,
     "Vectorisers of Gymnasium": check_vectorisers,
     "Videos": check_videos,
     "Scripts that take an id only": check_id,

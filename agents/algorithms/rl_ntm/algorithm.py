@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import torch
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from stable_baselines3.common.policies import BasePolicy
-from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedule
+from stable_baselines3.common.type_aliases import MaybeCallback, Schedule
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor, nn
+from typing_extensions import Never
 
 from agents.algorithms.base import MemoryAlgorithm
 from agents.algorithms.curriculum import CurriculumCallback
+from agents.algorithms.model import Env
 from agents.algorithms.rl_ntm.backend import PLAIN, Backend
 from agents.algorithms.rl_ntm.controller import Scores
 from agents.algorithms.rl_ntm.episodes import Recorder
@@ -31,7 +34,9 @@ from agents.algorithms.rl_ntm.policy import RLNTMPolicy
 from agents.algorithms.rl_ntm.unroll import Seen
 from agents.environments.make_env import make_vec_env
 from agents.environments.vec_env import GymnasiumVecEnv
+from agents.networks.sb3_words import ALGORITHM_WORDS, refuse_unknown
 from memory_envs import Curriculum
+from memory_envs.arguments import check_choice, check_flag, check_integer, check_number
 
 Self = TypeVar("Self", bound="RLNTM")
 
@@ -69,8 +74,8 @@ class RLNTM(MemoryAlgorithm):
 
     Args:
         policy: ``"RLNTMPolicy"`` or a subclass of it.
-        env: An id of the tape family, or a `GymnasiumVecEnv` made with ``forced_emission=True``
-            and ``on_error="continue"``.
+        env: An id of the tape family, or vector environments of it that were made with
+            ``forced_emission=True`` and ``on_error="continue"``.
         learning_rate: A number, or a function of the remaining progress (from 1 to 0).
         n_envs: Episodes per update, where `env` is an id.
         reward: What moves are paid: "log_prob", the paper's, or "prefix_prob"; see
@@ -91,6 +96,7 @@ class RLNTM(MemoryAlgorithm):
         seed: Seed of everything random.
         device: PyTorch device, or ``"auto"``.
         _init_setup_model: Whether to build the networks at once.
+        **unknown: Nothing; the error says what SB3's other words are called here.
     """
 
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"RLNTMPolicy": RLNTMPolicy}
@@ -100,7 +106,7 @@ class RLNTM(MemoryAlgorithm):
     def __init__(
         self,
         policy: str | type[RLNTMPolicy],
-        env: GymEnv | str | None,
+        env: Env | str | None,
         learning_rate: float | Schedule = 3e-3,
         n_envs: int = 200,
         reward: str = "log_prob",
@@ -119,15 +125,10 @@ class RLNTM(MemoryAlgorithm):
         seed: int | None = None,
         device: torch.device | str = "auto",
         _init_setup_model: bool = True,
+        **unknown: Never,
     ) -> None:
-        if reward not in REWARDS:
-            raise ValueError(f"reward is {reward!r}; allowed: {', '.join(REWARDS)}")
-        if not 0.0 <= gamma <= 1.0:
-            raise ValueError(f"gamma is {gamma!r}; allowed: numbers from 0 to 1")
-        if not max_grad_norm_baseline > 0.0:
-            raise ValueError(
-                f"max_grad_norm_baseline is {max_grad_norm_baseline!r}; allowed: numbers above 0"
-            )
+        refuse_unknown(RLNTM, unknown, ALGORITHM_WORDS)
+        check_integer("n_envs", n_envs, 1)
         if isinstance(env, str):
             env = make_vec_env(env, n_envs, forced_emission=True, on_error="continue")
         super().__init__(
@@ -143,13 +144,15 @@ class RLNTM(MemoryAlgorithm):
             seed=seed,
             device=device,
         )
-        self.reward = reward
-        self.gamma = gamma
-        self.causality = causality
-        self.online_baseline = online_baseline
-        self.offline_baseline = offline_baseline
-        self.normalize_advantage = normalize_advantage
-        self.max_grad_norm_baseline = max_grad_norm_baseline
+        self.reward = check_choice("reward", reward, REWARDS)
+        self.gamma = check_number("gamma", gamma, 0.0, 1.0)
+        self.causality = check_flag("causality", causality)
+        self.online_baseline = check_flag("online_baseline", online_baseline)
+        self.offline_baseline = check_flag("offline_baseline", offline_baseline)
+        self.normalize_advantage = check_flag("normalize_advantage", normalize_advantage)
+        self.max_grad_norm_baseline = check_number(
+            "max_grad_norm_baseline", max_grad_norm_baseline, 0.0, math.inf, above=True
+        )
         self._advance: CurriculumCallback | None = None
         self._episodes: Episodes | None = None
         if self.env is not None:
@@ -160,7 +163,7 @@ class RLNTM(MemoryAlgorithm):
             self._setup_model()
 
     @classmethod
-    def paper(cls: type[Self], env: GymEnv | str, **overrides: Any) -> Self:
+    def paper(cls: type[Self], env: Env | str, **overrides: Any) -> Self:
         """Returns an agent as in the paper's section 9, with the preset `rl_ntm-paper`.
 
         Args:

@@ -50,7 +50,7 @@ class OfflineBaseline(nn.Module):
     def __init__(self, controller: Controller, hidden_size: int, init_std: float) -> None:
         super().__init__()
         interfaces = controller.interfaces
-        read = interfaces.memory_window * interfaces.vocabulary
+        read = interfaces.read_window * interfaces.vocabulary
         centre = interfaces.input_cells // 2
         self.first_row = centre * interfaces.vocabulary  # where symbols under the head have theirs
         self.weight_in = nn.Parameter(torch.empty(len(controller.weight_in), hidden_size))

@@ -1,14 +1,16 @@
 """The controllers: what learns in RL-NTM (Zaremba & Sutskever 2015, sections 2 and 8).
 
-A step. The controller sees the windows around both heads and the previous moves. From its state it
-scores the moves and the symbols, and adds to the memory cells in its window. What was sampled is
-applied afterwards: heads move between two steps, never within one.
+A step. The controller sees the windows around both heads and the previous moves (Table 1). From its
+state it scores the moves and the symbols, and adds to the memory cells that it writes to, which are
+those in a window of their own. What was sampled is applied afterwards: heads move between two
+steps, never within one.
 
 Three kinds: `lstm`; `feedforward`, whose only state are the moves; and `direct_access`, an LSTM
-with shortcuts. Each shortcut adds one vector to another, scaled by a sigmoid gate: the input symbol
-and each memory cell in the window to the scores of the symbols, and the input symbol to each memory
-cell in the window. The memory cell under the head is blended into its neighbours, not added as in
-the paper: with gates near 1/2 the tape would grow a thousandfold in 30 steps.
+with shortcuts (section 8.1). Each adds one vector to another, scaled by a sigmoid gate: the input
+symbol and each memory cell that is read to the scores of the symbols, the input symbol to each
+memory cell that is written, and the memory cell under the head to the two beside it. The last is
+by default a blend, ``beside + gate * (centre - beside)``, and not the paper's sum: with gates near
+1/2 a sum makes the tape grow a thousandfold in 30 steps.
 """
 
 from __future__ import annotations
@@ -20,6 +22,13 @@ import torch
 from torch import Tensor, nn
 
 from agents.algorithms.rl_ntm.interfaces import Interfaces
+from memory_envs.arguments import (
+    check_choice,
+    check_flag,
+    check_integer,
+    check_number,
+    check_or_none,
+)
 
 KINDS = ("lstm", "direct_access", "feedforward")
 
@@ -68,6 +77,8 @@ class Controller(nn.Module):
             one-hot vector: with a gain of 1, a right symbol starts hardly more probable than 30
             others. None for no gain, as in the paper.
         mark: Whether the first memory cell starts at ones and not, as in the paper, at zeros.
+        blend: Whether the memory cell under the head is blended into the two beside it and not, as
+            in the paper, added to them.
 
     Raises:
         ValueError: If the kind is unknown, or has no shortcuts and must not write by itself.
@@ -82,28 +93,30 @@ class Controller(nn.Module):
         free_symbols: bool = True,
         gain: float | None = 1.0,
         mark: bool = True,
+        blend: bool = True,
     ) -> None:
         super().__init__()
-        if gain is not None and gain <= 0.0:
-            raise ValueError(f"gain is {gain!r}; allowed: None, and numbers above 0")
-        if hidden_size < 1:
-            raise ValueError(f"hidden_size is {hidden_size!r}; allowed: integers from 1 on")
-        if init_std < 0.0:
-            raise ValueError(f"init_std is {init_std!r}; allowed: numbers from 0 on")
-        if kind not in KINDS:
-            raise ValueError(f"controller is {kind!r}; allowed: {', '.join(KINDS)}")
-        if not (free_symbols or kind == "direct_access"):
+        check_or_none(check_number, "gain", gain, 0.0, above=True)
+        check_integer("hidden_size", hidden_size, 1)
+        check_number("init_std", init_std, 0.0)
+        check_choice("controller", kind, KINDS)
+        check_flag("mark", mark)
+        check_flag("blend", blend)
+        if not (check_flag("free_symbols", free_symbols) or kind == "direct_access"):
             raise ValueError(f"free_symbols is False; allowed with {kind}: True")
         self.interfaces = interfaces
         self.kind = kind
         self.hidden_size = hidden_size
         self.mark = mark
+        self.blend = blend
         self.recurrent = kind != "feedforward"
         self.direct = kind == "direct_access"
-        vocabulary, window = interfaces.vocabulary, interfaces.memory_window
+        vocabulary, window = interfaces.vocabulary, interfaces.read_window
+        written = interfaces.write_window * vocabulary
         self.choices = sum(interfaces.move_sizes)
-        # Input to output, each cell to output; input to each cell, centre to each neighbour.
-        self.gates = (3 * window if window else 1) if self.direct else 0
+        self.spreads = self.direct and window > 0
+        # Input to output, each cell to output; input to each cell, centre to the two beside it.
+        self.gates = 1 + window + interfaces.write_window + 2 * self.spreads if self.direct else 0
         self.scores = self.choices + self.gates + interfaces.outputs
         rows = interfaces.input_cells * vocabulary + self.choices + 1  # the last for "no move"
         width = (4 if self.recurrent else 1) * hidden_size
@@ -112,19 +125,18 @@ class Controller(nn.Module):
         self.weight_read = nn.Parameter(torch.empty(read, width))
         self.weight_hidden = nn.Parameter(torch.empty(hidden_size if self.recurrent else 0, width))
         self.bias = nn.Parameter(torch.empty(width))
-        self.weight_out = nn.Parameter(torch.empty(hidden_size, self.scores + read))
-        self.bias_out = nn.Parameter(torch.empty(self.scores + read))
+        self.weight_out = nn.Parameter(torch.empty(hidden_size, self.scores + written))
+        self.bias_out = nn.Parameter(torch.empty(self.scores + written))
         self.log_gain = nn.Parameter(torch.empty(()))
         sizes = [vocabulary] * interfaces.input_cells + interfaces.move_sizes
         offsets = torch.tensor([0, *sizes[:-1]]).cumsum(0)
         self.register_buffer("offsets", offsets[: interfaces.input_cells], persistent=False)
         self.register_buffer("move_rows", offsets[interfaces.input_cells :], persistent=False)
-        around = torch.arange(window) - window // 2
-        self.register_buffer("window", around, persistent=False)
-        near = torch.cat([around[: window // 2], around[window // 2 + 1 :]]) + window // 2
-        self.register_buffer("neighbours", near, persistent=False)
+        for name, size in (("reads", window), ("writes", interfaces.write_window)):
+            self.register_buffer(name, torch.arange(size) - size // 2, persistent=False)
+        self.register_buffer("beside", torch.tensor([-1, 1]), persistent=False)
         self.register_buffer("one_hot", torch.eye(vocabulary), persistent=False)
-        learned = torch.ones(self.scores + read)
+        learned = torch.ones(self.scores + written)
         if not free_symbols:
             learned[self.choices + self.gates :] = 0.0
             learned[self.scores - 1] = 1.0
@@ -139,8 +151,9 @@ class Controller(nn.Module):
 
     offsets: Tensor
     move_rows: Tensor
-    window: Tensor
-    neighbours: Tensor
+    reads: Tensor
+    writes: Tensor
+    beside: Tensor
     learned: Tensor
     one_hot: Tensor
 
@@ -175,10 +188,14 @@ class Controller(nn.Module):
         return torch.cat([symbols + self.offsets, state.moves], dim=1)
 
     def read_cells(self, head: Tensor) -> Tensor:
-        """Returns the cells in the window, numbered over all rows, ``(B, memory_window)``."""
+        """Returns the cells that are read, numbered over all rows, ``(B, read_window)``."""
+        return self._cells(head, self.reads)
+
+    def _cells(self, head: Tensor, around: Tensor) -> Tensor:
+        """The cells at distances ``(n,)`` from the head, numbered over all rows, ``(B, n)``."""
         cells = self.interfaces.memory_cells
         first = torch.arange(len(head), device=head.device).unsqueeze(1) * cells
-        return (head.unsqueeze(1) + self.window) % cells + first
+        return (head.unsqueeze(1) + around) % max(cells, 1) + first
 
     def shortcuts(self, out: Tensor, symbol: Tensor, read: Tensor) -> Tensor:
         """Returns the scores of the symbols.
@@ -186,9 +203,9 @@ class Controller(nn.Module):
         Args:
             out: The output layer, ``(..., at least scores)``.
             symbol: Symbol under the input head, one-hot, ``(..., vocabulary)``.
-            read: Memory cells in the window, ``(..., memory_window, vocabulary)``.
+            read: Memory cells that are read, ``(..., read_window, vocabulary)``.
         """
-        outputs, window = self.interfaces.outputs, self.interfaces.memory_window
+        outputs, window = self.interfaces.outputs, self.interfaces.read_window
         symbols = out[..., self.scores - outputs : self.scores]
         if self.direct:
             gates = out[..., self.choices : self.choices + 1 + window].sigmoid().unsqueeze(-1)
@@ -208,29 +225,21 @@ class Controller(nn.Module):
         """
         rows = self.input_rows(symbols, state)
         before = self.weight_in[rows].sum(dim=1) + self.bias
-        addresses = self.read_cells(state.head) if self.window.numel() else None
-        flat = state.memory.flatten(0, 1)
-        read = flat.new_zeros(len(rows), 0, self.interfaces.vocabulary)
-        if addresses is not None:
-            read = flat[addresses]
-            before = before + read.flatten(1) @ self.weight_read
+        read = state.memory.flatten(0, 1)[self.read_cells(state.head)]
+        before = before + read.flatten(1) @ self.weight_read
         hidden, cell = self._core(before, state)
         weight_out, bias_out = self.output_layer()
         out = hidden @ weight_out + bias_out
         symbol = self.one_hot[symbols[:, symbols.shape[1] // 2]]
         scores = Scores(out[:, : self.choices], self.shortcuts(out, symbol, read))
-        memory = state.memory
-        if addresses is not None:
-            written = self._written(out, symbol, read)
-            flat = flat.index_add(0, addresses.flatten(), written.flatten(0, 1))
-            memory = flat.view_as(memory)
+        memory = self._written(out, symbol, state) if self.reads.numel() else state.memory
         kept = hidden if self.recurrent else state.hidden
         return scores, ControllerState(kept, cell, memory, state.head, state.moves)
 
     def moved(self, state: ControllerState, moves: Tensor) -> ControllerState:
         """Returns the state after `moves`, ``(B, moves)``."""
         head = state.head
-        if self.window.numel():
+        if self.reads.numel():
             head = (head + moves[:, 1] - 1) % self.interfaces.memory_cells
         return state._replace(head=head, moves=moves + self.move_rows)
 
@@ -243,14 +252,20 @@ class Controller(nn.Module):
         cell = f.sigmoid() * state.cell + i.sigmoid() * g.tanh()
         return o.sigmoid() * cell.tanh(), cell
 
-    def _written(self, out: Tensor, symbol: Tensor, read: Tensor) -> Tensor:
-        """What is added to the cells in the window, ``(B, memory_window, vocabulary)``."""
-        window = self.interfaces.memory_window
-        written = out[:, self.scores :].reshape(len(out), window, -1)
+    def _written(self, out: Tensor, symbol: Tensor, state: ControllerState) -> Tensor:
+        """The memory tapes after the step, ``(B, memory_cells, vocabulary)``."""
+        interfaces, head, before = self.interfaces, state.head, state.memory.flatten(0, 1)
+        written = out[:, self.scores :].reshape(len(out), interfaces.write_window, -1)
+        gates = out[:, self.choices + 1 + interfaces.read_window : self.choices + self.gates]
+        gates = gates.sigmoid().unsqueeze(2)
         if self.direct:
-            gates = out[:, self.choices + 1 + window : self.choices + self.gates]
-            gates = gates.sigmoid().unsqueeze(2)
-            written = written + gates[:, :window] * symbol.unsqueeze(1)
-            change = read[:, window // 2].unsqueeze(1) - read[:, self.neighbours]
-            written = written.index_add(1, self.neighbours, gates[:, window:] * change)
-        return written
+            written = written + gates[:, :-2] * symbol.unsqueeze(1)
+        cells = self._cells(head, self.writes).flatten()
+        after = before.index_add(0, cells, written.flatten(0, 1))
+        if self.direct:
+            beside = self._cells(head, self.beside)
+            change = before[self._cells(head, self.beside.new_zeros(1))]
+            change = change - before[beside] if self.blend else change
+            spread = gates[:, -2:] * change
+            after = after.index_add(0, beside.flatten(), spread.flatten(0, 1))
+        return after.view_as(state.memory)

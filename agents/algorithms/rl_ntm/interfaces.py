@@ -32,8 +32,8 @@ class Interfaces:
         input_cells: Number of cells that are seen around the input head.
         input_moves: Number of moves of the input head: 3, or 2 where the head cannot move left.
         memory_cells: Number of cells of the agent's memory tape, which is circular; 0 for none.
-        memory_window: Number of cells that are read and written around the memory head; 0 without
-            a tape.
+        read_window: Number of cells that are read around the memory head; 0 without a tape.
+        write_window: Number of cells that are written around the memory head; 0 without a tape.
         unused: Number of sub-actions of the environment's own memory tape, which stays blank.
     """
 
@@ -41,7 +41,8 @@ class Interfaces:
     input_cells: int
     input_moves: int
     memory_cells: int
-    memory_window: int
+    read_window: int
+    write_window: int
     unused: int
 
     @property
@@ -94,6 +95,7 @@ def find_interfaces(
     memory: bool | None,
     memory_size: int,
     memory_radius: int,
+    write_radius: int | None,
 ) -> Interfaces:
     """Returns the interfaces to an environment of the tape family, from its spaces.
 
@@ -102,11 +104,12 @@ def find_interfaces(
         action_space: ``MultiDiscrete`` of the sub-actions.
         memory: Whether the agent has a memory tape; None for where the environment has one.
         memory_size: Number of its cells.
-        memory_radius: Number of cells read and written on either side of its head.
+        memory_radius: Number of cells read on either side of its head.
+        write_radius: Number of cells written on either side of it; None for as many as are read.
 
     Raises:
         InterfaceError: If the spaces are not those of a tape environment, or the memory is too
-            small for its window.
+            small for its windows.
     """
     if not _are_tapes(observation_space, action_space):
         raise no_tape(f"the spaces are {observation_space} and {action_space}")
@@ -115,15 +118,16 @@ def find_interfaces(
     sizes = action_space.nvec.tolist()
     unused = len(sizes) - 3
     has_memory = bool(unused) if memory is None else memory
-    given: tuple[Any, ...] = (memory_size, memory_radius)  # from a command line, anything
-    whole = all(type(number) is int for number in given)
-    fits = whole and memory_radius >= 0 and (not has_memory or memory_size > 2 * memory_radius)
-    if not fits:
-        raise InterfaceError(
-            f"memory_size is {memory_size!r} and memory_radius {memory_radius!r}; allowed: a "
-            "radius from 0 on, and a size of at least 2 * radius + 1"
-        )
-    window = 2 * memory_radius + 1
+    radii = {"memory_radius": memory_radius}
+    radii["write_radius"] = memory_radius if write_radius is None else write_radius
+    for name, radius in radii.items():
+        given: tuple[Any, ...] = (memory_size, radius)  # from a command line, anything
+        whole = all(type(number) is int for number in given)
+        if not (whole and radius >= 0 and (not has_memory or memory_size > 2 * radius)):
+            raise InterfaceError(
+                f"memory_size is {memory_size!r} and {name} {radius!r}; allowed: a radius from 0 "
+                "on, and a size of at least 2 * radius + 1"
+            )
     # The environment's own memory tape stays blank: its window shows nothing, and is left out.
     cells = len(observation_space.nvec) - (1 if unused else 0)
     return Interfaces(
@@ -131,7 +135,8 @@ def find_interfaces(
         input_cells=cells,
         input_moves=sizes[0],
         memory_cells=memory_size if has_memory else 0,
-        memory_window=window if has_memory else 0,
+        read_window=2 * radii["memory_radius"] + 1 if has_memory else 0,
+        write_window=2 * radii["write_radius"] + 1 if has_memory else 0,
         unused=unused,
     )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from agents.algorithms.curriculum import CurriculumCallback, make_curriculum_callback
-from agents.algorithms.optimizers import with_optimizer_class
 from agents.algorithms.rl_ntm.interfaces import no_tape
 from agents.algorithms.rl_ntm.paper_settings import (
     ALGORITHM,
@@ -14,6 +13,7 @@ from agents.algorithms.rl_ntm.paper_settings import (
     POLICY,
     env_kwargs,
 )
+from agents.algorithms.torch_classes import with_torch_classes
 from agents.environments.make_env import make_vec_env
 
 
@@ -42,7 +42,7 @@ def paper_setup(env: Any, overrides: dict[str, Any]) -> PaperSetup:
     Raises:
         InterfaceError: If the id has no longest input, up to which a curriculum could lead.
     """
-    policy, own = with_optimizer_class(POLICY), overrides.get("policy_kwargs") or {}
+    policy, own = with_torch_classes(POLICY), overrides.get("policy_kwargs") or {}
     if "optimizer_class" in own:  # the arguments are those of the paper's
         del policy["optimizer_kwargs"]
     policy.update(own)

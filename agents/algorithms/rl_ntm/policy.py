@@ -13,6 +13,7 @@ from gymnasium import spaces
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor
+from typing_extensions import Never
 
 from agents.algorithms.rl_ntm.baseline import OfflineBaseline
 from agents.algorithms.rl_ntm.controller import Controller, ControllerState, Scores
@@ -20,6 +21,8 @@ from agents.algorithms.rl_ntm.interfaces import InterfaceError, find_interfaces
 from agents.algorithms.time_baseline import TimeBaseline
 from agents.cells.state import where_state
 from agents.networks.distributions import Categorical, DiscreteHead
+from agents.networks.sb3_words import refuse_unknown
+from memory_envs.arguments import check_flag, check_integer, check_number, check_or_none
 
 MAX_STEPS = 2000  # of a training episode that `TimeBaseline` tells apart
 
@@ -34,19 +37,22 @@ class RLNTMPolicy(BasePolicy):
         hidden_size: Units of the controller.
         memory: Whether there is a memory tape; None for where the environment has one.
         memory_size: Cells of the memory tape, which is circular.
-        memory_radius: Cells that are read and written on either side of the memory head.
+        memory_radius: Cells that are read on either side of the memory head.
+        write_radius: Cells that are written on either side of it; None for as many as are read.
         inverse_temperature: Factor by which the logits of the moves are multiplied.
         init_std: Standard deviation of the Gaussian that all parameters start from.
         free_symbols: Whether the controller scores and writes content symbols by itself too, beside
             the shortcuts of `direct_access`.
         gain: See `Controller`.
         mark: See `Controller`.
+        blend: See `Controller`.
         baseline_size: Units of the offline baseline.
+        **unknown: Nothing; the error says which arguments there are.
 
     Raises:
         InterfaceError: If the spaces are not those of a tape environment, or the memory is too
             small.
-        ValueError: If the controller is unknown.
+        TypeError, ValueError: If another argument is not valid.
     """
 
     revision: ClassVar[int] = 1  # grows when the same tensors come to mean something else
@@ -60,24 +66,27 @@ class RLNTMPolicy(BasePolicy):
         memory: bool | None = None,
         memory_size: int = 30,
         memory_radius: int = 0,
+        write_radius: int | None = None,
         inverse_temperature: float = 1.0,
         init_std: float = 0.1,
         free_symbols: bool = True,
         gain: float | None = 1.0,
         mark: bool = True,
+        blend: bool = True,
         baseline_size: int = 25,
+        **unknown: Never,
     ) -> None:
-        if inverse_temperature <= 0.0:
-            raise ValueError(
-                f"inverse_temperature is {inverse_temperature!r}; allowed: numbers above 0"
-            )
+        refuse_unknown(RLNTMPolicy, unknown, {})
+        check_number("inverse_temperature", inverse_temperature, 0.0, above=True)
+        check_integer("baseline_size", baseline_size, 1)
+        check_or_none(check_flag, "memory", memory)
         super().__init__(observation_space, action_space)
         self.interfaces = find_interfaces(
-            observation_space, action_space, memory, memory_size, memory_radius
+            observation_space, action_space, memory, memory_size, memory_radius, write_radius
         )
         self.inverse_temperature = inverse_temperature
         self.controller = Controller(
-            self.interfaces, controller, hidden_size, init_std, free_symbols, gain, mark
+            self.interfaces, controller, hidden_size, init_std, free_symbols, gain, mark, blend
         )
         self.baseline = OfflineBaseline(self.controller, baseline_size, init_std)
         self.time_baseline = TimeBaseline(MAX_STEPS)
@@ -87,17 +96,16 @@ class RLNTMPolicy(BasePolicy):
         """Gives the memory tape another length; it has no parameters.
 
         Args:
-            cells: Number of cells, at least that of the window.
+            cells: Number of cells, at least that of the larger window.
 
         Raises:
             InterfaceError: If they are fewer.
         """
         if not self.interfaces.memory_cells:
             return
-        if cells < self.interfaces.memory_window:
-            raise InterfaceError(
-                f"cells is {cells}; allowed: from {self.interfaces.memory_window} on, the window"
-            )
+        window = max(self.interfaces.read_window, self.interfaces.write_window)
+        if cells < window:
+            raise InterfaceError(f"cells is {cells}; allowed: from {window} on, the window")
         self.interfaces = replace(self.interfaces, memory_cells=cells)
         self.controller.interfaces = self.interfaces
 

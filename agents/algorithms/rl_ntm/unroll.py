@@ -27,7 +27,7 @@ class Seen(NamedTuple):
 
     Attributes:
         inputs: How often each row of `weight_in` was added, ``(N, rows)``.
-        read: Memory cells in the window, ``(N, memory_window * vocabulary)``, detached.
+        read: Memory cells that were read, ``(N, read_window * vocabulary)``, detached.
     """
 
     inputs: Tensor
@@ -84,8 +84,7 @@ class PlainUnroll:
             self.state = ControllerState(*(part[still] for part in self.state))
         self._rows.append(rows)
         state = self.state
-        cells = controller.read_cells(state.head)
-        read = state.memory.flatten(0, 1)[cells] if cells.numel() else state.memory
+        read = state.memory.flatten(0, 1)[controller.read_cells(state.head)]
         inputs = row_counts(controller, controller.input_rows(symbols, state))
         self._seen.append(Seen(inputs, read.detach().flatten(1)))
         scores: Scores

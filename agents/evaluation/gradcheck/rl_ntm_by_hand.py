@@ -116,10 +116,9 @@ class Episodes:
         """What the offline baseline expects before the moves of a step, ``(B,)``."""
         baseline, controller = self._policy.baseline, self._policy.controller
         seen = baseline.weight_in[controller.input_rows(symbols, self._state)].sum(dim=1)
-        if controller.window.numel():
-            cells = controller.read_cells(self._state.head)
-            read = self._state.memory.detach().flatten(0, 1)[cells]
-            seen = seen + read.flatten(1) @ baseline.weight_read
+        cells = controller.read_cells(self._state.head)
+        read = self._state.memory.detach().flatten(0, 1)[cells]
+        seen = seen + read.flatten(1) @ baseline.weight_read
         left = torch.stack([self._symbols_left, self._steps_left], dim=1).clamp_min(0)
         told = (left + 1).to(seen.dtype).log()
         hidden, self._baseline_state = baseline.cell(

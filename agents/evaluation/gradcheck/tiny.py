@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,6 +14,7 @@ from agents.evaluation.gradcheck.environment import OneEpisodeVecEnv, one_episod
 from agents.evaluation.gradcheck.models import check_model
 from agents.evaluation.gradcheck.report import Report
 from memory_envs import ENVIRONMENTS
+from memory_envs.arguments import argument_names
 
 _DEFAULT_ENV = "Tape-Copy-v0"
 _DEFAULT_ENV_OF_RL_NTM = "Tape-ForwardReverse-v0"
@@ -76,7 +76,7 @@ def tiny_model(
     spec = ALGORITHMS[algorithm]
     constructor: Any = spec.load_class()  # each algorithm has arguments of its own
     policy_class = spec.load_policy_class()
-    taken = inspect.signature(constructor).parameters
+    taken = argument_names(constructor)
     settings = {**{key: value for key, value in _SWITCHES.items() if key in taken}, **settings}
     if "batch_size" in taken:
         settings.setdefault("batch_size", settings["n_steps"])
@@ -89,7 +89,7 @@ def tiny_model(
             policy_class, env, policy_kwargs=kwargs, seed=seed, device="cpu", **settings
         )
     name = memory or "lstm"
-    taken = inspect.signature(CELLS[name]).parameters
+    taken = argument_names(CELLS[name])
     cell = {key: value for key, value in _CELL.items() if key in taken}
     kwargs = {"memory": name, "memory_kwargs": cell, "encoder_size": 3, "net_arch": [3]}
     kwargs.update(policy or {})

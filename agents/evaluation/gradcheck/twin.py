@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any, TypeVar
 
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from agents.evaluation.gradcheck.environment import OneEpisodeVecEnv
+from memory_envs.arguments import argument_names
 
 Algorithm = TypeVar("Algorithm", bound=BaseAlgorithm)
 # Arguments of constructors that belong to the place where a model works.
@@ -23,7 +23,7 @@ def make_twin(model: Algorithm, env: OneEpisodeVecEnv, **changes: Any) -> Algori
         **changes: Arguments of the constructor in place of the other's; those that it does not
             have are left out.
     """
-    names = inspect.signature(type(model)).parameters.keys() - set(_PLACE)
+    names = set(argument_names(type(model))) - set(_PLACE)
     settings = {name: getattr(model, name) for name in names}
     settings.update({name: value for name, value in changes.items() if name in names})
     constructor: Any = type(model)

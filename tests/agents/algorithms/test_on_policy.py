@@ -240,6 +240,25 @@ def test_actions_are_those_that_the_sampler_chooses(algorithm: Any) -> None:
     assert torch.equal(model.generator.get_state(), drawn)
 
 
+@pytest.mark.parametrize("algorithm", [MemoryPPO, MemoryA2C, Reinforce])
+def test_the_networks_are_in_training_mode_when_they_learn_alone(algorithm: Any) -> None:
+    """As dropout or the like in an encoder of one's own needs it."""
+    model, modes = _model(algorithm), []
+    model.policy.network.encoder.register_forward_hook(
+        lambda encoder, *_: modes.append(encoder.training)
+    )
+    for mode, use in (
+        (False, model.rollout),
+        (True, model.train),
+        (False, lambda: model.predict(np.zeros((3, 2), np.int64))),
+        (True, model.train),
+        (False, model.rollout),
+    ):
+        modes.clear()
+        use()
+        assert set(modes) == {mode}
+
+
 # The memory across steps, episodes and rollouts
 
 
@@ -388,7 +407,7 @@ def test_an_infinite_gradient_of_a_finite_loss_stops_training_too() -> None:
     [
         ({"n_steps": 0}, "n_steps is 0; allowed: integers from 1 on"),
         ({"bptt": 5}, "bptt is 5; allowed: None or a divisor of n_steps=12"),
-        ({"batch_size": 13}, "batch_size is 13; allowed: multiples of bptt=12"),
+        ({"batch_size": 13}, "batch_size is 13; allowed: None, multiples of bptt=12"),
         ({"n_epochs": 0}, "n_epochs is 0"),
     ],
 )
@@ -401,7 +420,7 @@ def test_a_policy_of_another_kind_is_refused() -> None:
     from stable_baselines3.common.policies import ActorCriticPolicy
 
     env = sync(lambda: RandomEnv(SYMBOLS, spaces.Discrete(2)), 1)
-    with pytest.raises(ValueError, match="Policy MlpPolicy unknown"):
+    with pytest.raises(ValueError, match="policy is 'MlpPolicy'; allowed: MemoryPolicy"):
         MemoryPPO("MlpPolicy", env)
     with pytest.raises(TypeError, match="allowed: MemoryPolicy"):
         MemoryA2C(ActorCriticPolicy, env)  # type: ignore[arg-type]  # what is tested

@@ -162,6 +162,17 @@ def test_the_first_minibatch_is_not_clipped(monkeypatch: pytest.MonkeyPatch) -> 
     assert logged["train/clip_fraction"] == 0.0
 
 
+def test_ratios_beyond_either_end_count_as_clipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    logged, model = _logged(monkeypatch), _model(clip_range=0.3)
+    _shift_old(model)
+    batch = model.rollout_buffer.chunks()
+    ratio = (model.evaluate_batch(batch).log_probs - batch.old_log_probs).detach().exp()
+    low, high = (ratio < 0.7).float().mean(), (ratio > 1.3).float().mean()
+    assert min(low, high) > 0
+    model.train()
+    assert logged["train/clip_fraction"] == pytest.approx(float(low + high))
+
+
 def _logged(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     logged: dict[str, Any] = {}
     monkeypatch.setattr(
@@ -186,6 +197,15 @@ def test_the_logs_have_sb3s_names(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(logged) == {f"train/{name}" for name in (*names, "value_loss")}
 
 
+def test_logs_are_means_over_the_minibatches(monkeypatch: pytest.MonkeyPatch) -> None:
+    logged, model = _logged(monkeypatch), _model(batch_size=STEPS)
+    monkeypatch.setattr(model, "_optimize", lambda loss: None)  # all see the same policy
+    model.train()
+    whole = model.losses(model.rollout_batch())
+    for name in ("value", "entropy"):
+        assert logged[f"train/{name}_loss"] == pytest.approx(whole[name].item(), rel=1e-4)
+
+
 def test_explained_variance_is_sb3s(monkeypatch: pytest.MonkeyPatch) -> None:
     from stable_baselines3.common.utils import explained_variance
 
@@ -203,14 +223,14 @@ def test_schedules_follow_the_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     model = _model(
         learning_rate=LinearSchedule(0.4, 0.0, 1.0),
         clip_range=lambda progress: 0.2 * progress,
-        clip_range_vf=0.1,
+        clip_range_vf=lambda progress: 0.4 * progress,
     )
     model._update_current_progress_remaining(1, 4)
     model.train()
     assert logged["train/learning_rate"] == pytest.approx(0.3)
     assert model.optimizer.param_groups[0]["lr"] == pytest.approx(0.3)
     assert logged["train/clip_range"] == pytest.approx(0.15)
-    assert logged["train/clip_range_vf"] == 0.1
+    assert logged["train/clip_range_vf"] == pytest.approx(0.3)
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 5, 8, 64])
@@ -259,6 +279,12 @@ def test_the_unit_of_the_rewards_does_not_matter() -> None:
 def test_a_small_last_minibatch_is_warned_of() -> None:
     with pytest.warns(UserWarning, match="the last minibatch of each epoch has 8 transitions"):
         _model(batch_size=3 * STEPS)
+
+
+def test_a_minibatch_larger_than_the_rollout_is_the_rollout() -> None:
+    model = _model(batch_size=2 * STEPS * ROWS)
+    model.train()
+    assert model._n_updates == 1
 
 
 def test_optimizers() -> None:

@@ -81,7 +81,7 @@ def _expected_return(policy: Any, gamma: float) -> Tensor:
         steps = len(taken)
         starts = torch.zeros(steps, 1, dtype=torch.bool)
         starts[0] = True
-        log_probs = policy.evaluate(
+        log_probs = policy.evaluate_actions(
             torch.tensor(seen)[:, None],
             torch.tensor(taken)[:, None],
             policy.initial_state(1),
@@ -191,7 +191,7 @@ def test_the_gradient_is_the_sum_over_steps_divided_by_the_episodes() -> None:
     for row in range(8):
         length = 2 if data.actions[:2, row].tolist() == [1, 1] else 3
         column = slice(row, row + 1)
-        now = model.policy.evaluate(
+        now = model.policy.evaluate_actions(
             data.observations[:length, column],
             data.actions[:length, column],
             model.policy.initial_state(1),

@@ -41,13 +41,17 @@ def make(env_id: str = WITH_TAPE, n_envs: int = 8, seed: int = 0, **kwargs: Any)
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "shortcuts only"])
-@pytest.mark.parametrize("window", [0, 1, 5])
-def test_the_fast_unroll_equals_the_plain_one(kind: str, window: int) -> None:
+@pytest.mark.parametrize("windows", [(0, 0), (1, 1), (5, 5), (5, 1), (1, 3)], ids=str)
+@pytest.mark.parametrize("blend", [True, False], ids=["blended", "added"])
+def test_the_fast_unroll_equals_the_plain_one(
+    kind: str, windows: tuple[int, int], blend: bool
+) -> None:
     running = [np.array(rows) for rows in ([0, 1, 2, 3], [0, 1, 3], [1, 3], [3]) for _ in range(2)]
     generator = torch.Generator().manual_seed(1)
-    interfaces = Interfaces(4, 3, 3, 7 if window else 0, window, 0)
+    interfaces = Interfaces(4, 3, 3, 7 if windows[0] else 0, *windows, 0)
     name = "direct_access" if kind == "shortcuts only" else kind
-    controller = Controller(interfaces, name, 5, 0.5, kind != "shortcuts only").double()
+    free = kind != "shortcuts only"
+    controller = Controller(interfaces, name, 5, 0.5, free, blend=blend).double()
     symbols = torch.randint(0, 6, (8, 4, 3), generator=generator)
     choices = [torch.randint(0, n, (8, 4), generator=generator) for n in interfaces.move_sizes]
     moves = torch.stack(choices, dim=2)
@@ -140,6 +144,24 @@ def test_a_shortcut_copies_input_to_memory_and_memory_to_output() -> None:
     scores, _ = controller(torch.tensor([[blank]]), state)
     assert int(scores.symbols.argmax()) == 2
     assert int(scores.symbols.argmin()) == end
+
+
+@pytest.mark.parametrize("blend", [True, False], ids=["blended", "added"])
+def test_a_shortcut_leads_from_the_memory_cell_to_those_beside_it(blend: bool) -> None:
+    # Only the cell under the head is read or written; the shortcut goes further.
+    kwargs = {"memory_size": 5, "memory_radius": 0, "write_radius": 0, "blend": blend}
+    controller = make(policy_kwargs={**kwargs, "free_symbols": False}).policy.controller
+    with torch.no_grad():
+        controller.weight_out.zero_()
+        controller.bias_out.zero_()
+        gates = controller.bias_out[controller.choices : controller.choices + controller.gates]
+        gates.copy_(torch.tensor([-50.0, -50.0, -50.0, 50.0, 0.0]))  # the last two: left, right
+    state = controller.initial_state(1)
+    state.memory.copy_(torch.arange(5.0).view(1, 5, 1) + 1.0)
+    state.head.fill_(2)
+    memory = controller(torch.tensor([[0]]), state)[1].memory[0, :, 0]
+    left, right = (3.0, 3.5) if blend else (2.0 + 3.0, 4.0 + 1.5)
+    torch.testing.assert_close(memory, torch.tensor([1.0, left, 3.0, right, 5.0]))
 
 
 def test_the_environment_s_own_memory_tape_is_left_alone() -> None:
@@ -410,6 +432,7 @@ def test_an_episode_longer_than_the_baseline_per_time_step() -> None:
     [
         ({"policy_kwargs": {"memory_size": 2, "memory_radius": 1}}, "memory_size is 2"),
         ({"policy_kwargs": {"memory_radius": -1}}, "memory_radius -1"),
+        ({"policy_kwargs": {"memory_size": 4, "write_radius": 2}}, "memory_size is 4 and write_r"),
         ({"policy_kwargs": {"controller": "gru"}}, "controller is 'gru'"),
         ({"policy_kwargs": {"controller": "lstm", "free_symbols": False}}, "free_symbols"),
         ({"reward": "success"}, "reward is 'success'"),
@@ -423,7 +446,7 @@ def test_an_argument_that_does_not_fit(kwargs: dict[str, Any], message: str) -> 
 def test_spaces_of_the_right_kind_but_of_no_tape() -> None:
     seen, actions = spaces.MultiDiscrete([4, 4]), spaces.MultiDiscrete([3, 2, 3])
     with pytest.raises(InterfaceError, match="plays the tape family"):
-        find_interfaces(seen, actions, None, 30, 0)
+        find_interfaces(seen, actions, None, 30, 0, None)
 
 
 @pytest.mark.parametrize(
@@ -432,10 +455,14 @@ def test_spaces_of_the_right_kind_but_of_no_tape() -> None:
         ({"gamma": 2.0}, {}, "gamma is 2.0; allowed: numbers from 0 to 1"),
         ({"max_grad_norm": -1.0}, {}, "max_grad_norm is -1.0; allowed: numbers above 0"),
         ({"max_grad_norm_baseline": 0.0}, {}, "max_grad_norm_baseline is 0.0"),
-        ({}, {"inverse_temperature": 0.0}, "inverse_temperature is 0.0; allowed: numbers above 0"),
+        (
+            {},
+            {"inverse_temperature": 0.0},
+            "inverse_temperature is 0.0; allowed: finite numbers above 0",
+        ),
         ({}, {"hidden_size": 0}, "hidden_size is 0; allowed: integers from 1 on"),
-        ({}, {"init_std": -1.0}, "init_std is -1.0; allowed: numbers from 0 on"),
-        ({}, {"gain": 0.0}, "gain is 0.0; allowed: None, and numbers above 0"),
+        ({}, {"init_std": -1.0}, "init_std is -1.0; allowed: finite numbers from 0 on"),
+        ({}, {"gain": 0.0}, "gain is 0.0; allowed: None, finite numbers above 0"),
         ({}, {"memory_size": True}, "memory_size is True"),
     ],
 )

@@ -7,6 +7,7 @@ import pytest
 from stable_baselines3.common.callbacks import BaseCallback
 
 from agents import RLNTM, make_vec_env
+from agents.algorithms.rl_ntm.paper_settings import SIZES
 from agents.training.presets import find_preset
 
 PRESET = find_preset("Tape-Copy-v0", "rl_ntm-paper").recipe
@@ -26,7 +27,7 @@ def test_its_attributes_are_the_preset_s() -> None:
     curriculum, settings = model.curriculum, PRESET.curriculum
     assert curriculum is not None
     assert settings is not None
-    assert (curriculum.level, curriculum.max_level) == (settings["level"], 30)
+    assert (curriculum.level, curriculum.max_level) == (settings["level"], 15)
     assert curriculum.threshold == settings["threshold"]
     assert curriculum.refractory == settings["refractory"]
     assert curriculum.levels[1:].tolist() == [0.1, 0.25]  # Table 3
@@ -34,10 +35,40 @@ def test_its_attributes_are_the_preset_s() -> None:
     assert model._advance.error == settings["error"]
 
 
-def test_a_task_of_its_own_length_leads_up_to_it() -> None:
-    curriculum = RLNTM.paper("Tape-ForwardReverse-Hard-v0", n_envs=2).curriculum
-    assert curriculum is not None
-    assert curriculum.max_level == 15
+def test_windows_shortcuts_time_limits_and_levels_are_the_paper_s() -> None:
+    model = RLNTM.paper("Tape-ForwardReverse-Hard-v0", n_envs=2, seed=0)
+    interfaces, controller = model.policy.interfaces, model.policy.controller
+    # Table 1: windows are read. Section 2: one cell is written. Section 8.1: two more are added to.
+    assert (interfaces.input_cells, interfaces.read_window, interfaces.write_window) == (5, 5, 1)
+    assert controller.spreads
+    assert not controller.blend
+    played = model.rollout().played
+    assert played.limits.tolist() == [30, 30]
+    repeat = RLNTM.paper("Tape-RepeatCopy-Hard-v0", n_envs=400, seed=0)
+    assert repeat.curriculum is not None
+    assert repeat.curriculum.max_level == 27  # three phrases of 9
+    played = repeat.rollout().played
+    assert set(played.limits.tolist()) == {44}
+    phrases = (played.source < 30).sum(dim=1) - 1
+    # Level 1 + e is a phrase of one symbol for e of 1 and 2, in three quarters of 65 % of episodes,
+    # and in more of the others.
+    share = float((phrases == 1).float().mean())
+    assert 0.48 < share < 0.75
+
+
+@pytest.mark.parametrize("env_id", SIZES)
+def test_the_time_limit_lets_the_longest_input_be_read_and_written(env_id: str) -> None:
+    size = SIZES[env_id]
+    kwargs = {**FORCED, "min_length": size.max_length, **size._asdict()}
+    env = make_vec_env(env_id, 50, seed=0, **kwargs)
+    env.reset()
+    view = env.env.unwrapped.view()  # type: ignore[attr-defined]  # ours
+    cells, symbols = view.tapes[0].sizes.max(), view.output.target_sizes.max()
+    assert size.max_steps >= max(cells, symbols)
+    if "Reverse" in env_id:  # read to the last symbol, then emitted from there on
+        assert size.max_steps == size.max_length - 1 + symbols
+    if "RepeatCopy-" in env_id:  # the count, three passes, two ways back, the end mark
+        assert size.max_steps == 1 + 1 + 3 * size.max_length + 2 * (size.max_length - 2) + 1
 
 
 def test_overrides_are_added_to_the_paper_s() -> None:

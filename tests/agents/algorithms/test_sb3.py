@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
+import optuna
 import pytest
 import torch
 from gymnasium import spaces
+from sb3_contrib import RecurrentPPO
 from stable_baselines3.common.callbacks import (
     BaseCallback,
     CallbackList,
@@ -20,10 +24,14 @@ from stable_baselines3.common.callbacks import (
 from stable_baselines3.common.env_util import make_vec_env as sb3_make_vec_env
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.logger import configure
-from stable_baselines3.common.vec_env import VecNormalize
+from stable_baselines3.common.monitor import Monitor
+from stable_baselines3.common.utils import LinearSchedule
+from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
+from torch import nn  # noqa: F401  # in the text of a YAML file
 
 import agents
 from agents import GymnasiumVecEnv, MemoryA2C, MemoryPPO, Reinforce, make_vec_env
+from agents.algorithms.table import ALGORITHMS as ALGORITHMS_BY_NAME
 from tests.agents.toy_envs import MaskedEnv, RecallVectorEnv, sync
 
 ALGORITHMS = [MemoryPPO, MemoryA2C, Reinforce]
@@ -114,6 +122,103 @@ def test_environments_made_by_sb3_or_given_by_name() -> None:
         model = _model(env=env)
         model.learn(64)
         assert len(model.ep_info_buffer) > 0
+
+
+def test_vector_environments_of_gymnasium_take_the_place_of_sb3s(tmp_path: Path) -> None:
+    def make() -> Any:
+        return gym.make_vec("Tape-Copy-Easy-v0", num_envs=4)
+
+    model = _model(env=make())
+    assert isinstance(model.env, GymnasiumVecEnv)
+    model.learn(64)
+    assert len(model.ep_info_buffer) > 0
+    model.set_env(make())
+    model.learn(64, reset_num_timesteps=False)
+    model.save(tmp_path / "model")
+    for load in (MemoryPPO.load, agents.load):
+        loaded = load(tmp_path / "model", env=make())
+        assert isinstance(loaded.env, GymnasiumVecEnv)
+        loaded.learn(64)
+    with pytest.raises(ValueError, match=r"NEXT_STEP.*allowed: SAME_STEP, DISABLED"):
+        _model(env=gym.make_vec("CartPole-v1", num_envs=4))
+
+
+def test_monitored_environments_of_sb3() -> None:
+    env = DummyVecEnv([lambda: Monitor(gym.make("Tape-Copy-Easy-v0"))] * 2)
+    model = _model(env=env)
+    model.learn(128)
+    assert {"r", "l", "t"} <= set(model.ep_info_buffer[-1])
+    rewards, lengths = evaluate_policy(model, env, 3, return_episode_rewards=True)
+    assert len(rewards) == len(lengths) == 3  # type: ignore[arg-type]
+
+
+def test_settings_from_a_dict_as_rl_zoo_and_optuna_have_them() -> None:
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    trial = study.ask()
+    settings = {
+        "policy": "MemoryPolicy",
+        "n_steps": trial.suggest_categorical("n_steps", [16]),
+        "batch_size": 16,
+        "n_epochs": 1,
+        "learning_rate": trial.suggest_float("learning_rate", 1e-4, 1e-2, log=True),
+        "clip_range": LinearSchedule(0.2, 0.0, 1.0),
+        "gamma": 1.0 - trial.suggest_float("one_minus_gamma", 1e-3, 0.1, log=True),
+        "use_sde": False,
+        "sde_sample_freq": -1,
+        # RL Zoo evaluates the text of its YAML files.
+        "policy_kwargs": eval(
+            "dict(memory_kwargs=dict(hidden_size=8), ortho_init=False, activation_fn=nn.ReLU, "
+            "net_arch=dict(pi=[8], vf=[8]), optimizer_class=torch.optim.RMSprop, "
+            "optimizer_kwargs=dict(eps=1e-6))"
+        ),
+        "seed": 0,
+    }
+    env = GymnasiumVecEnv(RecallVectorEnv(4))
+    model = MemoryPPO(env=env, **settings)
+    model.learn(128)
+    mean: Any = evaluate_policy(model, env, n_eval_episodes=4)[0]
+    study.tell(trial, mean)
+    assert study.best_value == mean
+    assert isinstance(model.optimizer, torch.optim.RMSprop)
+    assert model.optimizer.defaults["eps"] == 1e-6
+
+
+@pytest.mark.parametrize("name", ALGORITHMS_BY_NAME)
+def test_every_word_of_sb3s_algorithms_works_or_is_translated(name: str) -> None:
+    cls: Any = ALGORITHMS_BY_NAME[name].load_class()
+    policy = next(iter(cls.policy_aliases))
+    theirs = set(inspect.signature(RecurrentPPO).parameters)
+    if name == "ppo":
+        assert theirs - set(inspect.signature(cls).parameters) == {"use_sde", "sde_sample_freq"}
+    words: dict[str, Any] = {"use_sde": True, "sde_sample_freq": 4, "rollout_buffer_class": dict}
+    for word, value in words.items():
+        with pytest.raises(TypeError, match=rf"{word} is .*; allowed: \S"):
+            cls(policy, None, _init_setup_model=False, **{word: value})
+    cls(policy, None, _init_setup_model=False, use_sde=False, rollout_buffer_class=None)
+    with pytest.raises(TypeError, match=r"is 'gama'; allowed: .*did you mean 'gamma'"):
+        cls(policy, None, gama=0.9)
+    with pytest.raises(ValueError, match=f"policy is 'MlpLstmPolicy'; allowed: {policy}"):
+        cls("MlpLstmPolicy", None)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"optimizer_klass": torch.optim.SGD}, "argument of MemoryPolicy is 'optimizer_klass'"),
+        ({"optimizer_class": "SGD"}, "optimizer_class is 'SGD'; allowed: classes of torch.optim"),
+        ({"optimizer_class": torch.optim.LBFGS}, "LBFGS; allowed: .* needs no closure"),
+        (
+            {"optimizer_kwargs": {"epz": 1}},
+            "optimizer Adam is 'epz'; allowed: .*did you mean 'eps'",
+        ),
+        ({"optimizer_kwargs": {"lr": 1}}, r"optimizer_kwargs\['lr'\] is 1; .*learning_rate"),
+    ],
+)
+def test_settings_of_the_optimizer_are_checked_before_it_is_made(
+    settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises((TypeError, ValueError), match=message):
+        MemoryPPO("MemoryPolicy", GymnasiumVecEnv(RecallVectorEnv(4)), policy_kwargs=settings)
 
 
 def test_tensorboard_gets_sb3s_names(tmp_path: Path) -> None:

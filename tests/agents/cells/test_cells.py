@@ -187,6 +187,48 @@ def test_traced_gates_are_those_of_the_step() -> None:
     torch.testing.assert_close(hidden.hidden, (1 - z) * candidate + z * previous.hidden)
 
 
+@pytest.mark.parametrize("cell_class", [LSTM, GRU])
+def test_recurrent_weights_start_orthogonal_gate_by_gate(cell_class: type[LSTM | GRU]) -> None:
+    cell = cell_class(INPUT_SIZE, 6, initialization="orthogonal")
+    for gate in cell.weight_hh.chunk(cell.gates):
+        torch.testing.assert_close(gate @ gate.t(), torch.eye(6))
+
+
+def test_orthogonal_biases_start_at_zero_but_for_the_forget_gate_s() -> None:
+    lstm = LSTM(INPUT_SIZE, 6, initialization="orthogonal")
+    gru = GRU(INPUT_SIZE, 6, initialization="orthogonal")
+    assert (lstm.bias_ih + lstm.bias_hh).tolist() == [0.0] * 6 + [1.0] * 6 + [0.0] * 12
+    assert (gru.bias_ih + gru.bias_hh).tolist() == [0.0] * 18
+
+
+@pytest.mark.parametrize("cell_class", [LSTM, GRU])
+def test_spread_biases_are_those_of_the_gate_that_keeps_the_state(
+    cell_class: type[LSTM | GRU],
+) -> None:
+    cell = cell_class(INPUT_SIZE, 5)
+    biases = (cell.bias_ih + cell.bias_hh).view(cell.gates, 5)
+    assert biases[1].tolist() == [-1.0, 0.0, 1.0, 2.0, 3.0]
+    assert biases[[0, *range(2, cell.gates)]].count_nonzero() == 0
+    for weight in (cell.weight_ih, cell.weight_hh):
+        assert 0.5 * 5**-0.5 < weight.abs().max() <= 5**-0.5
+    # With a large bias of that gate and no input the state stays; with a small one it goes.
+    with torch.no_grad():
+        for parameter in cell.parameters():
+            parameter.zero_()
+        state = map_state(torch.ones_like, cell.initial_state(1))
+        for bias, kept in ((50.0, 1.0), (-50.0, 0.0)):
+            cell.bias_ih.view(cell.gates, 5)[cell.keeping_gate] = bias
+            _, after = cell(torch.zeros(1, INPUT_SIZE), state)
+            torch.testing.assert_close(after[-1], torch.full((1, 5), kept))
+
+
+def test_an_unknown_initialization_is_named() -> None:
+    with pytest.raises(
+        ValueError, match=r"initialization is 'xavier'; allowed: spread, orthogonal"
+    ):
+        LSTM(INPUT_SIZE, 4, initialization="xavier")
+
+
 @pytest.mark.parametrize("name", CELLS)
 def test_only_a_cell_with_memory_learns_to_remember(name: str) -> None:
     """Four equally likely symbols; the first step shows one, the fifth asks for it."""
@@ -220,7 +262,11 @@ def test_only_a_cell_with_memory_learns_to_remember(name: str) -> None:
             {"hidden_size": 3},
             "memory 'none' is 'hidden_size'; allowed: nothing",
         ),
-        ("lstm", {"hiden_size": 3}, "allowed: hidden_size (did you mean 'hidden_size'?)"),
+        (
+            "lstm",
+            {"hiden_size": 3},
+            "allowed: hidden_size, initialization (did you mean 'hidden_size'?)",
+        ),
         ("lstm", {"hidden_size": 0}, "hidden_size is 0; allowed: integers from 1 on"),
         ("gru", {"hidden_size": 2.0}, "hidden_size is 2.0; allowed: integers from 1 on"),
         ("gru", {"hidden_size": True}, "hidden_size is True; allowed: integers from 1 on"),

@@ -112,8 +112,28 @@ def test_the_fused_path_equals_the_time_loop(
         torch.testing.assert_close(x, y, rtol=0, atol=rounding * max(1.0, y.abs().max().item()))
 
 
-def test_unroll_takes_the_fused_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    cell, fused = LSTM(INPUT_SIZE, HIDDEN_SIZE), (object(), object())
+class Leaky(LSTM):
+    """An LSTM whose outputs are halved, in the step alone."""
+
+    def forward(self, x: Tensor, state: LSTMState) -> tuple[Tensor, LSTMState]:
+        out, state = super().forward(x, state)
+        return 0.5 * out, state
+
+
+class QuickLeaky(Leaky):
+    """The same, which halves the outputs of a whole sequence, too."""
+
+    def sequence(self, xs: Tensor, state: LSTMState, starts: Tensor) -> tuple[Tensor, LSTMState]:
+        outs, state = super().sequence(xs, state, starts)
+        return 0.5 * outs, state
+
+
+@pytest.mark.parametrize("cell_class", [*FUSED, QuickLeaky])
+def test_unroll_takes_the_fused_path(
+    cell_class: type[LSTM | GRU], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell: FusedCell[Any] = cell_class(INPUT_SIZE, HIDDEN_SIZE)
+    fused = (object(), object())
     monkeypatch.setattr(cell, "sequence", lambda *_: fused)
     xs = torch.zeros(STEPS, ROWS, INPUT_SIZE)
     assert unroll(cell, xs, cell.initial_state(ROWS), starts_of("none")) == (*fused, {})
@@ -127,6 +147,18 @@ def test_the_fused_path_can_be_gone_back_twice(cell_class: type[LSTM | GRU]) -> 
     (first,) = torch.autograd.grad(outs.sum(), xs, retain_graph=True)
     (second,) = torch.autograd.grad(outs.sum(), xs)
     assert first.equal(second)
+
+
+@pytest.mark.parametrize("cell_class", FUSED)
+def test_the_fused_path_leaves_the_gradients_that_it_is_given(
+    cell_class: type[LSTM | GRU],
+) -> None:
+    cell: FusedCell[Any] = cell_class(INPUT_SIZE, HIDDEN_SIZE)
+    xs = torch.randn(STEPS, ROWS, INPUT_SIZE, requires_grad=True)
+    outs, state = cell.sequence(xs, cell.initial_state(ROWS), starts_of("random"))
+    given = [torch.ones_like(x) for x in (outs, *state)]
+    torch.autograd.grad([outs, *state], xs, given)
+    assert all(bool((x == 1).all()) for x in given)
 
 
 @pytest.mark.parametrize("cell_class", FUSED)
@@ -236,14 +268,6 @@ def test_bad_input(name: str, xs: Tensor, starts: Tensor, message: str) -> None:
     assert message in str(error.value)
 
 
-class Leaky(LSTM):
-    """An LSTM whose outputs are halved, in the step alone."""
-
-    def forward(self, x: Tensor, state: LSTMState) -> tuple[Tensor, LSTMState]:
-        out, state = super().forward(x, state)
-        return 0.5 * out, state
-
-
 class Eager(GRU):
     """A GRU whose episodes start with ones."""
 
@@ -259,6 +283,30 @@ def test_a_subclass_that_changes_the_step_goes_step_by_step(cell_class: type[LST
     assert outs.equal(unroll_steps(cell, xs, cell.initial_state(ROWS), starts).outs)
     fused = cell.sequence(xs, cell.initial_state(ROWS), starts)[0]
     assert not outs.allclose(fused), "so that the test above can fail"
+
+
+class Thrifty(LSTM):
+    """An LSTM with a loss of its own: its cell states are to stay small."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.loss_weights = {"size": 0.1}
+
+    def forward_with_losses(
+        self, x: Tensor, state: LSTMState
+    ) -> tuple[Tensor, LSTMState, dict[str, Tensor]]:
+        out, state = self(x, state)
+        return out, state, {"size": state.cell.square().mean(dim=1)}
+
+
+def test_a_subclass_with_a_loss_of_its_own_gives_it() -> None:
+    cell = Thrifty(INPUT_SIZE, HIDDEN_SIZE)
+    xs = torch.randn(STEPS, ROWS, INPUT_SIZE)
+    unrolled = unroll(cell, xs, cell.initial_state(ROWS), starts_of("random"))
+    assert unrolled.losses.keys() == {"size"}
+    torch.testing.assert_close(
+        unrolled.losses["size"][-1], unrolled.state.cell.square().mean(dim=1)
+    )
 
 
 @pytest.mark.parametrize("cell_class", FUSED)

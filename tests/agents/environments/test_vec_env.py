@@ -15,6 +15,7 @@ from stable_baselines3.common.monitor import Monitor
 from agents import MemoryA2C
 from agents.environments.make_env import make_vec_env
 from agents.environments.vec_env import GymnasiumVecEnv
+from memory_envs.wrappers import FlatActions
 from tests.agents.toy_envs import MaskedEnv, RandomEnv, RecallVectorEnv, sync
 
 
@@ -25,7 +26,7 @@ def _cart_poles(mode: AutoresetMode, n_envs: int = 3) -> GymnasiumVecEnv:
     return GymnasiumVecEnv(SyncVectorEnv([make] * n_envs, autoreset_mode=mode))
 
 
-@pytest.mark.parametrize("mode", [AutoresetMode.SAME_STEP, AutoresetMode.DISABLED])
+@pytest.mark.parametrize("mode", AutoresetMode)
 def test_it_is_what_sb3_makes_of_the_same_environments(mode: AutoresetMode) -> None:
     ours = _cart_poles(mode)
     theirs = sb3_make_vec_env("CartPole-v1", 3, env_kwargs={"max_episode_steps": 15})
@@ -58,9 +59,41 @@ def test_it_is_what_sb3_makes_of_the_same_environments(mode: AutoresetMode) -> N
     assert ends == {False, True}
 
 
+# Gymnasium forks by default; Python 3.12 and later warn, as NumPy has threads.
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+@pytest.mark.parametrize("how", ["vector_entry_point", "sync", "async"])
+def test_rows_that_would_reset_themselves_later_are_reset_at_once(how: Any) -> None:
+    env_id = "Tape-Copy-Easy-v0"
+    expected = make_vec_env(env_id, 4, seed=3)
+    env = GymnasiumVecEnv(gym.make_vec(env_id, num_envs=4, vectorization_mode=how))
+    try:
+        assert env.env.metadata["autoreset_mode"] == AutoresetMode.NEXT_STEP
+        env.seed(3)
+        np.testing.assert_array_equal(env.reset(), expected.reset())
+        expected.action_space.seed(0)
+        ends = 0
+        for _ in range(60):
+            actions = np.stack([expected.action_space.sample() for _ in range(4)])
+            ours, theirs = env.step(actions), expected.step(actions)
+            for mine, other in zip(ours[:3], theirs[:3], strict=True):
+                np.testing.assert_array_equal(mine, other)
+            for info, other_info in zip(ours[3], theirs[3], strict=True):
+                assert ("episode" in info) is ("episode" in other_info)
+                if info:
+                    last = info["terminal_observation"]
+                    np.testing.assert_array_equal(last, other_info["terminal_observation"])
+                    ends += 1
+        assert ends > 10
+    finally:
+        env.close()
+
+
 def test_next_step_is_refused_with_advice() -> None:
-    with pytest.raises(ValueError, match=r"NEXT_STEP.*allowed: SAME_STEP, DISABLED.*make_vec"):
-        GymnasiumVecEnv(gym.make_vec("CartPole-v1", num_envs=2))
+    native = gym.make_vec("CartPole-v1", num_envs=2)
+    inner = gym.make_vec("Tape-Copy-Easy-v0", num_envs=2)
+    for env in (native, gym.wrappers.vector.RecordEpisodeStatistics(inner)):
+        with pytest.raises(ValueError, match=r"NEXT_STEP.*allowed: SAME_STEP, DISABLED.*make_vec"):
+            GymnasiumVecEnv(env)
 
 
 def test_dense_infos_of_a_native_environment() -> None:
@@ -301,3 +334,62 @@ def test_bad_arguments() -> None:
         make_vec_env("CartPole-v1", n_envs=0)
     with pytest.raises(gym.error.Error, match="CartPol"):
         make_vec_env("CartPol-v1")
+
+
+@pytest.mark.parametrize("mode", [AutoresetMode.SAME_STEP, AutoresetMode.DISABLED])
+def test_a_tuple_observation_is_shown_as_a_dict(mode: AutoresetMode) -> None:
+    """POPGym's Autoencode: two decks of cards."""
+
+    def make() -> gym.Env[Any, Any]:
+        return gym.make("popgym:popgym-AutoencodeEasy-v0", max_episode_steps=12)
+
+    env = GymnasiumVecEnv(SyncVectorEnv([make] * 3, autoreset_mode=mode))
+    row = make()
+    parts: Any = row.observation_space
+    assert env.observation_space == spaces.Dict({"0": parts[0], "1": parts[1]})
+    env.seed(0)
+    obs = cast(dict[str, Any], env.reset())
+    expected = row.reset(seed=0)[0]
+    ended = 0
+    for step in range(30):
+        assert (obs["0"][0], obs["1"][0]) == tuple(expected)
+        action = step % 4
+        obs, _, dones, infos = cast(Any, env.step(np.full(3, action)))
+        expected, _, terminated, truncated, _ = row.step(action)
+        assert dones[0] == (terminated or truncated)
+        if dones[0]:
+            ended += 1
+            last = infos[0]["terminal_observation"]
+            assert (last["0"], last["1"]) == tuple(expected)
+            expected = row.reset()[0]
+    assert ended == 2
+
+
+def test_an_agent_learns_from_tuple_observations_and_plays_with_them() -> None:
+    env_id = "popgym:popgym-AutoencodeEasy-v0"
+    env = make_vec_env(env_id, 2, seed=0, max_episode_steps=12)
+    model = MemoryA2C("MemoryPolicy", env, n_steps=8, seed=0).learn(64)
+    row = gym.make(env_id)
+    observation: Any = row.reset(seed=0)[0]
+    assert row.observation_space.contains(observation)
+    action, state = model.predict(observation)
+    after: Any = row.step(action)[0]
+    action, _ = model.predict(after, state)
+    assert row.action_space.contains(action)
+
+
+def test_actions_of_several_parts_are_refused_with_the_wrapper_that_helps() -> None:
+    space = spaces.Tuple((spaces.Discrete(2), spaces.MultiDiscrete([3, 2])))
+
+    def make(**_: Any) -> gym.Env[Any, Any]:
+        return RandomEnv(spaces.Discrete(3), space)
+
+    with pytest.raises(ValueError, match=r"action space is Tuple.*wrappers=\[FlatActions\]"):
+        sync(make, 2)
+    gym.register("SeveralParts-v0", make)
+    try:
+        env = make_vec_env("SeveralParts-v0", 2, seed=0, wrappers=[FlatActions])
+    finally:
+        del gym.registry["SeveralParts-v0"]
+    assert env.action_space == spaces.Discrete(12)
+    assert MemoryA2C("MemoryPolicy", env, n_steps=8, seed=0).learn(32).num_timesteps == 32

@@ -24,6 +24,7 @@ from agents.algorithms.on_policy import MemoryOnPolicyAlgorithm
 from agents.algorithms.rl_ntm.backend import PLAIN
 from agents.algorithms.rl_ntm.baseline import OfflineBaseline
 from agents.algorithms.rl_ntm.objective import Played
+from agents.algorithms.rl_ntm.paper_settings import ENV_KWARGS
 from agents.algorithms.rl_ntm.policy import RLNTMPolicy
 from agents.algorithms.table import ALGORITHMS
 from agents.cli.gradcheck import GradCheck
@@ -193,7 +194,7 @@ MISTAKES = {
         *("reinforce", "none", Reinforce, "losses", '"policy": -(', '"policy": (', "actor"),
     ),
     "mask ignored in the log-probability": Mistake(
-        *("reinforce", "none", MemoryPolicy, "evaluate"),
+        *("reinforce", "none", MemoryPolicy, "evaluate_actions"),
         *("self.actor(unrolled.outs), masks)", "self.actor(unrolled.outs), None)", "actor"),
     ),
     "forced step counted as sampled": Mistake(
@@ -457,13 +458,19 @@ def test_a_whole_training_step_with_any_settings(
     assert report.passed(1e-9), str(report)
 
 
-def test_the_paper_s_agent_is_checked() -> None:
-    make_env = tiny_env("rl_ntm")
-    small = {"hidden_size": 3, "baseline_size": 3, "memory": False, "init_std": 0.5}
-    model = RLNTM.paper(make_env(1), policy_kwargs=small, seed=0, device="cpu")
-    report = check_model(model, make_env, directions=0, variance=False)
-    assert report.passed(), str(report)
-    assert "log_gain" not in _groups(report)  # the paper has none, so nothing is learned there
+@pytest.mark.parametrize("controller", CONTROLLERS)
+def test_the_paper_s_agent_is_checked(controller: str) -> None:
+    windows = {"input_radius": ENV_KWARGS["input_radius"]}
+    make_env = tiny_env("rl_ntm", **windows)
+    # With an inverse temperature of 0.01 next to nothing of the moves' gradient would be left.
+    small = {"hidden_size": 3, "baseline_size": 3, "memory_size": 5, "init_std": 0.5}
+    changes = {"inverse_temperature": 0.7, "controller": controller}
+    model = RLNTM.paper(make_env(1), policy_kwargs=small | changes, seed=0, device="cpu")
+    report = check_model(model, make_env, directions=1, variance=False)
+    assert report.passed(1e-6), str(report)
+    groups = _groups(report)
+    assert groups["weight_read"].norm > 1e-4
+    assert "log_gain" not in groups  # the paper has none, so nothing is learned there
 
 
 def test_a_checked_model_is_as_it_was() -> None:

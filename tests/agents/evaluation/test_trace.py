@@ -150,7 +150,7 @@ def test_what_the_critic_says_is_what_training_sees() -> None:
     steps = len(trace.rewards)
     assert steps > 3
     starts = torch.arange(steps).reshape(steps, 1) == 0
-    now = model.policy.evaluate(
+    now = model.policy.evaluate_actions(
         torch.as_tensor(np.stack(trace.observations))[:, None],
         torch.zeros((steps, 1, 3), dtype=torch.int64),
         model.policy.initial_state(1),
@@ -254,8 +254,8 @@ def test_the_learning_curve_shows_what_there_is(tmp_path: Path) -> None:
         ("nothing", {}, None),
     ):
         path = tmp_path / name / "curve.png"
-        learning_curve_png(data, path, name, optimum)
+        learning_curve_png(data, path, name, optimum, None if optimum is None else 0.5)
         sizes[name] = imread(path).shape[0]
         if name == "all":
-            assert {rgb(INK), rgb(ORANGE), rgb(GREEN)} <= colors(path)
+            assert {rgb(INK), rgb(ORANGE), rgb(GREEN), rgb(RED)} <= colors(path)
     assert sizes["all"] > 2 * sizes["return"] >= 2 * sizes["nothing"] > 0

@@ -1,5 +1,6 @@
 """The page of a trace: its data, its safety, its files, and how a browser shows it."""
 
+import errno
 import json
 import os
 import re
@@ -116,7 +117,7 @@ def test_the_page_is_written_whole_or_not_at_all(
     assert before == trace_page(trace)
 
     def full(*_: Any, **__: Any) -> None:
-        raise OSError("no space left on device")
+        raise OSError(errno.ENOSPC, "no space left on device")
 
     monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(OSError, match="no space"):

@@ -163,6 +163,10 @@ class NoSize(nn.Module):
         super().__init__()
 
 
+class Nothing(NoSize):
+    output_size = 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -170,9 +174,11 @@ class NoSize(nn.Module):
         ({"memory": nn.LSTM}, "allowed: a name, or a subclass of MemoryCell"),
         ({"encoder": "cnn"}, "encoder is 'cnn'; allowed: a subclass of torch.nn.Module"),
         ({"encoder": NoSize}, "NoSize, whose output_size is None; allowed: integers from 1 on"),
+        ({"encoder": Nothing}, "Nothing, whose output_size is 0; allowed: integers from 1 on"),
         ({"encoder_kwargs": {"a": 1}}, "encoder_kwargs is {'a': 1}; allowed: nothing without"),
-        ({"encoder_size": 0}, "encoder_size is [0]; allowed: integers from 1 on"),
-        ({"activation": "tan"}, "activation is 'tan'; allowed: elu"),
+        ({"encoder_size": 0}, "encoder_size is 0; allowed: integers from 1 on"),
+        ({"encoder_size": 1.5}, "encoder_size is 1.5; allowed: integers from 1 on"),
+        ({"activation_fn": "tan"}, "activation_fn is 'tan'; allowed: classes such as torch.nn.Re"),
     ],
 )
 def test_bad_arguments(arguments: dict[str, Any], message: str) -> None:

@@ -43,10 +43,11 @@ def test_old_rollouts_are_forgotten() -> None:
     assert float(head.scale) == pytest.approx(10.0, rel=1e-2)
 
 
-def test_returns_that_are_all_the_same_leave_everything_finite() -> None:
+@pytest.mark.parametrize(("value", "scale"), [(7.0, 0.7), (-7.0, 0.7), (0.0, 1e-4)])
+def test_returns_that_are_all_the_same_leave_everything_finite(value: float, scale: float) -> None:
     head, features = _head(), torch.randn(4, 3)
     before = head(features)
     for _ in range(3):
-        head.track(torch.full((6,), 7.0))
-    assert head.scale == pytest.approx(0.7), "a tenth of the mean: the loss is not blown up"
+        head.track(torch.full((6,), value))
+    assert head.scale == pytest.approx(scale), "a tenth of the mean: the loss is not blown up"
     torch.testing.assert_close(head(features), before, atol=1e-3, rtol=0)

@@ -57,5 +57,5 @@ class Extractor(BaseFeaturesExtractor):
 class BoldPolicy(MemoryPolicy):
     """A policy that acts twice as decidedly."""
 
-    def evaluate(self, *arguments: Any) -> Any:
-        return super().evaluate(*arguments)
+    def evaluate_actions(self, *arguments: Any) -> Any:
+        return super().evaluate_actions(*arguments)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import io
 import json
 import pickle
@@ -154,7 +155,189 @@ def test_another_function_is_stored_as_its_current_value_with_a_warning(tmp_path
     model._update_current_progress_remaining(3, 4)
     with pytest.warns(UserWarning, match=r"learning_rate is a function.*0\.35 is stored"):
         model.save(tmp_path / "model")
-    assert MemoryPPO.load(tmp_path / "model").lr_schedule(1.0) == pytest.approx(0.35)
+    frozen = r"learning_rate was a function.* now 0\.35, .*unless load is given learning_rate"
+    with pytest.warns(UserWarning, match=frozen) as seen:
+        loaded = agents.load(tmp_path / "model")
+    assert len(seen) == 1
+    assert loaded.lr_schedule(1.0) == loaded.lr_schedule(0.1) == pytest.approx(0.35)
+    loaded.save(tmp_path / "again")  # it is no news that it was a function
+    with pytest.warns(UserWarning, match=frozen):
+        agents.load(tmp_path / "again")
+    replaced = MemoryPPO.load(tmp_path / "model", learning_rate=LinearSchedule(0.2, 0.1, 1.0))
+    assert replaced.lr_schedule(0.0) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("name", ["learning_rate", "clip_range", "clip_range_vf", "ent_coef"])
+def test_training_beyond_the_last_step_ends_every_schedule_at_nought(
+    name: str, tmp_path: Path
+) -> None:
+    asked: list[float] = []
+
+    def schedule(progress: float) -> float:
+        asked.append(progress)
+        return 3e-4 * progress
+
+    schedules: dict[str, Any] = {name: schedule}
+    model = _model(**schedules)
+    model.learn(3 * 16 - 5)  # three rollouts of 8 steps in 2 rows
+    assert model.num_timesteps == 48
+    assert min(asked) == 0.0
+    with pytest.warns(UserWarning, match=f"{name} is a function.*current value 0.0"):
+        model.save(tmp_path / "model")
+    with pytest.warns(UserWarning, match=f"{name} was a function"):
+        loaded = agents.load(tmp_path / "model", env=model.env)
+    loaded.learn(16)
+
+
+@pytest.mark.parametrize("linear", [LinearSchedule(3e-4, 0.0, 1.0), LinearSchedule(0.0, 0.1, 0.5)])
+def test_linear_schedules_survive(linear: LinearSchedule, tmp_path: Path) -> None:
+    names = ("learning_rate", "clip_range", "clip_range_vf", "ent_coef")
+    schedules: dict[str, Any] = {name: FloatSchedule(linear) for name in names}
+    model = _model(**schedules)
+    model.learn(3 * 16 - 5)
+    model.save(tmp_path / "model")
+    loaded: Any = agents.load(tmp_path / "model")
+    for progress in (1.0, 0.7, 0.2, 0.0):
+        assert loaded.lr_schedule(progress) == linear(progress)
+        assert [getattr(loaded, name)(progress) for name in names[1:]] == [linear(progress)] * 3
+
+
+def test_open_files_hold_models(tmp_path: Path) -> None:
+    model = _model()
+    model.learn(32)
+    memory = io.BytesIO()
+    memory.write(b"before")  # as where several things are written to one file
+    model.save(memory)
+    assert model.last_checkpoint is None
+    with (tmp_path / "model").open("wb") as file:
+        model.save(file)
+    model.save(tmp_path / "by_path")
+    assert (tmp_path / "model").read_bytes() == (tmp_path / "by_path.zip").read_bytes()
+    memory.seek(0)
+    copies = [
+        agents.load(memory),
+        MemoryPPO.load(memory),
+        MemoryPPO.load(str(tmp_path / "by_path")),
+    ]
+    with (tmp_path / "model").open("rb") as file:
+        copies.append(agents.load(file))
+        other = _model()
+        other.set_parameters(file)
+    copies.append(other)
+    for copy in copies:
+        for a, b in zip(model.policy.parameters(), copy.policy.parameters(), strict=True):
+            assert torch.equal(a, b)
+    with pytest.raises(ModelFileError, match=r"BytesIO.* is not a valid model file"):
+        agents.load(io.BytesIO(b"no model"))
+    message = r"path is .*; allowed: a path, or a file that is open in binary mode"
+    for wrong in (io.StringIO(), 3, None):
+        with pytest.raises(TypeError, match=message):
+            model.save(wrong)
+        with pytest.raises(TypeError, match=message):
+            agents.load(wrong)  # type: ignore[arg-type]  # that is what is tested
+
+
+def test_what_else_sb3s_save_and_load_take(saved: Path, tmp_path: Path, capsys: Any) -> None:
+    model = _model()
+    for exclude in (["rollout_buffer"], ["optimizer", "policy"]):
+        with pytest.raises(
+            ValueError, match=r"exclude is \[.*\]; allowed: None, or \['optimizer'\]"
+        ):
+            model.save(tmp_path / "model", exclude=exclude)
+    with pytest.raises(ValueError, match=r"include is \['env'\]; allowed: None"):
+        model.save(tmp_path / "model", include=["env"])
+    assert not list(tmp_path.iterdir())
+    custom = {"learning_rate": 0.0, "lr_schedule": lambda _: 0.0, "clip_range": lambda _: 0.1}
+    loaded: Any = MemoryPPO.load(
+        saved, custom_objects=custom, clip_range=0.3, print_system_info=True, force_reset=False
+    )
+    assert "Stable-Baselines3" in capsys.readouterr().out
+    assert loaded.lr_schedule(1.0) == 0.0
+    assert loaded.clip_range(1.0) == 0.3
+    with pytest.raises(TypeError, match="MemoryPPO is 'observation_space'; allowed: learning_rate"):
+        MemoryPPO.load(saved, custom_objects={"observation_space": OBSERVATIONS})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"n_epochs": 0}, "n_epochs is 0; allowed: integers from 1 on"),
+        ({"gamma": "high"}, "gamma is 'high'; allowed: numbers from 0 to 1"),
+        ({"device": "cuda:77"}, "device is 'cuda:77'; allowed: auto, cpu"),
+        ({"custom_objects": {"clip_range": -1}}, "clip_range is -1; allowed"),
+        (
+            {"policy_kwargs": {"memory": "gru"}},
+            r"policy_kwargs is \{'memory': 'gru'\}; allowed: .*lstm",
+        ),
+        ({"env": sync(lambda: RandomEnv(OBSERVATIONS, ACTIONS), 3), "seed": -1}, "seed is -1"),
+    ],
+)
+def test_a_wrong_argument_is_not_blamed_on_the_file(
+    saved: Path, arguments: dict[str, Any], message: str
+) -> None:
+    with pytest.raises((TypeError, ValueError), match=f"^{message}") as error:
+        agents.load(saved, **arguments)
+    assert not isinstance(error.value, ModelFileError)
+
+
+def test_activations_and_optimizers_come_back(tmp_path: Path) -> None:
+    env = sync(lambda: RandomEnv(OBSERVATIONS, ACTIONS), 2)
+    kwargs: dict[str, Any] = {
+        "activation_fn": torch.nn.ReLU,
+        "net_arch": {"pi": [4], "vf": [5, 6]},
+        "optimizer_class": torch.optim.SGD,
+        "optimizer_kwargs": {"momentum": 0.9},
+    }
+    model = MemoryPPO("MemoryPolicy", env, n_steps=8, policy_kwargs=kwargs)
+    model.learn(16)
+    model.save(tmp_path / "model")
+    assert b"pickle" not in (tmp_path / "model.zip").read_bytes()
+    loaded: Any = agents.load(tmp_path / "model")
+    assert loaded.policy_kwargs == kwargs
+    changed = {**kwargs, "optimizer_class": torch.optim.Adam, "optimizer_kwargs": None}
+    with pytest.raises(
+        ValueError, match=r"are \['momentum_buffer'\]; allowed with Adam: .*exp_avg"
+    ):
+        agents.load(tmp_path / "model", env, policy_kwargs=changed)
+    model.save(tmp_path / "model", exclude=["optimizer"])
+    trained: Any = agents.load(tmp_path / "model", env, policy_kwargs=changed)
+    assert isinstance(trained.optimizer, torch.optim.Adam)
+
+
+OPTIMIZERS = [
+    *("ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax"),
+    *("NAdam", "RAdam", "RMSprop", "Rprop", "SGD"),
+]
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_of_pytorch_goes_on_from_a_file(name: str, tmp_path: Path) -> None:
+    env = sync(lambda: RandomEnv(OBSERVATIONS, ACTIONS), 2)
+    model = MemoryA2C(
+        "MemoryPolicy", env, policy_kwargs={"optimizer_class": getattr(torch.optim, name)}
+    )
+    model.learn(64)
+    model.save(tmp_path / "model")
+    loaded: Any = agents.load(tmp_path / "model", env)
+    ours, theirs = (m.optimizer.state_dict()["state"] for m in (model, loaded))
+    assert ours.keys() == theirs.keys()
+    for index, state in ours.items():
+        assert state.keys() == theirs[index].keys()
+        for key, value in state.items():
+            if isinstance(value, torch.Tensor):
+                assert torch.equal(value, theirs[index][key])
+    loaded.learn(64)
+
+
+def test_to_predict_no_optimizer_is_made(saved: Path, tmp_path: Path) -> None:
+    loaded: Any = agents.load(saved)
+    loaded.predict(loaded.observation_space.sample())
+    assert "optimizer" not in vars(loaded)
+    loaded.save(tmp_path / "again")
+    assert (tmp_path / "again.zip").read_bytes() == saved.read_bytes()
+    assert loaded.optimizer.state_dict()["state"]
+    loaded.save(tmp_path / "once_more")
+    assert (tmp_path / "once_more.zip").read_bytes() == saved.read_bytes()
 
 
 def test_parameters_can_be_set_from_a_file(saved: Path, tmp_path: Path) -> None:
@@ -171,11 +354,28 @@ def test_parameters_can_be_set_from_a_file(saved: Path, tmp_path: Path) -> None:
     assert all(torch.equal(a, b) for a, b in zip(before, other.policy.parameters(), strict=True))
 
 
+def test_a_file_that_sets_parameters_sets_the_optimizer_or_nothing(
+    saved: Path, tmp_path: Path
+) -> None:
+    model = _model()
+    model.learn(16)
+    before = [p.detach().clone() for p in model.policy.parameters()]
+    with pytest.raises(
+        ModelFileError, match=r"optimizer's tensors are \['evil', .*; allowed with Adam"
+    ):
+        model.set_parameters(_changed(saved, tmp_path, tensors=_odd_optimizer))
+    assert all(torch.equal(a, b) for a, b in zip(before, model.policy.parameters(), strict=True))
+    assert model.optimizer.state_dict()["state"]
+    MemoryPPO.load(saved).save(tmp_path / "small", exclude=["optimizer"])
+    model.set_parameters(tmp_path / "small")
+    assert not model.optimizer.state_dict()["state"], "moments of other parameters"
+
+
 def test_without_the_optimizer_it_predicts_the_same_and_is_smaller(
     saved: Path, tmp_path: Path
 ) -> None:
     model: Any = MemoryPPO.load(saved)
-    model.save(tmp_path / "small", optimizer=False)
+    model.save(tmp_path / "small", exclude=["optimizer"])
     assert (tmp_path / "small.zip").stat().st_size < 0.6 * saved.stat().st_size
     small: Any = MemoryPPO.load(tmp_path / "small")
     assert not small.optimizer.state_dict()["state"]
@@ -218,7 +418,7 @@ def test_a_failed_save_leaves_the_former_file(
     before = path.read_bytes()
 
     def fail(*_: Any) -> None:
-        raise OSError("disk full")
+        raise OSError(errno.ENOSPC, "disk full")
 
     with monkeypatch.context() as patch:
         patch.setattr(zipfile.ZipFile, "writestr", fail)
@@ -352,6 +552,9 @@ def _set(*keys: str, value: Any) -> Callable[[dict[str, Any]], None]:
         (_set("settings", "learning_rate", value={"$schedule": ["os", 1, 1]}), "not a number"),
         (_set("settings", "policy_kwargs", value={"memory": "x"}), "memory is 'x'"),
         (_set("settings", "policy_kwargs", "optimizer_class", value={"$optimizer": "os"}), "$"),
+        (_set("settings", "learning_rate", value={"$function": "x"}), "not a number"),
+        (_set("settings", "policy_kwargs", "activation_fn", value={"$activation": "os"}), "$"),
+        (_set("settings", "policy_kwargs", "activation_fn", value={"$activation": "GRU"}), "GRU"),
         (_set("settings", "policy_kwargs", "encoder_size", value=10**12), r"tensor policy\."),
         (_set("settings", "policy_kwargs", "memory_kwargs", "hidden_size", value=10**7), "tensor"),
         (_set("settings", "policy_kwargs", "net_arch", value=[1] * 10**5), "at most 100"),
@@ -413,7 +616,7 @@ def _misshapen_optimizer(tensors: dict[str, torch.Tensor]) -> None:
         (_rename, "missing or unknown"),
         (_reshape, r"tensor policy\.critic\.mlp\.0\.weight is"),
         (_retype, r"policy\.critic\.mlp\.0\.bias is torch\.float64"),
-        (_odd_optimizer, "optimizer's tensors are not"),
+        (_odd_optimizer, r"optimizer's tensors are \['evil', 'exp_avg', .*\]; allowed with Adam"),
         (_far_optimizer, r"optimizer\.999\.step is unknown"),
         (_misshapen_optimizer, r"optimizer\.0\.exp_avg has shape"),
     ],
@@ -421,7 +624,9 @@ def _misshapen_optimizer(tensors: dict[str, torch.Tensor]) -> None:
 def test_hostile_tensors_are_refused(
     saved: Path, tmp_path: Path, change: Callable[[dict[str, torch.Tensor]], None], reason: str
 ) -> None:
-    _refused(_changed(saved, tmp_path, tensors=change), reason)
+    env = sync(lambda: RandomEnv(OBSERVATIONS, ACTIONS), 2)  # so that the optimizer is made
+    path = _changed(saved, tmp_path, tensors=change)
+    _refused(path, reason, lambda path: agents.load(path, env))
 
 
 def test_json_constants_are_refused(saved: Path, tmp_path: Path) -> None:
@@ -438,7 +643,7 @@ def test_a_file_does_not_say_where_to_write_logs(saved: Path) -> None:
 
 
 def test_wrong_use_is_not_blamed_on_the_file(saved: Path) -> None:
-    with pytest.raises(TypeError, match="n_stepz is no argument of MemoryPPO; allowed"):
+    with pytest.raises(TypeError, match=r"is 'n_stepz'; allowed: .*did you mean 'n_steps'"):
         MemoryPPO.load(saved, n_stepz=3)
     _refused(saved, "holds a MemoryPPO, not a MemoryA2C", MemoryA2C.load)
     other = sync(lambda: RandomEnv(spaces.Discrete(3), ACTIONS), 2)

@@ -55,6 +55,12 @@ def play(model: Any) -> np.ndarray[Any, Any]:
     return np.array([*seen["value"].tolist(), *seen["probabilities"].flatten().tolist()])
 
 
+def test_it_gets_its_own_arguments() -> None:
+    assert make_model("cell").policy.network.memory.decay == 0.25
+    assert make_model("encoder").policy.network.encoder.factor == 3.0
+    assert make_model("extractor").policy.network.encoder.output_size == 5
+
+
 @pytest.mark.parametrize("algorithm", [MemoryPPO, MemoryA2C, Reinforce])
 @pytest.mark.parametrize("kind", KWARGS)
 def test_it_is_trained_saved_and_loaded(kind: str, algorithm: Any, tmp_path: Path) -> None:
@@ -113,6 +119,10 @@ def test_two_classes_of_one_name_are_refused() -> None:
     other = type("Average", (Average,), {"__module__": "elsewhere"})
     with pytest.raises(ValueError, match=r"elsewhere\.Average, but .*allowed: one class of a name"):
         agents.register(other)
+    nested = type("Average", (Average,), {"__module__": Average.__module__})
+    nested.__qualname__ = "make_cell.<locals>.Average"
+    with pytest.raises(ValueError, match=r"<locals>\.Average, but .*allowed: one class of a name"):
+        agents.register(nested)
     again = type("Average", (Average,), {"__module__": Average.__module__})
     assert agents.register(again) is again, "defined anew, as in a notebook"
     agents.register(Average)
@@ -123,6 +133,13 @@ def test_a_registered_cell_is_known_by_its_name() -> None:
     env = sync(lambda: RandomEnv(BOX, spaces.Discrete(3)), 2)
     model = MemoryPPO("MemoryPolicy", env, policy_kwargs={"memory": "Average"})
     assert isinstance(model.policy.network.memory, Average)
+
+
+def test_a_registered_encoder_is_not_offered_as_a_cell() -> None:
+    agents.register(Scaled)
+    with pytest.raises(ValueError, match="memory is 'Scaled'; allowed: none, lstm") as error:
+        agents.MemoryNetwork(BOX, "Scaled")
+    assert "Scaled" not in str(error.value).split("allowed")[1]
 
 
 def test_a_registered_class_of_another_kind_is_no_policy(tmp_path: Path) -> None:

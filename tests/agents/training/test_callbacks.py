@@ -15,6 +15,7 @@ from stable_baselines3.common.logger import Logger
 from agents import RLNTM, MemoryPPO, make_vec_env
 from agents.algorithms.curriculum import CurriculumCallback
 from agents.algorithms.progress import (
+    HeldOut,
     LineDisplay,
     LiveDisplay,
     ProgressCallback,
@@ -104,7 +105,7 @@ class Successes(EvaluationCallback):
     """Finds what it is told to find."""
 
     def __init__(self, found: list[float], **kwargs: Any) -> None:
-        super().__init__(None, every=10, episodes=100, **kwargs)  # type: ignore[arg-type]
+        super().__init__(evaluation_env(ENV, 1), every=10, episodes=100, **kwargs)
         self.found = found
         self.asked: list[int] = []
 
@@ -238,12 +239,17 @@ def test_the_display_gets_the_numbers() -> None:
     curriculum = Curriculum(5, level=2, refractory=10_000)
     evaluation = EvaluationCallback(evaluation_env(ENV, 8), every=10_000, episodes=8)
     model = model_on(make_vec_env(ENV, 8, curriculum=curriculum))
-    progress = ProgressCallback(display, 256, curriculum, evaluation.shown)
+    progress = ProgressCallback(display, 256, curriculum, evaluation.held_out)
     status = progress.status
     model.learn(256, callback=[evaluation, progress])
     assert (status.steps, status.level, status.max_level) == (256, 2, 5)
     assert evaluation.last is not None
-    assert status.evaluation == evaluation.last.success
+    assert status.held_out is not None
+    assert status.held_out.success == evaluation.last.success
+    assert status.held_out.mean_return == pytest.approx(evaluation.last.returns.mean())
+    assert status.held_out.random_return is not None
+    assert status.held_out.optimal_return is not None
+    assert 0.0 <= status.held_out.random_return < 1.0 < status.held_out.optimal_return
     assert status.episode_return is not None
     assert status.success is not None
 
@@ -252,7 +258,7 @@ def test_without_a_terminal_there_are_lines() -> None:
     target, now = io.StringIO(), [0.0]
     console = Console(file=target, width=40)
     display = LineDisplay(console, clock=lambda: now[0])
-    status = Status(total=10_000, steps=1_000, success=0.25, episode_return=1.5, evaluates=True)
+    status = Status(total=10_000, steps=1_000, success=0.25, episode_return=1.5, held_out=HeldOut())
     with display:
         display.say("hello")
         for second in range(40):
@@ -264,7 +270,8 @@ def test_without_a_terminal_there_are_lines() -> None:
     assert [line.split("  ")[0] for line in lines[1:]] == [
         f"steps {second},000 of 10,000" for second in (1, 3, 7, 15, 25, 35, 39)
     ]
-    assert "steps/s 1,000  return 1.500  success 0.250  last evaluation -" in lines[4]
+    numbers = "return 1.500  success 0.250  held-out return -  held-out success -"
+    assert f"steps/s 1,000  {numbers}" in lines[4]
     assert lines[4].endswith("elapsed 0:15")
     assert "\x1b" not in target.getvalue()
     assert isinstance(make_display(console, ""), LineDisplay)
@@ -276,7 +283,7 @@ def test_learning_says_how_it_goes(capsys: pytest.CaptureFixture[str]) -> None:
     assert first == "MemoryPPO learns for 256 steps in 8 environments"
     for words in ("steps 256 of 256", "return ", "success ", "elapsed 0:0"):
         assert words in last
-    assert "evaluation" not in last
+    assert "held-out" not in last
     paper = RLNTM.paper("Tape-Copy-Easy-v0", n_envs=4, seed=0)
     paper.learn(50, progress_bar=True)
     assert "level 1 of 5" in capsys.readouterr().out
@@ -289,9 +296,10 @@ def test_at_a_terminal_the_display_is_redrawn() -> None:
     console = Console(file=target, force_terminal=True, width=120)
     display = make_display(console, "a title")
     assert isinstance(display, LiveDisplay)
+    held_out = HeldOut(2.5, 0.125, 0.25, 9.5)
     with display:
-        status = Status(100, 50, level=3, max_level=7, evaluates=True, evaluation=0.125)
-        display.update(status)
+        display.update(Status(100, 50, level=3, max_level=7, held_out=held_out))
     shown = target.getvalue()
-    for words in ("a title", "50 of 100", "3 of 7", "0.125", "50%", "\x1b["):
+    around = ("2.500", "random 0.250", "optimum 9.500")
+    for words in ("a title", "50 of 100", "3 of 7", "0.125", "50%", "\x1b[", *around):
         assert words in shown

@@ -10,7 +10,7 @@ from torch.autograd.function import once_differentiable
 
 from agents.algorithms.rl_ntm.controller import Controller
 from agents.algorithms.rl_ntm.fast import kernels_backward as kernels
-from agents.algorithms.rl_ntm.fast.kernels import OutputLayer
+from agents.algorithms.rl_ntm.fast.kernels import OutputLayer, output_layer_of
 from agents.algorithms.rl_ntm.fast.kernels_backward import Carried, Gradients
 from agents.algorithms.rl_ntm.fast.record import Record
 from agents.algorithms.rl_ntm.unroll import Ints, laid_out, places_of
@@ -56,11 +56,10 @@ class Episodes(torch.autograd.Function):
     def backward(ctx: Any, grad_moves: Tensor, grad_symbols: Tensor) -> tuple[Any, ...]:
         """Returns the gradients by all arguments of `forward`."""
         record: Record = ctx.record
-        _, weight, _, weight_out, _, log_gain = ctx.saved_tensors
+        _, weight, _, weight_out, _, _ = ctx.saved_tensors
         by_moves, by_symbols = (x.flatten(0, 1)[ctx.places] for x in (grad_moves, grad_symbols))
         controller: Controller = ctx.controller
-        gain = log_gain.exp().numpy()[()]
-        output_layer = OutputLayer(gain, controller.choices, controller.gates)
+        output_layer = output_layer_of(controller)
         out, gates = torch.empty_like(record.out), torch.empty_like(record.gates)
         grads = Gradients(out, gates, by_moves, by_symbols)
         _grad_steps(controller, output_layer, record, ctx.rows, grads, weight, weight_out)
@@ -90,10 +89,11 @@ def _grad_steps(
 ) -> None:
     """Fills the gradients, from the last step to the first."""
     interfaces, count = controller.interfaces, len(rows[0])
-    hidden, window = record.before.shape[1], record.cells.shape[1]
+    hidden, read = record.before.shape[1], interfaces.read_window * interfaces.vocabulary
     carried = Carried(
         memory=record.out.new_zeros(count, interfaces.memory_cells, interfaces.vocabulary).numpy(),
-        read=record.out.new_zeros(count, window * interfaces.vocabulary).numpy(),
+        read=record.out.new_zeros(count, read).numpy(),
+        beside=record.out.new_zeros(count, record.beside.shape[1]).numpy(),
         hidden=record.out.new_zeros(count, hidden).numpy(),
         cell=record.out.new_zeros(count, hidden).numpy(),
     )

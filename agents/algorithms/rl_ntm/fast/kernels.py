@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from agents.algorithms.rl_ntm.controller import ControllerState
+from agents.algorithms.rl_ntm.controller import Controller, ControllerState
 from agents.algorithms.rl_ntm.fast.record import Record
 from agents.algorithms.rl_ntm.unroll import Ints
 
@@ -40,22 +40,41 @@ class InputLayer(NamedTuple):
 
 
 class OutputLayer(NamedTuple):
-    """How the output layer's columns are divided, and what the scores are multiplied by.
+    """How the output layer's columns are divided, and what their numbers are multiplied by.
 
     Attributes:
         gain: Factor of all scores of symbols.
+        kept: Factor of what a cell beside the head loses to what is blended into it, 0 or 1.
         choices: Number of choices that moves have.
         shortcuts: Number of gates of shortcuts, 0 without them.
+        reads: Number of memory cells that are read.
+        writes: Number of memory cells that are written.
     """
 
     gain: Any
+    kept: Any
     choices: int
     shortcuts: int
+    reads: int
+    writes: int
+
+
+def output_layer_of(controller: Controller) -> OutputLayer:
+    """Returns how a controller's output layer is divided."""
+    gain: Any = controller.log_gain.detach().exp().numpy()[()]
+    sizes = controller.interfaces.read_window, controller.interfaces.write_window
+    kept = type(gain)(controller.blend)
+    return OutputLayer(gain, kept, controller.choices, controller.gates, *sizes)
 
 
 @compiled
 def read_inputs(
-    rows: Ints, seen: Ints, input_layer: InputLayer, state: ControllerState, record: Record
+    rows: Ints,
+    seen: Ints,
+    input_layer: InputLayer,
+    output_layer: OutputLayer,
+    state: ControllerState,
+    record: Record,
 ) -> None:
     """Looks up what the step sees.
 
@@ -63,15 +82,18 @@ def read_inputs(
         rows: Numbers of the rows that run, ``(n,)``.
         seen: Symbols in their input windows, ``(n, input_cells)``.
         input_layer: What is looked up.
+        output_layer: Says how many memory cells are read.
         state: The state of all B rows before the step, as arrays.
-        record: The n entries of the step. `inputs`, `symbol`, `cells` and `entered` are filled;
-            `gates` takes the bias plus the rows of `weight_in`.
+        record: The n entries of the step. `inputs`, `symbol`, `cells`, `entered` and `beside` are
+            filled; `gates` takes the bias plus the rows of `weight_in`.
     """
     offsets, weight_in, bias = input_layer.offsets, input_layer.weight_in, input_layer.bias
     memory, head, moves, hidden = state.memory, state.head, state.moves, state.hidden
-    inputs, cells, entered = record.inputs, record.cells, record.entered
+    inputs, cells, entered, beside = record.inputs, record.cells, record.entered, record.beside
     size, width = memory.shape[1], memory.shape[2]
-    window, width_in = cells.shape[1], seen.shape[1]
+    reach, window, width_in = cells.shape[1], output_layer.reads, seen.shape[1]
+    middle = reach // 2
+    first = middle - window // 2
     for j in range(len(rows)):
         b = rows[j]
         record.symbol[j] = seen[j, width_in // 2]
@@ -86,12 +108,17 @@ def read_inputs(
             weight = weight_in[inputs[j, i]]
             for g in range(len(bias)):
                 gate[g] += weight[g]
+        for c in range(reach):
+            cells[j, c] = (head[b] + c - middle) % size
         for w in range(window):
-            cell = (head[b] + w - window // 2) % size
-            cells[j, w] = cell
-            tape, read = memory[b, cell], entered[j, w * width : (w + 1) * width]
+            tape, read = memory[b, cells[j, first + w]], entered[j, w * width : (w + 1) * width]
             for v in range(width):
                 read[v] = tape[v]
+        for side in range(beside.shape[1] // width):
+            tape = memory[b, cells[j, middle - 1 + 2 * side]]
+            near = beside[j, side * width : (side + 1) * width]
+            for v in range(width):
+                near[v] = tape[v]
         carried, old = hidden[b], entered[j, window * width :]
         for h in range(len(carried)):
             old[h] = carried[h]
@@ -133,36 +160,38 @@ def score_and_write(
     """
     memory, choices, shortcuts = state.memory, output_layer.choices, output_layer.shortcuts
     cells, entered, out, symbols = record.cells, record.entered, record.out, record.symbols
-    outputs, width, window = symbols.shape[1], memory.shape[2], cells.shape[1]
+    beside, reads, writes = record.beside, output_layer.reads, output_layer.writes
+    outputs, width = symbols.shape[1], memory.shape[2]
     scores = choices + shortcuts
     content = scores + outputs
+    middle, centre_read = cells.shape[1] // 2, reads // 2
+    first_written = middle - writes // 2
     for j in range(len(rows)):
         b = rows[j]
         score, given = symbols[j], out[j, scores:content]
         for k in range(outputs):
             score[k] = given[k]
-        for w in range(window):
+        for w in range(writes):
             place = content + w * width
-            tape, written = memory[b, cells[j, w]], out[j, place : place + width]
+            tape, written = memory[b, cells[j, first_written + w]], out[j, place : place + width]
             for v in range(width):
                 tape[v] += written[v]
         if shortcuts:
             gates, seen = out[j, choices:scores], record.symbol[j]
             if seen < outputs:
                 score[seen] += gates[0]
-            middle = window // 2
-            centre = entered[j, middle * width : (middle + 1) * width]
-            near = 1 + 2 * window
-            for w in range(window):
-                tape, read = memory[b, cells[j, w]], entered[j, w * width : (w + 1) * width]
-                gate = gates[1 + w]
+            for w in range(reads):
+                read, gate = entered[j, w * width : (w + 1) * width], gates[1 + w]
                 for k in range(outputs):
                     score[k] += gate * read[k]
-                tape[seen] += gates[1 + window + w]
-                if w != middle:
-                    gate = gates[near]
-                    near += 1
-                    for v in range(width):
-                        tape[v] += gate * (centre[v] - read[v])
+            for w in range(writes):
+                memory[b, cells[j, first_written + w], seen] += gates[1 + reads + w]
+            centre = entered[j, centre_read * width : (centre_read + 1) * width]
+            for side in range(beside.shape[1] // width):
+                tape = memory[b, cells[j, middle - 1 + 2 * side]]
+                near = beside[j, side * width : (side + 1) * width]
+                gate = gates[1 + reads + writes + side]
+                for v in range(width):
+                    tape[v] += gate * (centre[v] - output_layer.kept * near[v])
         for k in range(outputs):
             score[k] *= output_layer.gain

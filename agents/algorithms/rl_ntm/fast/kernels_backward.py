@@ -43,13 +43,16 @@ class Carried(NamedTuple):
     Attributes:
         memory: Gradient by the tape, ``(B, cells, V)``.
         read: For the n rows that run, the part of the gradient by what was read that passes
-            through shortcuts, ``(at least n, window * V)``; belongs to one step.
+            through shortcuts, ``(at least n, read_window * V)``; belongs to one step.
+        beside: For these rows, the gradient by the two cells beside the head that passes through
+            shortcuts, ``(at least n, 2 * V)``; belongs to one step.
         hidden: Gradient by the hidden state, ``(B, H)``.
         cell: Gradient by the LSTM's cell state, ``(B, H)``.
     """
 
     memory: Any
     read: Any
+    beside: Any
     hidden: Any
     cell: Any
 
@@ -65,21 +68,19 @@ def score_and_write_backward(
         output_layer: How the output layer is divided.
         record: The n entries of the step.
         gradients: The n entries of the step; `out` is filled.
-        carried: Gradients by the state after the step; `read` is filled if there are shortcuts.
+        carried: Gradients by the state after the step; `read` and `beside` are
+            filled if there are shortcuts.
     """
     grad_moves, grad_symbols, grad_out = gradients.moves, gradients.symbols, gradients.out
-    cells, entered, out, shortcuts = (
-        record.cells,
-        record.entered,
-        record.out,
-        output_layer.shortcuts,
-    )
-    grad_memory, grad_read = carried.memory, carried.read
+    cells, entered, beside, out = record.cells, record.entered, record.beside, record.out
+    shortcuts, reads, writes = output_layer.shortcuts, output_layer.reads, output_layer.writes
+    grad_memory, grad_read, grad_beside = carried.memory, carried.read, carried.beside
     choices, outputs = grad_moves.shape[1], grad_symbols.shape[1]
-    window, width = cells.shape[1], grad_memory.shape[2]
+    width = grad_memory.shape[2]
     scores = choices + shortcuts
     content = scores + outputs
-    middle, zero = window // 2, out.dtype.type(0.0)
+    middle, centre_read, zero = cells.shape[1] // 2, reads // 2, out.dtype.type(0.0)
+    first_written = middle - writes // 2
     for j in range(len(rows)):
         b = rows[j]
         for c in range(choices):
@@ -87,40 +88,45 @@ def score_and_write_backward(
         grad_score, grad_symbol = grad_out[j, scores:content], grad_symbols[j]
         for k in range(outputs):
             grad_score[k] = grad_symbol[k] * output_layer.gain
-        for w in range(window):
+        for w in range(writes):
             place = content + w * width
-            tape, by_written = grad_memory[b, cells[j, w]], grad_out[j, place : place + width]
+            tape = grad_memory[b, cells[j, first_written + w]]
+            by_written = grad_out[j, place : place + width]
             for v in range(width):
                 by_written[v] = tape[v]
         if not shortcuts:
             continue
-        for n in range(window * width):
-            grad_read[j, n] = zero
         gates, grad_gates = out[j, choices:scores], grad_out[j, choices:scores]
         seen = record.symbol[j]
         grad_gates[0] = zero
         if seen < outputs:
             grad_gates[0] = grad_score[seen]
-        centre = entered[j, middle * width : (middle + 1) * width]
-        grad_centre = grad_read[j, middle * width : (middle + 1) * width]
-        near = 1 + 2 * window
-        for w in range(window):
-            tape, read = grad_memory[b, cells[j, w]], entered[j, w * width : (w + 1) * width]
-            grad = grad_read[j, w * width : (w + 1) * width]
+        for w in range(reads):
+            read, grad = (
+                entered[j, w * width : (w + 1) * width],
+                grad_read[j, w * width : (w + 1) * width],
+            )
             gate, by_gate = gates[1 + w], zero
+            for v in range(width):
+                grad[v] = zero
             for k in range(outputs):
                 by_gate += grad_score[k] * read[k]
-                grad[k] += gate * grad_score[k]
+                grad[k] = gate * grad_score[k]
             grad_gates[1 + w] = by_gate
-            grad_gates[1 + window + w] = tape[seen]
-            if w != middle:
-                gate, by_gate = gates[near], zero
-                for v in range(width):
-                    by_gate += tape[v] * (centre[v] - read[v])
-                    grad_centre[v] += gate * tape[v]
-                    grad[v] -= gate * tape[v]
-                grad_gates[near] = by_gate
-                near += 1
+        for w in range(writes):
+            grad_gates[1 + reads + w] = grad_memory[b, cells[j, first_written + w], seen]
+        centre = entered[j, centre_read * width : (centre_read + 1) * width]
+        grad_centre = grad_read[j, centre_read * width : (centre_read + 1) * width]
+        for side in range(beside.shape[1] // width):
+            tape = grad_memory[b, cells[j, middle - 1 + 2 * side]]
+            near = beside[j, side * width : (side + 1) * width]
+            grad = grad_beside[j, side * width : (side + 1) * width]
+            gate, by_gate = gates[1 + reads + writes + side], zero
+            for v in range(width):
+                by_gate += tape[v] * (centre[v] - output_layer.kept * near[v])
+                grad_centre[v] += gate * tape[v]
+                grad[v] = -output_layer.kept * gate * tape[v]
+            grad_gates[1 + reads + writes + side] = by_gate
         for g in range(shortcuts):
             grad_gates[g] *= gates[g] - gates[g] * gates[g]
 
@@ -177,18 +183,21 @@ def read_inputs_backward(
 
     Args:
         rows: Numbers of the rows that run, ``(n,)``.
-        output_layer: Says whether there are shortcuts; without them `carried.read` has no part.
-        cells: Memory cells in the window, ``(n, window)``.
+        output_layer: Says how many cells were read, and whether there are shortcuts; without them
+            `carried.read` and `carried.beside` have no part.
+        cells: Memory cells around the head, ``(n, reach)``.
         grad_entered: Gradient by what entered the nonlinearities through a matrix,
-            ``(n, window * V + H)``.
+            ``(n, read_window * V + H)``.
         carried: Gradients by the state; `memory` and `hidden` become those before the step.
     """
-    grad_memory, grad_read, shortcuts = carried.memory, carried.read, output_layer.shortcuts
-    width, window = grad_memory.shape[2], cells.shape[1]
+    grad_memory, grad_read, grad_beside = carried.memory, carried.read, carried.beside
+    width, window, shortcuts = grad_memory.shape[2], output_layer.reads, output_layer.shortcuts
+    middle = cells.shape[1] // 2
+    first = middle - window // 2
     for j in range(len(rows)):
         b = rows[j]
         for w in range(window):
-            tape = grad_memory[b, cells[j, w]]
+            tape = grad_memory[b, cells[j, first + w]]
             grad = grad_entered[j, w * width : (w + 1) * width]
             for v in range(width):
                 tape[v] += grad[v]
@@ -196,6 +205,11 @@ def read_inputs_backward(
                 more = grad_read[j, w * width : (w + 1) * width]
                 for v in range(width):
                     tape[v] += more[v]
+        for side in range(grad_beside.shape[1] // width):
+            tape = grad_memory[b, cells[j, middle - 1 + 2 * side]]
+            more = grad_beside[j, side * width : (side + 1) * width]
+            for v in range(width):
+                tape[v] += more[v]
         later, grad = carried.hidden[b], grad_entered[j, window * width :]
         for h in range(len(later)):
             later[h] = grad[h]

@@ -16,9 +16,11 @@ class Record(NamedTuple):
     Attributes:
         inputs: Rows of `weight_in` that were added up, ``(N, input_cells + moves)``.
         symbol: Symbol under the input head, ``(N,)``.
-        cells: Memory cells in the window, ``(N, window)``.
-        entered: Contents of these cells before the step, flat, and the hidden state before the
-            step, ``(N, window * V + H)``.
+        cells: Memory cells around the head, ``(N, reach)``: as many as the largest window has.
+        entered: Contents of the cells that were read before the step, flat, and the hidden state
+            before the step, ``(N, read_window * V + H)``.
+        beside: Contents of the two cells beside the head before the step, flat, ``(N, 2 * V)``;
+            ``(N, 0)`` where nothing is added to them.
         before: Cell state of the LSTM before the step, ``(N, H)``.
         gates: Gates of the LSTM in the order o, i, f, g, after their nonlinearities,
             ``(N, 4 * H)``; without an LSTM what enters the nonlinearity, ``(N, H)``.
@@ -32,6 +34,7 @@ class Record(NamedTuple):
     symbol: Any
     cells: Any
     entered: Any
+    beside: Any
     before: Any
     gates: Any
     squashed: Any
@@ -52,7 +55,8 @@ def new_record(controller: Controller, size: int) -> Record:
     """Returns room for `size` entries; what no step touches costs nothing."""
     interfaces, like = controller.interfaces, controller.bias.detach()
     state = controller.hidden_size if controller.recurrent else 0
-    read = interfaces.memory_window * interfaces.vocabulary
+    read = interfaces.read_window * interfaces.vocabulary
+    reach = max(interfaces.read_window, interfaces.write_window, 3 * controller.spreads)
 
     def numbers(width: int) -> Tensor:
         return like.new_empty(size, width)
@@ -63,8 +67,9 @@ def new_record(controller: Controller, size: int) -> Record:
     return Record(
         inputs=integers(interfaces.input_cells + len(interfaces.move_sizes)),
         symbol=integers(),
-        cells=integers(interfaces.memory_window),
+        cells=integers(reach),
         entered=numbers(read + state),
+        beside=numbers(2 * interfaces.vocabulary * controller.spreads),
         before=numbers(state),
         gates=numbers(len(like)),
         squashed=numbers(state),

@@ -15,7 +15,7 @@ from torch import Tensor
 from agents.algorithms.rl_ntm.controller import Controller, ControllerState, Scores
 from agents.algorithms.rl_ntm.fast import kernels
 from agents.algorithms.rl_ntm.fast.backward import Episodes
-from agents.algorithms.rl_ntm.fast.kernels import InputLayer, OutputLayer
+from agents.algorithms.rl_ntm.fast.kernels import InputLayer, output_layer_of
 from agents.algorithms.rl_ntm.fast.packed_lstm import squash
 from agents.algorithms.rl_ntm.fast.record import new_record
 from agents.algorithms.rl_ntm.unroll import Ints, Seen, row_counts
@@ -46,8 +46,7 @@ class FastUnroll:
         )
         self._weight_out, self._bias_out = controller.output_layer()
         self._weight = torch.cat([controller.weight_read, controller.weight_hidden])
-        gain: Any = controller.log_gain.detach().exp().numpy()[()]
-        self._output_layer = OutputLayer(gain, controller.choices, controller.gates)
+        self._output_layer = output_layer_of(controller)
 
     @torch.no_grad()
     def step(self, symbols: Tensor, rows: Ints) -> Scores:
@@ -57,7 +56,8 @@ class FastUnroll:
         self._rows.append(rows)
         record = self._record.part(start, self._size)
         arrays = self._arrays.part(start, self._size)
-        kernels.read_inputs(rows, symbols.numpy(), self._input_layer, state, arrays)
+        seen, output_layer = symbols.numpy(), self._output_layer
+        kernels.read_inputs(rows, seen, self._input_layer, output_layer, state, arrays)
         record.gates.addmm_(record.entered, self._weight)
         if controller.recurrent:
             squash(rows, record.gates, state.cell, record.before, record.squashed, record.hidden)
@@ -67,7 +67,7 @@ class FastUnroll:
         torch.addmm(self._bias_out, record.hidden, self._weight_out, out=record.out)
         content = controller.choices + controller.gates
         record.out[:, controller.choices : content].sigmoid_()
-        kernels.score_and_write(rows, self._output_layer, state, arrays)
+        kernels.score_and_write(rows, output_layer, state, arrays)
         return Scores(record.out[:, : controller.choices], record.symbols)
 
     def move(self, moves: Tensor) -> None:
@@ -80,7 +80,7 @@ class FastUnroll:
     def finish(self) -> tuple[Scores, Seen]:
         """See `Unroll`."""
         controller, record = self.controller, self._record.part(0, self._size)
-        read = controller.interfaces.memory_window * controller.interfaces.vocabulary
+        read = controller.interfaces.read_window * controller.interfaces.vocabulary
         seen = Seen(row_counts(controller, record.inputs), record.entered[:, :read])
         scores = Episodes.apply(  # type: ignore[no-untyped-call]  # PyTorch leaves it untyped
             controller,
