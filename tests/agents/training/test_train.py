@@ -68,7 +68,7 @@ def test_the_command_line_trains_the_same(tmp_path: Path) -> None:
         ({"env": ENV, "seed": -1}, "seed is -1; allowed: integers from 0"),
         ({"env": ENV, "timesteps": 0}, "settings: timesteps is 0; allowed: integers from 1 on"),
         ({"env": ENV, "settings": {"gamma": 1}}, "settings: recipe setting is 'gamma'; allowed"),
-        ({"env": ENV, "device": "floppy"}, "device is 'floppy'; allowed here: auto, cpu"),
+        ({"env": ENV, "device": "floppy"}, "device is 'floppy'; allowed: auto, cpu"),
         ({"env": ENV, "stop_at_success": 0.0}, "stop_at_success is 0.0; allowed: numbers above 0"),
         ({"env": ENV, "out": __file__}, "out is '.*'; allowed: a new or an empty folder"),
     ],
@@ -79,6 +79,6 @@ def test_what_cannot_be_trained_is_named(arguments: dict[str, Any], message: str
 
 
 def test_what_is_refused_leaves_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="device is 'cuda:99'; allowed here: auto, cpu"):
+    with pytest.raises(ValueError, match="device is 'cuda:99'; allowed: auto, cpu"):
         agents.train(ENV, device="cuda:99", out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
