@@ -56,7 +56,7 @@ test-wheel: install ## build the wheel and try it in fresh environments
 	$(BIN)/python -m tests.wheel $(PYTHONS)
 
 demo: $(VENV)/.installed-agents ## train an agent with memory, evaluate it and show what its memory did
-	$(BIN)/memory-envs train --env $(DEMO_ENV) --stop-at-success 0.95
+	$(BIN)/memory-envs train $(DEMO_ENV) --stop-at-success 0.95
 
 bench: $(VENV)/.installed-agents,peers ## measure the speed against the peers
 	$(BIN)/python -m benchmarks.throughput envs

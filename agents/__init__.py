@@ -9,6 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import memory_envs  # noqa: F401  # registers its ids, so that they work wherever an id is taken
 from agents.algorithms.table import ALGORITHMS
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from agents.networks.policy import MemoryPolicy
     from agents.saving.archive import ModelFileError
     from agents.saving.registry import register
+    from agents.training.train import TrainingResult, continue_training, train
 
 __all__ = [
     "RLNTM",
@@ -43,12 +45,15 @@ __all__ = [
     "NonFiniteError",
     "RLNTMPolicy",
     "Reinforce",
+    "TrainingResult",
+    "continue_training",
     "export_onnx",
     "load",
     "load_pretrained",
     "make_vec_env",
     "register",
     "register_algorithm",
+    "train",
 ]
 
 # The modules of all public names.
@@ -62,12 +67,15 @@ _MODULES = {
     "ModelFileError": "agents.saving.archive",
     "NonFiniteError": "agents.algorithms.base",
     "RLNTMPolicy": "agents.algorithms.rl_ntm.policy",
+    "TrainingResult": "agents.training.train",
+    "continue_training": "agents.training.train",
     "export_onnx": "agents.algorithms.onnx",
     "load": "agents.algorithms.loading",
     "load_pretrained": "agents.algorithms.pretrained",
     "make_vec_env": "agents.environments.make_env",
     "register": "agents.saving.registry",
     "register_algorithm": "agents.algorithms.table",
+    "train": "agents.training.train",
 }
 
 

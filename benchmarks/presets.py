@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.saving.atomic import write_text
+from benchmarks.rl_ntm_runs import has_ended
 from benchmarks.results import without_folder
 
 ROOT = Path(__file__).parents[1]
@@ -28,8 +29,9 @@ def read_run(folder: Path) -> dict[str, Any]:
         rows = list(csv.DictReader(file))
     seconds = [float(row["time/time_elapsed"]) for row in rows if row["time/time_elapsed"]]
     held_out = [float(row["evaluation/success"]) for row in rows if row["evaluation/success"]]
-    final = folder / "evaluation.json"
-    evaluation = json.loads(final.read_text(encoding="utf-8")) if final.exists() else None
+    evaluation = None
+    if has_ended(folder):
+        evaluation = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
     return {
         "env": settings["env"],
         "agent": f"{settings['algorithm']}/{settings['memory']}",

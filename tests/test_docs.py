@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,17 @@ from memory_envs import ENVIRONMENTS
 ROOT = Path(__file__).parents[1]
 HOW_TO = sorted((ROOT / "docs" / "how-to").glob("*.md"))
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
+README_BLOCKS = {
+    language: re.findall(
+        rf"```{language}\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL
+    )
+    for language in ("python", "bash")
+}
+# What the README trains, and what the tests train in its place.
+SHORTER = {
+    "learn(100_000": "learn(4_096",
+    "stop_at_success=0.99": "timesteps=8_192",
+}
 
 
 def _script(name: str) -> ModuleType:
@@ -53,34 +65,79 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
-def test_readme_python_blocks_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    # The training example is shortened: what matters is that the lines run as written.
-    source = "\n".join(re.findall(r"```python\n(.*?)```", readme, re.DOTALL))
-    assert "learn(100_000)" in source
-    monkeypatch.chdir(tmp_path)
-    script = tmp_path / "readme.py"  # Numba reads the source of what it compiles from its file
-    script.write_text(source.replace("learn(100_000)", "learn(2_000)"), encoding="utf-8")
-    spec = importlib.util.spec_from_file_location("readme", script)
-    assert spec is not None
-    assert spec.loader is not None
-    spec.loader.exec_module(importlib.util.module_from_spec(spec))
-    assert (tmp_path / "copy.zip").exists()
+def run_alone(source: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Runs a script in a process of its own, where nothing was imported before."""
+    script = folder / "script.py"  # Numba reads the source of what it compiles from its file
+    script.write_text(source, encoding="utf-8")
+    return subprocess.run(
+        [sys.executable, "-W", "error", script.name],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("number", range(len(README_BLOCKS["python"])))
+def test_a_block_of_the_readme_runs_alone(number: int, tmp_path: Path) -> None:
+    source = README_BLOCKS["python"][number]
+    for long, short in SHORTER.items():
+        source = source.replace(long, short)
+    run = run_alone(source, tmp_path)
+    assert run.returncode == 0, run.stderr
+    if "learn(" in source:
+        assert (tmp_path / "copy.zip").exists()
+        assert "steps 4,096 of 4,096" in run.stdout
+    if "agents.train(" in source:
+        assert "success" in run.stdout
+        assert len(list((tmp_path / "runs").iterdir())) == 1
+
+
+def test_the_readme_has_its_long_examples() -> None:
+    """What the tests shorten is there to be shortened."""
+    readme = "".join(README_BLOCKS["python"])
+    assert all(long in readme for long in SHORTER)
+
+
+def test_commands_of_the_readme_run_as_they_stand(tmp_path: Path) -> None:
+    """Those of our own; training is shortened, and `<run>` is the run that it made."""
+    lines = [line for block in README_BLOCKS["bash"] for line in block.splitlines()]
+    commands = [line for line in lines if line.startswith("memory-envs ")]
+    assert {line.split()[1] for line in commands} >= {"list", "train", "evaluate", "trace", "play"}
+    for line in commands:
+        runs = tmp_path / "runs"
+        newest = next(iter(sorted(runs.iterdir())), None) if runs.exists() else None
+        words = shlex.split(line.replace("<run>", newest.name if newest else ""), comments=True)
+        if words[1] == "train":
+            words += ["--timesteps", "3e3"]
+        run = subprocess.run(
+            [sys.executable, "-W", "error", "-m", "agents.cli.main", *words[1:]],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            input="q\n",
+            capture_output=True,
+            text=True,
+        )
+        assert run.returncode == 0, f"{line}: {run.stderr}"
+
+
+IDS_IN_AGENTS = """
+from agents import MemoryPPO, RLNTM
+MemoryPPO("MemoryPolicy", "Tape-Reverse-v0")
+RLNTM("RLNTMPolicy", "Tape-Reverse-v0", n_envs=2)
+"""
+
+
+def test_ids_need_no_import_of_memory_envs(tmp_path: Path) -> None:
+    run = run_alone(IDS_IN_AGENTS, tmp_path)
+    assert run.returncode == 0, run.stderr
 
 
 @pytest.mark.parametrize("page", HOW_TO, ids=lambda page: page.stem)
 def test_a_how_to_runs_alone(page: Path, tmp_path: Path) -> None:
     """Its blocks, in order, are one script."""
     blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-    script = tmp_path / "script.py"  # Numba reads the source of what it compiles from its file
-    script.write_text("\n".join(blocks), encoding="utf-8")
-    run = subprocess.run(
-        [sys.executable, "-W", "error", script.name],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
+    run = run_alone("\n".join(blocks), tmp_path)
     assert run.returncode == 0, run.stderr
 
 

@@ -48,7 +48,7 @@ print(f"memory_envs alone: {len(memory_envs.ENVIRONMENTS)} ids on Python {sys.ve
 """
 COMMANDS = (
     "list",
-    "train --env Tape-Copy-Easy-v0 --timesteps 4096 --out run",
+    "train Tape-Copy-Easy-v0 --timesteps 4096 --out run",
     "evaluate run --episodes 20 --json",
     "trace run",
     "trace --pretrained rl-ntm/ForwardReverse",
@@ -102,7 +102,8 @@ def check(wheel: Path) -> None:
     assert metadata.description == (ROOT / "README.md").read_text(encoding="utf-8")
     assert metadata.description_content_type == "text/markdown"
     assert metadata.license_files == ["LICENSE"]
-    assert entry_points.split() == ["[console_scripts]", "memory-envs", "=", "agents.cli.main:main"]
+    command = ["memory-envs", "=", "memory_envs.__main__:main"]
+    assert entry_points.split() == ["[console_scripts]", *command]
     listing = run(ROOT, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
     known = {name for name in listing.split("\0") if name.startswith(PACKAGES)}
     found = {name for name in names if ".dist-info/" not in name}

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import torch
-from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import MaybeCallback
 from stable_baselines3.common.utils import FloatSchedule, safe_mean
@@ -20,6 +20,7 @@ from typing_extensions import Unpack
 
 from agents.algorithms.model import CommonArguments, Env, MemoryModel
 from agents.cells.state import State
+from memory_envs import Curriculum
 
 Self = TypeVar("Self", bound="MemoryAlgorithm")
 
@@ -131,6 +132,18 @@ class MemoryAlgorithm(MemoryModel):
         self.collect_rollouts(self.env, callback)
         return self.rollout_batch()
 
+    def _init_callback(self, callback: MaybeCallback, progress_bar: bool = False) -> BaseCallback:
+        """Adds the lines of progress to what the user gave; SB3's bar needs a terminal."""
+        given = super()._init_callback(callback, progress_bar=False)
+        if not progress_bar:
+            return given
+        from agents.algorithms.progress import ProgressLines
+
+        curriculum: Curriculum | None = getattr(self, "curriculum", None)
+        both = CallbackList([given, ProgressLines(self._total_timesteps, curriculum)])
+        both.init_callback(self)
+        return both
+
     def learn(
         self: Self,
         total_timesteps: int,
@@ -140,7 +153,16 @@ class MemoryAlgorithm(MemoryModel):
         reset_num_timesteps: bool = True,
         progress_bar: bool = False,
     ) -> Self:
-        """Trains for `total_timesteps` environment steps; the arguments are SB3's."""
+        """Trains for `total_timesteps` environment steps; the arguments are SB3's.
+
+        Args:
+            total_timesteps: Environment steps, all rows together.
+            callback: A callback, a list of them, or a function that is called at every step.
+            log_interval: Rollouts between two logs.
+            tb_log_name: Name of the run in the TensorBoard log; None for that of the class.
+            reset_num_timesteps: Whether steps are counted from 0, and new episodes begin.
+            progress_bar: Whether lines are printed that say how it goes.
+        """
         total_timesteps, callback = self._setup_learn(
             total_timesteps,
             callback,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
 from rich.console import Console
@@ -12,7 +12,7 @@ from rich.table import Table
 
 from agents.algorithms.pretrained import read_index
 from agents.cli.common import checked, option
-from agents.training.presets import tuned_recipes
+from agents.training.presets.results import preset_results
 from memory_envs import ENVIRONMENTS
 from memory_envs.arguments import check_choice
 
@@ -23,8 +23,9 @@ _PIPE_WIDTH = 200  # wide enough that no id is broken where there is no terminal
 class List:
     """Show every environment.
 
-    The optimum is the mean return of optimal play, the limit the longest one in steps; both over
-    the episodes with the seeds 0 to 999.
+    The optimum is the mean return of optimal play, the steps are the longest time limit; both over
+    the episodes with the seeds 0 to 999. Beside a preset stands on how many of the seeds that were
+    tried it came to a success of 0.95, and the lowest and highest success.
     """
 
     family: Annotated[str | None, option("NAME")] = None
@@ -54,7 +55,7 @@ def _row(env_id: str) -> dict[str, Any]:
     from agents.evaluation.evaluate import summarize
 
     spec = ENVIRONMENTS[env_id]
-    summary = summarize(env_id)
+    summary, results = summarize(env_id), preset_results(env_id)
     return {
         "id": env_id,
         "family": spec.family,
@@ -62,7 +63,8 @@ def _row(env_id: str) -> dict[str, Any]:
         "tier": spec.tier,
         "optimum": round(summary.optimum, 6),
         "max_steps": summary.max_steps,
-        "presets": tuned_recipes(env_id),
+        "solved_by": str(results[0]) if results and results[0].solved else None,
+        "results": [asdict(result) for result in results],
         "pretrained": [name for name, model in read_index().items() if model.env == env_id],
     }
 
@@ -73,14 +75,14 @@ def _table(rows: list[dict[str, Any]]) -> Table:
         table.add_column(name, no_wrap=True)
     table.add_column("optimum", justify="right", no_wrap=True)
     table.add_column("steps", justify="right", no_wrap=True)
-    table.add_column("tuned presets")
+    table.add_column("solved by the preset")
     table.add_column("pretrained")
     for row in rows:
         table.add_row(
             *(row[name] for name in ("id", "family", "task", "tier")),
             f"{row['optimum']:.2f}",
             str(row["max_steps"]),
-            ", ".join(row["presets"]),
+            row["solved_by"] or "",
             ", ".join(row["pretrained"]),
         )
     return table

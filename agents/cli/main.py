@@ -1,4 +1,4 @@
-"""The command `memory-envs`, also ``python -m agents.cli.main``."""
+"""The command `memory-envs`; it starts in `memory_envs.__main__`."""
 
 from __future__ import annotations
 

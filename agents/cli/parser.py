@@ -18,7 +18,7 @@ from memory_envs.arguments import allowed_names
 
 _DESCRIPTION = """Environments whose optimal play needs memory, and agents that learn them.
 
-To begin: memory-envs train --env Tape-Copy-v0
+To begin: memory-envs train Tape-Copy-v0
 
 The version: memory-envs --version"""
 

@@ -8,16 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.utils import safe_mean
 
+from agents.algorithms.progress import HeldOut
 from agents.environments.vec_env import GymnasiumVecEnv
 from agents.evaluation.actors import model_policy
 from agents.evaluation.evaluate import EpisodeResults, References, play, references
-from agents.training.progress import Display, Status
 from agents.training.run_directory import HELD_OUT_SEEDS
-from memory_envs import Curriculum
-
-_SECONDS_BETWEEN_UPDATES = 0.5
 
 
 class EvaluationCallback(BaseCallback):
@@ -76,6 +72,13 @@ class EvaluationCallback(BaseCallback):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Returns to a state that `state_dict` gave."""
         self._next_seed, self._due = int(state["next_seed"]), int(state["due"])
+
+    def held_out(self) -> HeldOut:
+        """Returns what a display shows of the evaluations."""
+        around = (None, None) if self.references is None else self.references
+        if self.last is None:
+            return HeldOut(None, None, *around)
+        return HeldOut(float(self.last.returns.mean()), self.last.success, *around)
 
     def _on_training_start(self) -> None:
         if self._due is None:
@@ -181,64 +184,3 @@ class CheckpointCallback(BaseCallback):
 
     def _on_step(self) -> bool:
         return True
-
-
-class ProgressCallback(BaseCallback):
-    """Keeps a display up to date.
-
-    Args:
-        display: The display, entered already.
-        status: The numbers that it shows.
-        curriculum: The curriculum whose level is shown, if there is one.
-        evaluation: The evaluations of which the last is shown.
-        stop: What ends the training, which is said when it is asked to.
-    """
-
-    def __init__(
-        self,
-        display: Display,
-        status: Status,
-        curriculum: Curriculum | None,
-        evaluation: EvaluationCallback,
-        stop: StopCallback | None = None,
-    ) -> None:
-        super().__init__()
-        self.display = display
-        self.stop = stop
-        self._said_stop = False
-        self.status = status
-        self.curriculum = curriculum
-        self.evaluation = evaluation
-        self._next_update = 0.0
-
-    def _on_training_start(self) -> None:
-        self.status.first = self.num_timesteps
-
-    def _on_step(self) -> bool:
-        # It is not said by the handler of a signal, which may come in the middle of other words.
-        if self.stop is not None and self.stop.event.is_set() and not self._said_stop:
-            self._said_stop = True
-            self.display.say("stopping when this update is done; once more stops at once")
-        if time.monotonic() >= self._next_update:
-            self._next_update = time.monotonic() + _SECONDS_BETWEEN_UPDATES
-            self._update()
-        return True
-
-    def _on_training_end(self) -> None:
-        self._update()
-
-    def _update(self) -> None:
-        status, model, last = self.status, self.model, self.evaluation.last
-        status.steps = self.num_timesteps
-        if model.ep_info_buffer:
-            status.episode_return = safe_mean([info["r"] for info in model.ep_info_buffer])
-        if model.ep_success_buffer:
-            status.success = safe_mean(model.ep_success_buffer)
-        if self.curriculum is not None:
-            status.level = self.curriculum.level
-            status.max_level = self.curriculum.max_level
-        status.references = self.evaluation.references
-        if last is not None:
-            status.held_out_return = float(last.returns.mean())
-            status.held_out_success = last.success
-        self.display.update(status)

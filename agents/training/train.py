@@ -16,10 +16,10 @@ import torch
 from rich.console import Console
 
 from agents.algorithms.base import MemoryAlgorithm
+from agents.algorithms.progress import make_display
 from agents.evaluation.evaluate import EvaluationResult
 from agents.evaluation.trace import Trace, trace_text
 from agents.training.plan import first_plan, next_plan
-from agents.training.progress import make_display
 from agents.training.run_directory import RunDirectory, claim_new
 from agents.training.training import StopReason, Training, cannot_write
 

@@ -19,6 +19,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from agents.algorithms.base import MemoryAlgorithm
 from agents.algorithms.loading import load
 from agents.algorithms.model import check_device
+from agents.algorithms.progress import Display, ProgressCallback
 from agents.environments.make_env import make_vec_env
 from agents.evaluation.actors import random_policy
 from agents.evaluation.evaluate import EvaluationResult, evaluate, evaluation_env, play
@@ -31,13 +32,11 @@ from agents.saving.model_file import read_training, save_model
 from agents.training.callbacks import (
     CheckpointCallback,
     EvaluationCallback,
-    ProgressCallback,
     StopCallback,
 )
 from agents.training.checkpoint import Standing
 from agents.training.loggers import open_logger, start_wandb
 from agents.training.plan import Plan
-from agents.training.progress import Display, Status
 from agents.training.provenance import provenance
 from agents.training.recipes import RecipeError, make_curriculum, make_model
 from agents.training.run_directory import HELD_OUT_SEEDS, RunDirectory, training_seed
@@ -163,7 +162,11 @@ class Training:
             self.evaluation,
             self._checkpoints,
             ProgressCallback(
-                display, Status(recipe.timesteps), self.curriculum, self.evaluation, self._stop
+                display,
+                recipe.timesteps,
+                self.curriculum,
+                self.evaluation.held_out,
+                self._stop.event.is_set,
             ),
         ]
         fresh = self.parent is None

@@ -86,11 +86,6 @@ def find_preset(env_id: str, algorithm: str | None = None, memory: str | None = 
     return Preset(source, False, algorithm, memory, Recipe())
 
 
-def tuned_recipes(env_id: str) -> list[str]:
-    """Returns the names of the recipes made for this very id, the best first."""
-    return [name for _, entry, recipes in _places(env_id) if entry == env_id for name in recipes]
-
-
 def _places(env_id: str) -> list[tuple[str, str, dict[str, Recipe]]]:
     """Returns module, entry and content of what serves an id, the most specific first."""
     spec = memory_envs.ENVIRONMENTS.get(env_id)

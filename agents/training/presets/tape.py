@@ -71,6 +71,12 @@ REVERSE = replace(
     timesteps=6_000_000,
     algorithm=LSTM.algorithm | {"ent_coef": linear(0.08, 0.003)},
 )
+REVERSE_EASY = replace(
+    PPO,
+    timesteps=2_000_000,
+    n_envs=128,
+    algorithm=PPO.algorithm | {"learning_rate": 0.002, "batch_size": 1024},
+)
 REPEAT_COPY = replace(
     LSTM,
     timesteps=12_000_000,
@@ -138,6 +144,7 @@ RECIPES: dict[str, dict[str, Recipe]] = {
     "Tape-Copy-v0": {"ppo/lstm": COPY},
     "Tape-DuplicatedInput-v0": {"ppo/lstm": DUPLICATED_INPUT},
     "Tape-Reverse-v0": {"ppo/lstm": REVERSE},
+    "Tape-Reverse-Easy-v0": {"ppo/lstm": REVERSE_EASY},
     "Tape-RepeatCopy-v0": {"ppo/lstm": REPEAT_COPY},
     "Tape-ForwardReverse-v0": {"ppo/lstm": FORWARD_REVERSE},
     **{

@@ -242,9 +242,9 @@ def test_a_logger_of_the_users_own(tmp_path: Path) -> None:
     assert "rollout/success_rate" in header
 
 
-def test_the_progress_bar(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_progress_bar_is_lines(capsys: pytest.CaptureFixture[str]) -> None:
     _model().learn(128, progress_bar=True)
-    assert "128" in capsys.readouterr().out
+    assert "steps 128 of 128" in capsys.readouterr().out
 
 
 def test_weights_and_biases_offline_and_without_a_key(

@@ -30,6 +30,21 @@ def test_the_list_holds_every_id(capsys: Capture) -> None:
         assert name in lines[0].split()
 
 
+def test_the_list_says_what_is_solved_by_a_preset(capsys: Capture) -> None:
+    assert main(["list", "--family", "tape"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    by_id = {line.split()[0]: line for line in lines}
+    assert "ppo/lstm 3 of 3 (0.99 - 1.00)" in by_id["Tape-Reverse-v0"]
+    assert "rl_ntm/direct_access 5 of 5" in by_id["Tape-ForwardReverse-Hard-v0"]
+    for unsolved in ("Tape-Sort-Hard-v0", "Tape-Addition-Hard-v0", "Tape-Sort-v0"):
+        assert " of " not in by_id[unsolved]
+    assert main(["list", "--family", "tape", "--json"]) == 0
+    rows = {row["id"]: row for row in json.loads(capsys.readouterr().out)}
+    first = rows["Tape-Reverse-v0"]["results"][0]
+    assert (first["agent"], first["solved"], first["runs"]) == ("ppo/lstm", 3, 3)
+    assert all(result["solved"] == 0 for result in rows["Tape-Sort-Hard-v0"]["results"])
+
+
 def test_a_family_is_listed_as_json(capsys: Capture) -> None:
     assert main(["list", "--family", "maze", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)

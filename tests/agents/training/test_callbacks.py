@@ -12,16 +12,22 @@ from rich.console import Console
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
 
-from agents import MemoryPPO, make_vec_env
+from agents import RLNTM, MemoryPPO, make_vec_env
 from agents.algorithms.curriculum import CurriculumCallback
-from agents.evaluation.evaluate import EpisodeResults, References, evaluation_env
+from agents.algorithms.progress import (
+    HeldOut,
+    LineDisplay,
+    LiveDisplay,
+    ProgressCallback,
+    Status,
+    make_display,
+)
+from agents.evaluation.evaluate import EpisodeResults, evaluation_env
 from agents.training.callbacks import (
     CheckpointCallback,
     EvaluationCallback,
-    ProgressCallback,
     StopCallback,
 )
-from agents.training.progress import LineDisplay, LiveDisplay, Status, make_display
 from agents.training.run_directory import HELD_OUT_SEEDS, TRAINING_SEEDS, training_seed
 from memory_envs import Curriculum
 
@@ -232,43 +238,57 @@ def test_the_display_gets_the_numbers() -> None:
     display = LineDisplay(console)
     curriculum = Curriculum(5, level=2, refractory=10_000)
     evaluation = EvaluationCallback(evaluation_env(ENV, 8), every=10_000, episodes=8)
-    status = Status(total=256)
     model = model_on(make_vec_env(ENV, 8, curriculum=curriculum))
-    progress = ProgressCallback(display, status, curriculum, evaluation)
+    progress = ProgressCallback(display, 256, curriculum, evaluation.held_out)
+    status = progress.status
     model.learn(256, callback=[evaluation, progress])
     assert (status.steps, status.level, status.max_level) == (256, 2, 5)
     assert evaluation.last is not None
-    assert status.held_out_success == evaluation.last.success
-    assert status.held_out_return == pytest.approx(evaluation.last.returns.mean())
-    assert status.references is not None
-    assert 0.0 <= status.references.random < 1.0 < status.references.optimum
+    assert status.held_out is not None
+    assert status.held_out.success == evaluation.last.success
+    assert status.held_out.mean_return == pytest.approx(evaluation.last.returns.mean())
+    assert status.held_out.random_return is not None
+    assert status.held_out.optimal_return is not None
+    assert 0.0 <= status.held_out.random_return < 1.0 < status.held_out.optimal_return
     assert status.episode_return is not None
     assert status.success is not None
 
 
-def test_without_a_terminal_there_is_a_line_every_ten_seconds() -> None:
+def test_without_a_terminal_there_are_lines() -> None:
     target, now = io.StringIO(), [0.0]
     console = Console(file=target, width=40)
     display = LineDisplay(console, clock=lambda: now[0])
-    status = Status(total=10_000, steps=1_000, success=0.25, episode_return=1.5)
+    status = Status(total=10_000, steps=1_000, success=0.25, episode_return=1.5, held_out=HeldOut())
     with display:
         display.say("hello")
-        for second in range(25):
+        for second in range(40):
             now[0] = float(second)
             status.steps = 1_000 * second
             display.update(status)
     lines = target.getvalue().splitlines()
     assert lines[0] == "hello"
     assert [line.split("  ")[0] for line in lines[1:]] == [
-        "steps 10,000 of 10,000",
-        "steps 20,000 of 10,000",
-        "steps 24,000 of 10,000",
+        f"steps {second},000 of 10,000" for second in (1, 3, 7, 15, 25, 35, 39)
     ]
     numbers = "return 1.500  success 0.250  held-out return -  held-out success -"
-    assert f"steps/s 1,000  {numbers}" in lines[1]
-    assert lines[1].endswith("elapsed 0:10")
+    assert f"steps/s 1,000  {numbers}" in lines[4]
+    assert lines[4].endswith("elapsed 0:15")
     assert "\x1b" not in target.getvalue()
     assert isinstance(make_display(console, ""), LineDisplay)
+
+
+def test_learning_says_how_it_goes(capsys: pytest.CaptureFixture[str]) -> None:
+    model_on(make_vec_env(ENV, 8)).learn(256, progress_bar=True)
+    first, last = capsys.readouterr().out.splitlines()
+    assert first == "MemoryPPO learns for 256 steps in 8 environments"
+    for words in ("steps 256 of 256", "return ", "success ", "elapsed 0:0"):
+        assert words in last
+    assert "held-out" not in last
+    paper = RLNTM.paper("Tape-Copy-Easy-v0", n_envs=4, seed=0)
+    paper.learn(50, progress_bar=True)
+    assert "level 1 of 5" in capsys.readouterr().out
+    model_on(make_vec_env(ENV, 8)).learn(256)
+    assert capsys.readouterr().out == ""
 
 
 def test_at_a_terminal_the_display_is_redrawn() -> None:
@@ -276,10 +296,9 @@ def test_at_a_terminal_the_display_is_redrawn() -> None:
     console = Console(file=target, force_terminal=True, width=120)
     display = make_display(console, "a title")
     assert isinstance(display, LiveDisplay)
-    held_out: dict[str, Any] = {"held_out_return": 2.5, "held_out_success": 0.125}
-    held_out["references"] = References(0.25, 9.5)
+    held_out = HeldOut(2.5, 0.125, 0.25, 9.5)
     with display:
-        display.update(Status(total=100, steps=50, level=3, max_level=7, **held_out))
+        display.update(Status(100, 50, level=3, max_level=7, held_out=held_out))
     shown = target.getvalue()
     around = ("2.500", "random 0.250", "optimum 9.500")
     for words in ("a title", "50 of 100", "3 of 7", "0.125", "50%", "\x1b[", *around):

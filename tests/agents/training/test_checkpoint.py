@@ -11,10 +11,10 @@ import pytest
 import torch
 
 import agents
+from agents.algorithms.progress import Display, Status
 from agents.saving.archive import ModelFileError, read_archive
 from agents.saving.model_file import read_training
 from agents.training.plan import FinishedError, Plan, first_plan, next_plan
-from agents.training.progress import Display, Status
 from agents.training.recipes import RecipeError
 from agents.training.run_directory import RunDirectory
 from agents.training.training import StopReason, Training
@@ -120,7 +120,7 @@ def final_state(run: RunDirectory) -> tuple[dict[str, torch.Tensor], dict[str, A
 def test_a_run_that_is_continued_gives_the_same_bits(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agents.training.callbacks._SECONDS_BETWEEN_UPDATES", 0.0)
+    monkeypatch.setattr("agents.algorithms.progress._SECONDS_BETWEEN_UPDATES", 0.0)
     env, algorithm, memory, changes = RUNS[name]
     plan = first_plan(env, algorithm, memory, changes, seed=3)
     whole = learn(Training(plan), tmp_path / "whole")

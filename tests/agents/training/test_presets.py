@@ -7,7 +7,7 @@ import pytest
 
 from agents import make_vec_env
 from agents.algorithms.table import ALGORITHMS
-from agents.training.presets import EVERY, GENERAL, MODULES, find_preset, tuned_recipes
+from agents.training.presets import EVERY, GENERAL, MODULES, find_preset
 from agents.training.recipes import (
     Recipe,
     RecipeError,
@@ -70,9 +70,11 @@ def test_every_recipe_builds_a_model(module: str, entry: str, name: str) -> None
 @pytest.mark.parametrize("env_id", [*ENVIRONMENTS, "CartPole-v1"])
 def test_every_id_has_a_recipe_for_everything(env_id: str) -> None:
     default = find_preset(env_id)
-    assert default.tuned == bool(tuned_recipes(env_id))
+    family = ENVIRONMENTS[env_id].family if env_id in ENVIRONMENTS else GENERAL
+    assert default.tuned == (env_id in MODULES[family])
     if default.tuned:
-        assert f"{default.algorithm}/{default.memory}" == tuned_recipes(env_id)[0]
+        first = next(iter(MODULES[family][env_id]))
+        assert f"{default.algorithm}/{default.memory}" == first
     for algorithm in ("ppo", "a2c", "reinforce"):
         for memory in ("none", "lstm", "gru", "ntm"):
             preset = find_preset(env_id, algorithm, memory)

@@ -1,4 +1,4 @@
-"""What a training run shows: a live display, or lines where there is no terminal."""
+"""What a training shows: a live display, or lines where there is no terminal."""
 
 from __future__ import annotations
 
@@ -7,16 +7,36 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
+from typing import NamedTuple
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.utils import safe_mean
 
-from agents.evaluation.evaluate import References
+from memory_envs import Curriculum
 
-_SECONDS_BETWEEN_LINES = 10.0
+_FIRST_LINE, _SECONDS_BETWEEN_LINES = 1.0, 10.0
+_SECONDS_BETWEEN_UPDATES = 0.5
+
+
+class HeldOut(NamedTuple):
+    """What is shown of evaluations; None where it is not known, or not yet.
+
+    Attributes:
+        mean_return: Mean return of the last one.
+        success: Share of successes in it.
+        random_return: What random play gets there.
+        optimal_return: What optimal play gets there.
+    """
+
+    mean_return: float | None = None
+    success: float | None = None
+    random_return: float | None = None
+    optimal_return: float | None = None
 
 
 @dataclass
@@ -31,9 +51,7 @@ class Status:
         success: Share of successes among them.
         level: Level of the curriculum.
         max_level: Its highest level.
-        held_out_return: Mean return of the last evaluation.
-        held_out_success: Share of successes in it.
-        references: What random and optimal play get there.
+        held_out: The last evaluation; None where there are no evaluations.
     """
 
     total: int
@@ -43,9 +61,7 @@ class Status:
     success: float | None = None
     level: int | None = None
     max_level: int | None = None
-    held_out_return: float | None = None
-    held_out_success: float | None = None
-    references: References | None = None
+    held_out: HeldOut | None = None
 
 
 class Display(ABC):
@@ -91,20 +107,21 @@ def _fields(status: Status, seconds: float) -> list[tuple[str, str]]:
     ]
     if status.max_level is not None:
         fields.append(("level", f"{status.level} of {status.max_level}"))
-    around = status.references
-    if around is None:
-        fields.append(("held-out return", number(status.held_out_return)))
-    else:
-        ends = f"(random {number(around.random)}, optimum {number(around.optimum)})"
-        fields.append(("held-out return", f"{number(status.held_out_return)} {ends}"))
-    fields.append(("held-out success", number(status.held_out_success)))
+    if status.held_out is not None:
+        held_out = status.held_out
+        around = ""
+        if held_out.optimal_return is not None:
+            ends = (number(held_out.random_return), number(held_out.optimal_return))
+            around = f" (random {ends[0]}, optimum {ends[1]})"
+        fields.append(("held-out return", f"{number(held_out.mean_return)}{around}"))
+        fields.append(("held-out success", number(held_out.success)))
     minutes, whole_seconds = divmod(int(seconds), 60)
     fields.append(("elapsed", f"{minutes}:{whole_seconds:02d}"))
     return fields
 
 
 class LineDisplay(Display):
-    """A line every ten seconds, without control codes.
+    """A line after a second, then ever rarer, in the end every ten seconds; no control codes.
 
     Args:
         console: Where the lines go.
@@ -114,11 +131,13 @@ class LineDisplay(Display):
     def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
         self.console = console
         self.clock = clock
-        self._began = self._last_line = clock()
+        self._began = clock()
+        self._next_line = self._began + _FIRST_LINE
         self._status: Status | None = None
 
     def __enter__(self) -> LineDisplay:
-        self._began = self._last_line = self.clock()
+        self._began = self.clock()
+        self._next_line = self._began + _FIRST_LINE
         return self
 
     def __exit__(
@@ -132,7 +151,9 @@ class LineDisplay(Display):
     def update(self, status: Status) -> None:
         """Writes a line if it is time."""
         self._status = status
-        if self.clock() - self._last_line >= _SECONDS_BETWEEN_LINES:
+        now = self.clock()
+        if now >= self._next_line:
+            self._next_line = now + min(1.0 + now - self._began, _SECONDS_BETWEEN_LINES)
             self._write()
 
     def say(self, message: str) -> None:
@@ -141,8 +162,7 @@ class LineDisplay(Display):
 
     def _write(self) -> None:
         if self._status is not None:
-            self._last_line = self.clock()
-            fields = _fields(self._status, self._last_line - self._began)
+            fields = _fields(self._status, self.clock() - self._began)
             self.say("  ".join(f"{name} {text}" for name, text in fields))
 
 
@@ -201,3 +221,88 @@ class LiveDisplay(Display):
         table.add_row(*(f"[dim]{name}[/dim]" for name, _ in fields))
         table.add_row(*(f"[bold]{text}[/bold]" for _, text in fields))
         return Panel(Group(self._bar, table), title=self.title)
+
+
+class ProgressCallback(BaseCallback):
+    """Keeps a display up to date.
+
+    Args:
+        display: The display; it is entered already.
+        total: Environment steps to take.
+        curriculum: The curriculum whose level is shown, if there is one.
+        held_out: Returns what is shown of evaluations, if there are any.
+        ending: Says whether the training was asked to end, which is then said.
+    """
+
+    def __init__(
+        self,
+        display: Display,
+        total: int,
+        curriculum: Curriculum | None = None,
+        held_out: Callable[[], HeldOut] | None = None,
+        ending: Callable[[], bool] = lambda: False,
+    ) -> None:
+        super().__init__()
+        self.display = display
+        self.curriculum = curriculum
+        self.held_out = held_out
+        self.ending = ending
+        self.status = Status(total)
+        self._said_end = False
+        self._next_update = 0.0
+
+    def _on_training_start(self) -> None:
+        self.status.first = self.num_timesteps
+
+    def _on_step(self) -> bool:
+        # It is not said by the handler of a signal, which may come in the middle of other words.
+        if not self._said_end and self.ending():
+            self._said_end = True
+            self.display.say("stopping when this update is done; once more stops at once")
+        if time.monotonic() >= self._next_update:
+            self._next_update = time.monotonic() + _SECONDS_BETWEEN_UPDATES
+            self._update()
+        return True
+
+    def _on_training_end(self) -> None:
+        self._update()
+
+    def _update(self) -> None:
+        status, model = self.status, self.model
+        status.steps = self.num_timesteps
+        if model.ep_info_buffer:
+            status.episode_return = safe_mean([info["r"] for info in model.ep_info_buffer])
+        if model.ep_success_buffer:
+            status.success = safe_mean(model.ep_success_buffer)
+        if self.curriculum is not None:
+            status.level = self.curriculum.level
+            status.max_level = self.curriculum.max_level
+        if self.held_out is not None:
+            status.held_out = self.held_out()
+        self.display.update(status)
+
+
+class ProgressLines(ProgressCallback):
+    """Writes lines to standard output while a model learns: what `learn(progress_bar=True)` shows.
+
+    Args:
+        total: Environment steps to take.
+        curriculum: The curriculum whose level is shown, if there is one.
+    """
+
+    def __init__(self, total: int, curriculum: Curriculum | None = None) -> None:
+        super().__init__(LineDisplay(Console()), total, curriculum)
+
+    def _on_training_start(self) -> None:
+        super()._on_training_start()
+        model = self.model
+        rows = "environment" if model.n_envs == 1 else "environments"
+        steps = self.status.total - self.status.first
+        self.display.say(
+            f"{type(model).__name__} learns for {steps:,} steps in {model.n_envs} {rows}"
+        )
+        self.display.__enter__()
+
+    def _on_training_end(self) -> None:
+        super()._on_training_end()
+        self.display.__exit__(None, None, None)
