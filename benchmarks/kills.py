@@ -95,8 +95,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
-    parser.add_argument("--timesteps", type=int, default=1_000_000)
-    parser.add_argument("--longest", type=float, default=20.0, help="seconds until a kill")
+    parser.add_argument("--timesteps", type=int, default=6_000_000)
+    parser.add_argument("--longest", type=float, default=12.0, help="seconds until a kill")
     options = parser.parse_args()
     moments = random.Random(options.seed)
     first = [*_SETTINGS.split(), f"timesteps={options.timesteps}"]
@@ -110,9 +110,9 @@ def main() -> None:
         for number in range(1, options.kills + 1):
             run = RunDirectory(Path(folder, f"run-{number}"))
             moment = killed(arguments, run.path, moments.uniform(0.0, options.longest))
-            if moment is None:
-                raise RuntimeError(f"it was done before kill {number}: give it more --timesteps")
             steps = left(run)
+            if moment is None or (steps or 0) >= options.timesteps:
+                raise RuntimeError(f"it was done before kill {number}: give it more --timesteps")
             print(f"kill {number}: after {moment:.2f} s, continues from {steps} steps", flush=True)
             if steps is not None:
                 last = run
