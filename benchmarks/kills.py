@@ -95,8 +95,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
-    parser.add_argument("--timesteps", type=int, default=6_000_000)
-    parser.add_argument("--longest", type=float, default=12.0, help="seconds until a kill")
+    parser.add_argument("--timesteps", type=int, default=2_500_000)
+    parser.add_argument("--longest", type=float, default=4.0, help="seconds until a kill")
     options = parser.parse_args()
     moments = random.Random(options.seed)
     first = [*_SETTINGS.split(), f"timesteps={options.timesteps}"]
