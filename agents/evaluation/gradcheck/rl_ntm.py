@@ -11,7 +11,7 @@ from torch import Tensor
 from agents.algorithms.rl_ntm.algorithm import RLNTM
 from agents.evaluation.gradcheck.check import Groups
 from agents.evaluation.gradcheck.environment import MakeEnv
-from agents.evaluation.gradcheck.rl_ntm_by_hand import Episodes, hand_written_loss
+from agents.evaluation.gradcheck.rl_ntm_by_hand import PlayedEpisodes, hand_written_loss
 from agents.evaluation.gradcheck.sampler import PlannedActions, Sampler
 from agents.evaluation.gradcheck.twin import make_twin
 
@@ -40,10 +40,10 @@ class RLNTMSubject:
         }
         return {**found, "baseline": list(self._policy.baseline.parameters())}
 
-    def exact(self, sampler: Sampler) -> Episodes:
+    def exact(self, sampler: Sampler) -> PlayedEpisodes:
         """Plays with gradients; each step pays the log-probability of the desired symbol."""
         sizes = self._policy.interfaces.move_sizes
-        episodes = Episodes(
+        episodes = PlayedEpisodes(
             self._policy,
             self._make_env(sampler.rows),
             lambda logits, masks: sampler.choose(logits, sizes, masks),
@@ -67,7 +67,7 @@ class RLNTMSubject:
         twin = self._twin(plan)
         batch = twin.rollout()
         taken = iter(batch.played.moves)
-        episodes = Episodes(
+        episodes = PlayedEpisodes(
             self._policy, self._make_env(plan.shape[1]), lambda _logits, _masks: next(taken)
         )
         while episodes.running.any():

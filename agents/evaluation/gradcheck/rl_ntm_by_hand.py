@@ -19,7 +19,7 @@ from agents.algorithms.rl_ntm.policy import RLNTMPolicy
 from agents.environments.vec_env import GymnasiumVecEnv
 
 
-class Episodes:
+class PlayedEpisodes:
     """One episode in each of B rows, played step by step with gradients.
 
     Args:
@@ -128,7 +128,7 @@ class Episodes:
         return expected
 
 
-def hand_written_loss(model: Any, episodes: Episodes) -> Tensor:
+def hand_written_loss(model: Any, episodes: PlayedEpisodes) -> Tensor:
     """Returns what a training step should descend on.
 
     Args:

@@ -61,7 +61,7 @@ BAD: dict[str, list[Any]] = {
     **dict.fromkeys(("causality", "online_baseline", "offline_baseline"), FLAG),
 }
 BAD_OF_POLICIES: dict[str, list[Any]] = {
-    "encoder_size": INTEGER,
+    "encoder_size": OPTIONAL_INTEGER,
     "hidden_size": INTEGER,
     "baseline_size": INTEGER,
     "memory_size": INTEGER,

@@ -27,7 +27,7 @@ from agents.algorithms.rl_ntm.unroll import PlainUnroll, laid_out, places_of
 from agents.cells.lstm import LSTM
 from agents.cells.unroll import unroll_steps
 from agents.evaluation.evaluate import evaluate
-from agents.evaluation.gradcheck.rl_ntm_by_hand import Episodes, hand_written_loss
+from agents.evaluation.gradcheck.rl_ntm_by_hand import PlayedEpisodes, hand_written_loss
 
 FORCED: dict[str, Any] = {"forced_emission": True, "on_error": "continue"}
 WITH_TAPE, WITHOUT = "Tape-ForwardReverse-Easy-v0", "Tape-Reverse-Easy-v0"
@@ -282,7 +282,7 @@ def test_one_update_descends_on_the_hand_written_loss(
     again.seed(0)
     again.reset()  # `rollout` has reset twice
     moves = iter(played.moves)
-    episodes = Episodes(model.policy, again, lambda _logits, _masks: next(moves))
+    episodes = PlayedEpisodes(model.policy, again, lambda _logits, _masks: next(moves))
     while episodes.running.any():
         episodes.step()
     assert torch.equal(torch.stack(episodes.ran), played.running)

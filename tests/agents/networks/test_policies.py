@@ -92,7 +92,7 @@ def test_without_a_size_a_memory_sees_what_gymnasium_s_flattening_gives(name: st
     assert not list(encoder.parameters())
     space.seed(0)
     samples = [space.sample() for _ in range(5)]
-    flat: list[Any] = [spaces.flatten(space, sample) for sample in samples]
+    flat = [np.asarray(spaces.flatten(space, sample)) for sample in samples]
     expected = torch.as_tensor(np.stack(flat)).float()
     obs = torch.as_tensor(np.stack(samples))
     torch.testing.assert_close(encoder(obs), expected)

@@ -16,7 +16,7 @@ from agents.algorithms.rl_ntm.fast.record import Record
 from agents.algorithms.rl_ntm.unroll import Ints, laid_out, places_of
 
 
-class Episodes(torch.autograd.Function):
+class RecordedScores(torch.autograd.Function):
     """What was stepped already, with a gradient: from scores to parameters.
 
     Memory cells are only ever added to. So the gradient of the whole tape is one array, which is

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from agents.algorithms.rl_ntm.controller import Controller, ControllerState, Scores
 from agents.algorithms.rl_ntm.fast import kernels
-from agents.algorithms.rl_ntm.fast.backward import Episodes
+from agents.algorithms.rl_ntm.fast.backward import RecordedScores
 from agents.algorithms.rl_ntm.fast.kernels import InputLayer, output_layer_of
 from agents.algorithms.rl_ntm.fast.packed_lstm import squash
 from agents.algorithms.rl_ntm.fast.record import new_record
@@ -82,7 +82,7 @@ class FastUnroll:
         controller, record = self.controller, self._record.part(0, self._size)
         read = controller.interfaces.read_window * controller.interfaces.vocabulary
         seen = Seen(row_counts(controller, record.inputs), record.entered[:, :read])
-        scores = Episodes.apply(  # type: ignore[no-untyped-call]  # PyTorch leaves it untyped
+        scores = RecordedScores.apply(  # type: ignore[no-untyped-call]  # PyTorch leaves it untyped
             controller,
             record,
             self._rows,
