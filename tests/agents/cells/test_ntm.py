@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from agents.cells.lstm import LSTMState
+from agents.cells.lstm import LSTM, LSTMState
 from agents.cells.none import NoState
 from agents.cells.ntm import INITIAL_MEMORY, NTM, NTMState
 from agents.cells.unroll import unroll
@@ -177,3 +177,9 @@ def test_extreme_parameters_stay_finite(scale: float, dtype: torch.dtype) -> Non
     assert all(x.isfinite().all() for x in tensors)
     for weights in (state.read_weights, state.write_weights):
         torch.testing.assert_close(weights.sum(-1), torch.ones(3, 2, dtype=dtype))
+
+
+def test_the_controller_s_forget_gates_start_open() -> None:
+    controller = NTM(3, hidden_size=4).controller
+    assert isinstance(controller, LSTM)
+    assert controller.bias_ih[4:8].tolist() == [1.0] * 4

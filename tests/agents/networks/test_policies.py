@@ -127,6 +127,13 @@ def test_a_features_extractor_sees_what_sb3_s_policies_give_it() -> None:
     torch.testing.assert_close(one_hot(symbol), nn.functional.one_hot(symbol, 5).float())
 
 
+@pytest.mark.parametrize("name", ["discrete", "box"])
+def test_by_default_a_policy_s_memory_sees_observations_as_they_are(name: str) -> None:
+    policy = MemoryPolicy(SPACES[name], spaces.Discrete(2))
+    assert not list(policy.network.encoder.parameters())
+    assert policy.network.memory.input_size == spaces.flatdim(SPACES[name])
+
+
 def test_unreadable_spaces_are_refused() -> None:
     with pytest.raises(ValueError, match=r"Text.*allowed: Discrete, MultiDiscrete, Box"):
         make_encoder(spaces.Dict({"t": spaces.Text(3)}), 8, nn.Tanh())

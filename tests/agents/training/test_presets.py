@@ -86,6 +86,14 @@ def test_the_tasks_of_the_main_job_are_tuned() -> None:
         assert find_preset(f"Tape-{task}-v0").tuned
 
 
+def test_tuned_tasks_start_with_the_weights_that_they_were_tuned_with() -> None:
+    for env_id in ("Tape-Copy-v0", "Tape-Reverse-v0", "Tape-RepeatCopy-v0"):
+        recipe = find_preset(env_id, "ppo", "lstm").recipe
+        model: Any = make_model(recipe, "ppo", "lstm", make_vec_env(env_id, recipe.n_envs), 0)
+        gates = model.policy.network.memory.bias_ih.unflatten(0, (4, -1))
+        assert (gates[1] == 1.0).all(), env_id
+
+
 def test_the_most_specific_recipe_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     tape = {
         "Tape-Copy-v0": {"ppo/gru": Recipe(timesteps=1), "a2c/lstm": Recipe(timesteps=2)},
