@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, Generic
+from typing import Any, ClassVar, Generic, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
-from agents.cells.state import S
+from agents.cells.state import S, State
 from memory_envs.arguments import check_integer
 
 
@@ -25,6 +26,7 @@ class MemoryCell(nn.Module, ABC, Generic[S]):
     enabled when it was called: there, in training, second derivatives are needed.
 
     Attributes:
+        source: Where the memory comes from: authors, year, and where to find it.
         loss_weights: The names of the cell's own losses, and what each is multiplied by in the
             total loss of whatever trains it. Empty where nothing but the task trains the cell.
 
@@ -35,6 +37,8 @@ class MemoryCell(nn.Module, ABC, Generic[S]):
     Raises:
         TypeError, ValueError: If a width is not an integer from 1 on.
     """
+
+    source: ClassVar[str] = ""
 
     def __init__(self, input_size: int, output_size: int) -> None:
         super().__init__()
@@ -81,12 +85,26 @@ class MemoryCell(nn.Module, ABC, Generic[S]):
         return out, state, {}
 
 
-class FusedCell(MemoryCell[S]):
-    """A cell that runs a whole sequence faster than step by step, in float32 on the CPU.
+class Unrolled(NamedTuple):
+    """What comes of T steps of a cell.
 
-    Sequences of other types and on other devices go step by step, and so do those of a subclass
-    that changes the step or the initial state but not `sequence`, or has a loss of its own. It has
-    first derivatives only: what needs second ones calls `agents.cells.unroll.unroll_steps`.
+    Attributes:
+        outs: The outputs ``(T, B, output_size)``.
+        state: The state after the last step.
+        losses: The cell's own losses by name, each ``(T, B)`` and without its weight.
+    """
+
+    outs: Tensor
+    state: State
+    losses: dict[str, Tensor]
+
+
+class FusedCell(MemoryCell[S]):
+    """A cell that runs a whole sequence faster than step by step.
+
+    A subclass that changes the step, its losses or the initial state but not `sequence` goes step
+    by step. What needs derivatives that `sequence` does not have calls
+    `agents.cells.unroll.unroll_steps`.
     """
 
     keeps_pace: ClassVar[bool] = True
@@ -97,12 +115,22 @@ class FusedCell(MemoryCell[S]):
         own = vars(cls).keys()
         if "sequence" in own:
             cls.keeps_pace = True
-        elif own & {"forward", "initial_state"}:
+        elif own & {"forward", "forward_with_losses", "initial_state"}:
             cls.keeps_pace = False
 
+    def takes(self, xs: Tensor) -> bool:
+        """Says whether `sequence` can run these inputs; compiled kernels want float32 on a CPU."""
+        return xs.dtype == torch.float32 and xs.device.type == "cpu"
+
     @abstractmethod
-    def sequence(self, xs: Tensor, state: S, starts: Tensor) -> tuple[Tensor, S]:
-        """Does what `agents.cells.unroll.unroll_steps` does with this cell, gradients included."""
+    def sequence(self, xs: Tensor, state: S, starts: Tensor) -> Unrolled:
+        """Does what `agents.cells.unroll.unroll_steps` does, first derivatives included.
+
+        Args:
+            xs: ``(T, B, input_size)``.
+            state: The state before the first step.
+            starts: ``(T, B)`` bool, contiguous.
+        """
 
 
 def start_masks(starts: Tensor) -> list[Tensor | None]:

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from agents.cells.base import Unrolled
 from agents.cells.gated import GatedCell, enter, project, weight_gradient
 from agents.cells.kernels import gru_step, gru_step_backward
 
@@ -26,6 +27,7 @@ class GRU(GatedCell[GRUState]):
     computed, as in `torch.nn.GRUCell`. Arguments and errors are those of `GatedCell`.
     """
 
+    source: ClassVar[str] = "Cho et al. 2014, arXiv:1406.1078"
     gates: ClassVar[int] = 3
     kept_bias: ClassVar[float] = 0.0
 
@@ -48,12 +50,12 @@ class GRU(GatedCell[GRUState]):
         out, state = self(x, state)
         return out, state, {"reset_gate": r, "update_gate": z}
 
-    def sequence(self, xs: Tensor, state: GRUState, starts: Tensor) -> tuple[Tensor, GRUState]:
+    def sequence(self, xs: Tensor, state: GRUState, starts: Tensor) -> Unrolled:
         """Runs all steps in one autograd function; see `FusedCell.sequence`."""
         outs = _Sequence.apply(  # type: ignore[no-untyped-call]  # PyTorch leaves it untyped
             xs, *state, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh, starts
         )
-        return outs, GRUState(outs[-1])
+        return Unrolled(outs, GRUState(outs[-1]), {})
 
 
 class _Sequence(torch.autograd.Function):

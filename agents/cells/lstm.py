@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from agents.cells.base import Unrolled
 from agents.cells.gated import GatedCell, enter, project, weight_gradient
 from agents.cells.kernels import lstm_step, lstm_step_backward
 
@@ -28,6 +29,7 @@ class LSTM(GatedCell[LSTMState]):
     2015). Arguments and errors are those of `GatedCell`.
     """
 
+    source: ClassVar[str] = "Hochreiter and Schmidhuber 1997; Gers et al. 2000"
     gates: ClassVar[int] = 4
     kept_bias: ClassVar[float] = 1.0
 
@@ -51,12 +53,12 @@ class LSTM(GatedCell[LSTMState]):
         out, state = self(x, state)
         return out, state, {"input_gate": i, "forget_gate": f, "output_gate": o}
 
-    def sequence(self, xs: Tensor, state: LSTMState, starts: Tensor) -> tuple[Tensor, LSTMState]:
+    def sequence(self, xs: Tensor, state: LSTMState, starts: Tensor) -> Unrolled:
         """Runs all steps in one autograd function; see `FusedCell.sequence`."""
         outs, cell = _Sequence.apply(  # type: ignore[no-untyped-call]  # PyTorch leaves it untyped
             xs, *state, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh, starts
         )
-        return outs, LSTMState(outs[-1], cell)
+        return Unrolled(outs, LSTMState(outs[-1], cell), {})
 
 
 class _Sequence(torch.autograd.Function):

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -106,6 +106,8 @@ class NTM(MemoryCell[NTMState]):
     Raises:
         TypeError, ValueError: If an argument is not valid.
     """
+
+    source: ClassVar[str] = "Graves et al. 2014, arXiv:1410.5401"
 
     def __init__(
         self,

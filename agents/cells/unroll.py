@@ -2,27 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor
 
-from agents.cells.base import FusedCell, MemoryCell, start_masks
-from agents.cells.state import S, State, state_tensors, where_state
-
-
-class Unrolled(NamedTuple):
-    """What comes of T steps.
-
-    Attributes:
-        outs: The outputs ``(T, B, output_size)``.
-        state: The state after the last step.
-        losses: The cell's own losses by name, each ``(T, B)`` and without its weight.
-    """
-
-    outs: Tensor
-    state: State
-    losses: dict[str, Tensor]
+from agents.cells.base import FusedCell, MemoryCell, Unrolled, start_masks
+from agents.cells.state import S, state_tensors, where_state
 
 
 def unroll(cell: MemoryCell[S], xs: Tensor, state: S, starts: Tensor) -> Unrolled:
@@ -49,9 +33,8 @@ def unroll(cell: MemoryCell[S], xs: Tensor, state: S, starts: Tensor) -> Unrolle
     rows = {len(part) for part in state_tensors(state)}
     if rows - {xs.shape[1]}:
         raise ValueError(f"the state has {rows} rows; allowed: {xs.shape[1]} as of xs")
-    fast = xs.dtype == torch.float32 and xs.device.type == "cpu" and not cell.loss_weights
-    if isinstance(cell, FusedCell) and cell.keeps_pace and fast:
-        return Unrolled(*cell.sequence(xs, state, starts.contiguous()), {})
+    if isinstance(cell, FusedCell) and cell.keeps_pace and cell.takes(xs):
+        return cell.sequence(xs, state, starts.contiguous())
     return unroll_steps(cell, xs, state, starts)
 
 

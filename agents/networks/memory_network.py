@@ -10,8 +10,9 @@ from gymnasium import spaces
 from torch import Tensor, nn
 
 from agents.cells import MemoryCell, make_cell
+from agents.cells.base import Unrolled
 from agents.cells.state import State, where_state
-from agents.cells.unroll import Unrolled, unroll
+from agents.cells.unroll import unroll
 from agents.networks.encoder import Observation, make_encoder, map_observation
 from agents.networks.mlp import check_activation
 from agents.saving.registry import register

@@ -12,7 +12,7 @@ from numba import njit
 from torch import Tensor, nn
 
 from agents.cells import make_cell
-from agents.cells.base import FusedCell, MemoryCell
+from agents.cells.base import FusedCell, MemoryCell, Unrolled
 from agents.cells.gru import GRU, GRUState
 from agents.cells.kernels import Floats, sigmoid, tanh
 from agents.cells.lstm import LSTM, LSTMState
@@ -104,7 +104,7 @@ def test_the_fused_path_equals_the_time_loop(
     inputs = [xs, *state, *cell.parameters()]
     weights = [torch.randn(steps, rows, units), *map(torch.randn_like, state)]
     starts = starts_of(pattern, steps, rows)
-    fused = results(cell.sequence(xs, state, starts), inputs, weights)
+    fused = results(cell.sequence(xs, state, starts)[:2], inputs, weights)
     stepped = results(unroll_steps(cell, xs, state, starts)[:2], inputs, weights)
     # Each of the steps adds a few roundings of the largest number that it sums.
     rounding = 10 * steps * torch.finfo(torch.float32).eps
@@ -123,9 +123,9 @@ class Leaky(LSTM):
 class QuickLeaky(Leaky):
     """The same, which halves the outputs of a whole sequence, too."""
 
-    def sequence(self, xs: Tensor, state: LSTMState, starts: Tensor) -> tuple[Tensor, LSTMState]:
-        outs, state = super().sequence(xs, state, starts)
-        return 0.5 * outs, state
+    def sequence(self, xs: Tensor, state: LSTMState, starts: Tensor) -> Unrolled:
+        unrolled = super().sequence(xs, state, starts)
+        return unrolled._replace(outs=0.5 * unrolled.outs)
 
 
 @pytest.mark.parametrize("cell_class", [*FUSED, QuickLeaky])
@@ -133,17 +133,17 @@ def test_unroll_takes_the_fused_path(
     cell_class: type[LSTM | GRU], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cell: FusedCell[Any] = cell_class(INPUT_SIZE, HIDDEN_SIZE)
-    fused = (object(), object())
+    fused = object()
     monkeypatch.setattr(cell, "sequence", lambda *_: fused)
     xs = torch.zeros(STEPS, ROWS, INPUT_SIZE)
-    assert unroll(cell, xs, cell.initial_state(ROWS), starts_of("none")) == (*fused, {})
+    assert unroll(cell, xs, cell.initial_state(ROWS), starts_of("none")) is fused
 
 
 @pytest.mark.parametrize("cell_class", FUSED)
 def test_the_fused_path_can_be_gone_back_twice(cell_class: type[LSTM | GRU]) -> None:
     cell: FusedCell[Any] = cell_class(INPUT_SIZE, HIDDEN_SIZE)
     xs = torch.randn(STEPS, ROWS, INPUT_SIZE, requires_grad=True)
-    outs, _ = cell.sequence(xs, cell.initial_state(ROWS), starts_of("random"))
+    outs, _, _ = cell.sequence(xs, cell.initial_state(ROWS), starts_of("random"))
     (first,) = torch.autograd.grad(outs.sum(), xs, retain_graph=True)
     (second,) = torch.autograd.grad(outs.sum(), xs)
     assert first.equal(second)
@@ -155,7 +155,7 @@ def test_the_fused_path_leaves_the_gradients_that_it_is_given(
 ) -> None:
     cell: FusedCell[Any] = cell_class(INPUT_SIZE, HIDDEN_SIZE)
     xs = torch.randn(STEPS, ROWS, INPUT_SIZE, requires_grad=True)
-    outs, state = cell.sequence(xs, cell.initial_state(ROWS), starts_of("random"))
+    outs, state, _ = cell.sequence(xs, cell.initial_state(ROWS), starts_of("random"))
     given = [torch.ones_like(x) for x in (outs, *state)]
     torch.autograd.grad([outs, *state], xs, given)
     assert all(bool((x == 1).all()) for x in given)
@@ -166,7 +166,7 @@ def test_the_fused_path_hides_no_nan(cell_class: type[LSTM | GRU]) -> None:
     cell: FusedCell[Any] = cell_class(INPUT_SIZE, HIDDEN_SIZE)
     xs, starts = torch.zeros(3, 2, INPUT_SIZE), torch.tensor([[False] * 2] * 2 + [[True] * 2])
     xs[1, 0] = torch.nan
-    outs, _ = cell.sequence(xs, cell.initial_state(2), starts)
+    outs, _, _ = cell.sequence(xs, cell.initial_state(2), starts)
     assert outs[1, 0].isnan().all()
     assert outs[[0, 2]].isfinite().all()
     assert outs[:, 1].isfinite().all()
@@ -216,7 +216,7 @@ def test_the_fused_path_equals_torch(
     reference = torch_class(INPUT_SIZE, HIDDEN_SIZE)
     reference.load_state_dict({f"{name}_l0": x for name, x in cell.state_dict().items()})
     xs = torch.randn(STEPS, ROWS, INPUT_SIZE)
-    outs, last = cell.sequence(xs, cell.initial_state(ROWS), starts_of("none"))
+    outs, last, _ = cell.sequence(xs, cell.initial_state(ROWS), starts_of("none"))
     expected, final = reference(xs)
     torch.testing.assert_close(outs, expected)
     for x, y in zip(last, final if isinstance(final, tuple) else (final,), strict=True):
