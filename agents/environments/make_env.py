@@ -17,8 +17,8 @@ def make_vec_env(
     """Makes `n_envs` environments behind SB3's `VecEnv` interface.
 
     The environment's own vector version is used where it can reset in the same step, otherwise one
-    Python object per row. Texts in `Dict` observations, such as MiniGrid's mission, are
-    dropped; a `Tuple` observation becomes a `Dict` with the keys "0", "1", ...
+    Python object per row. Of a `Tuple` or `Dict` observation it shows what a policy can read, see
+    `agents.environments.readable`.
 
     Args:
         env_id: A registered id; ``module:id`` imports the module first.

@@ -7,6 +7,7 @@ import minigrid  # noqa: F401  # registers its environments
 import numpy as np
 import popgym  # noqa: F401  # the same
 import pytest
+import torch
 from gymnasium import spaces
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 from stable_baselines3.common.env_util import make_vec_env as sb3_make_vec_env
@@ -376,6 +377,16 @@ def test_an_agent_learns_from_tuple_observations_and_plays_with_them() -> None:
     after: Any = row.step(action)[0]
     action, _ = model.predict(after, state)
     assert row.action_space.contains(action)
+
+
+@pytest.mark.parametrize("env_id", ["popgym:popgym-AutoencodeEasy-v0", "MiniGrid-MemoryS7-v0"])
+def test_an_id_and_one_environment_are_read_as_their_rows_are(env_id: str) -> None:
+    learned = []
+    for given in (make_vec_env(env_id), env_id, gym.make(env_id)):
+        model = MemoryA2C("MemoryPolicy", given, n_steps=8, seed=0).learn(16)
+        learned.append(model.get_parameters()["policy"])
+    for other in learned[1:]:
+        torch.testing.assert_close(other, learned[0], rtol=0, atol=0)
 
 
 def test_actions_of_several_parts_are_refused_with_the_wrapper_that_helps() -> None:
