@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,9 @@ def whole_file(path: Path) -> Iterator[Path]:
         error.filename = str(path)  # a full disk is reported without any
         raise
     finally:
-        temporary.unlink(missing_ok=True)
+        # Where nothing could be written there is nothing to remove, and no second complaint.
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def copy_whole(source: Path, path: Path) -> None:

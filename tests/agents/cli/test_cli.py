@@ -219,6 +219,16 @@ def test_a_trace_is_shown_and_written(capsys: Capture, tmp_path: Path) -> None:
     assert sorted(os.listdir(out)) == ["trace.png", "trace.txt"]
 
 
+def test_a_trace_that_cannot_be_written_says_so(capsys: Capture, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("a file, not a folder")
+    out = tmp_path / "file" / "inner"
+    command = f"trace random --env Tape-Copy-Easy-v0 --seed 3 --out {out}"
+    assert main(command.split()) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"memory-envs: {out / 'trace.txt'} cannot be written: ")
+    assert len(error.splitlines()) == 1
+
+
 def test_without_a_seed_a_long_episode_is_traced(capsys: Capture) -> None:
     assert main(["trace", "oracle", "--env", "Tape-Copy-v0"]) == 0
     assert "return 11 of 11" in capsys.readouterr().out

@@ -47,3 +47,11 @@ def test_what_cannot_be_written_leaves_the_file_as_it_was(tmp_path: Path) -> Non
         write_json(path, [0.0, float("nan")])
     assert path.read_text() == "before"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_where_there_is_no_folder_the_file_is_named(tmp_path: Path) -> None:
+    write_text(tmp_path / "file", "a file, not a folder")
+    path = tmp_path / "file" / "inner" / "x.txt"
+    with pytest.raises(OSError, match=r"Not a directory|File exists") as raised:
+        write_text(path, "")
+    assert raised.value.filename == str(path)
