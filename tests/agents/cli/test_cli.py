@@ -45,6 +45,21 @@ def test_the_list_says_what_is_solved_by_a_preset(capsys: Capture) -> None:
     assert all(result["solved"] == 0 for result in rows["Tape-Sort-Hard-v0"]["results"])
 
 
+@pytest.mark.parametrize("width", [80, 120])
+def test_nothing_of_the_list_is_lost_in_a_narrow_terminal(
+    width: int, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert main(["list", "--family", "tape"]) == 0
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines()[1:])) <= width  # the head is bold, by escapes
+    words = text.split()
+    assert set(words) >= {"3", "of", "(0.97", "0.98)"}
+    assert {"Tape-RepeatCopyForward-Hard-v0", "ppo/lstm", "rl_ntm/direct_access"} <= set(words)
+    assert "rl-ntm/DuplicatedInput" in words
+
+
 def test_a_family_is_listed_as_json(capsys: Capture) -> None:
     assert main(["list", "--family", "maze", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)

@@ -12,6 +12,7 @@ from gymnasium import spaces
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 from stable_baselines3.common.env_util import make_vec_env as sb3_make_vec_env
 from stable_baselines3.common.monitor import Monitor
+from stable_baselines3.common.vec_env import DummyVecEnv
 
 from agents import MemoryA2C
 from agents.environments.make_env import make_vec_env
@@ -335,6 +336,21 @@ def test_bad_arguments() -> None:
         make_vec_env("CartPole-v1", n_envs=0)
     with pytest.raises(gym.error.Error, match="CartPol"):
         make_vec_env("CartPol-v1")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"seed": -1}, "seed is -1; allowed: None, integers from 0 on"),
+        ({"env_kwargs": {"max_length": 5}}, "env_kwargs is {.*}; allowed: the environment's"),
+        ({"wrapper_class": FlatActions}, r"wrapper_class is .*; allowed: wrappers=\["),
+        ({"monitor_dir": "here"}, "monitor_dir is 'here'; allowed: SB3's VecMonitor"),
+        ({"vec_env_cls": DummyVecEnv}, "vec_env_cls is .*; allowed: gym.make_vec"),
+    ],
+)
+def test_arguments_of_sb3s_function_are_translated(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=message):
+        make_vec_env("Tape-Copy-Easy-v0", 2, **arguments)
 
 
 @pytest.mark.parametrize("mode", [AutoresetMode.SAME_STEP, AutoresetMode.DISABLED])
