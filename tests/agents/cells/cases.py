@@ -16,6 +16,7 @@ INPUT_SIZE = 5
 # ten products and quotients in a row, with at most 30 terms of order one: a few hundred roundings.
 ROUNDINGS = 1000
 ROUNDING = ROUNDINGS * torch.finfo(torch.float64).eps
+FAST_SIZES = {"hidden_size": 6, "num_heads": 2, "key_size": 3, "value_size": 4}
 NTM_SIZES = {"hidden_size": 6, "memory_size": 5, "word_size": 3}
 # The cells of the table, and their options.
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -29,6 +30,8 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         | {"num_read_heads": 2, "num_write_heads": 3, "controller": "feedforward"}
         | {"shift_range": 2, "learned_initial_memory": True},
     ),
+    "fwp": ("fwp", FAST_SIZES),
+    "fwp-dpfp": ("fwp", FAST_SIZES | {"feature_map": "dpfp"}),
 }
 # The toys have states of lists, dicts and integers, losses of their own, gradients in a step.
 WITH_TOYS = [*CASES, *(f"toy-{name}" for name in TOYS)]

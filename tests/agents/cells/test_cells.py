@@ -220,6 +220,11 @@ def test_only_a_cell_with_memory_learns_to_remember(name: str) -> None:
         ("ntm", {"shift_range": 4, "memory_size": 8}, "shift_range is 4; allowed: at most 3"),
         ("ntm", {"controller": "gru"}, "controller is 'gru'; allowed: lstm, feedforward"),
         ("ntm", {"learned_initial_memory": 1}, "learned_initial_memory is 1; allowed: False, True"),
+        ("fwp", {"hidden_size": 0}, "hidden_size is 0; allowed: integers from 1 on"),
+        ("fwp", {"num_heads": 0}, "num_heads is 0; allowed: integers from 1 on"),
+        ("fwp", {"key_size": 1.5}, "key_size is 1.5; allowed: integers from 1 on"),
+        ("fwp", {"value_size": -1}, "value_size is -1; allowed: integers from 1 on"),
+        ("fwp", {"feature_map": "relu"}, "feature_map is 'relu'; allowed: elu, dpfp"),
     ],
 )
 def test_bad_arguments(name: str, memory_kwargs: dict[str, Any], message: str) -> None:
