@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from agents.cells.base import MemoryCell
+from agents.cells.delta import DeltaNet
 from agents.cells.fwp import FastWeightProgrammer
 from agents.cells.gru import GRU
 from agents.cells.lstm import LSTM
@@ -21,6 +22,7 @@ CELLS: dict[str, type[MemoryCell[Any]]] = {
     "gru": GRU,
     "ntm": NTM,
     "fwp": FastWeightProgrammer,
+    "delta": DeltaNet,
 }
 # So that a file of a model to which one of them was passed as a class loads in every process.
 for _cell in CELLS.values():

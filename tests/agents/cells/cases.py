@@ -32,6 +32,8 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "fwp": ("fwp", FAST_SIZES),
     "fwp-dpfp": ("fwp", FAST_SIZES | {"feature_map": "dpfp"}),
+    "delta": ("delta", FAST_SIZES),
+    "delta-dpfp": ("delta", FAST_SIZES | {"feature_map": "dpfp", "conv_size": 1}),
 }
 # The toys have states of lists, dicts and integers, losses of their own, gradients in a step.
 WITH_TOYS = [*CASES, *(f"toy-{name}" for name in TOYS)]

@@ -113,6 +113,11 @@ def leave(entered: Entered, reads: list[Array], weights: Weights) -> Array:
     return out
 
 
+def recent_after(entered: Entered, recent: list[Array]) -> list[Array]:
+    """The last projections that the next step sees."""
+    return [entered.projected, *recent][: len(recent)]
+
+
 def fwp_step(
     x: Array, state: Reference, weights: Weights, sizes: Sizes, feature_map: str
 ) -> tuple[Array, Reference]:
@@ -126,4 +131,25 @@ def fwp_step(
         matrices.append(matrix)
         sums.append(total)
         reads.append(matrix @ features(query) / max(float(total @ features(query)), 1e-6))
-    return leave(entered, reads, weights), Reference(matrices, sums, [])
+    after = Reference(matrices, sums, recent_after(entered, state.recent))
+    return leave(entered, reads, weights), after
+
+
+def delta_step(
+    x: Array, state: Reference, weights: Weights, sizes: Sizes, feature_map: str
+) -> tuple[Array, Reference]:
+    """Schlag et al. 2021, equations 20 to 25."""
+    features = {"silu": unit_length, "dpfp": dpfp_shares}[feature_map]
+    entered = enter(x, state.recent, weights, sizes, active=feature_map == "silu")
+    strengths = weights["strength.weight"] @ entered.normed
+    matrices, reads = [], []
+    for head, (query, key, value) in enumerate(entered.heads):
+        matrix, phi = state.matrices[head], features(key)
+        strength = sigmoid(strengths[head])
+        old = matrix @ phi
+        new = strength * value + (1 - strength) * old
+        matrix = matrix + np.outer(new, phi) - np.outer(old, phi)
+        matrices.append(matrix)
+        reads.append(matrix @ features(query))
+    after = Reference(matrices, [], recent_after(entered, state.recent))
+    return leave(entered, reads, weights), after

@@ -225,6 +225,8 @@ def test_only_a_cell_with_memory_learns_to_remember(name: str) -> None:
         ("fwp", {"key_size": 1.5}, "key_size is 1.5; allowed: integers from 1 on"),
         ("fwp", {"value_size": -1}, "value_size is -1; allowed: integers from 1 on"),
         ("fwp", {"feature_map": "relu"}, "feature_map is 'relu'; allowed: elu, dpfp"),
+        ("delta", {"conv_size": 0}, "conv_size is 0; allowed: integers from 1 on"),
+        ("delta", {"feature_map": "elu"}, "feature_map is 'elu'; allowed: silu, dpfp"),
     ],
 )
 def test_bad_arguments(name: str, memory_kwargs: dict[str, Any], message: str) -> None:

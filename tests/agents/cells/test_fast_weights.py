@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from agents.cells import delta_rule, make_cell
-from agents.cells.delta_rule import Write, write_chunks, write_step
+from agents.cells.delta_rule import Write, recall, write_chunks, write_step
 from agents.cells.fast_weights import FastWeightCell, FastWeightState
 from agents.cells.state import map_state, state_tensors
 from agents.cells.unroll import unroll
@@ -31,6 +31,17 @@ CASES: dict[str, tuple[str, dict[str, Any], ReferenceStep]] = {
         "fwp",
         {"feature_map": "dpfp"},
         partial(reference.fwp_step, feature_map="dpfp"),
+    ),
+    "delta-silu": ("delta", {}, partial(reference.delta_step, feature_map="silu")),
+    "delta-dpfp": (
+        "delta",
+        {"feature_map": "dpfp", "conv_size": 1},
+        partial(reference.delta_step, feature_map="dpfp"),
+    ),
+    "delta-dpfp-conv": (
+        "delta",
+        {"feature_map": "dpfp", "conv_size": 2},
+        partial(reference.delta_step, feature_map="dpfp"),
     ),
 }
 NAMES = sorted({name for name, _, _ in CASES.values()})
@@ -185,3 +196,29 @@ def test_a_query_that_resembles_no_key_reads_nothing() -> None:
         cell.layer.project.weight.zero_()
     _, _, seen = cell.trace(torch.randn(2, INPUT_SIZE).double(), cell.initial_state(2))
     assert not seen["reads"].any()
+
+
+def test_the_delta_rule_replaces_what_a_key_finds_and_nothing_else() -> None:
+    torch.manual_seed(0)
+    weights = torch.randn(1, 1, 3, 5, dtype=torch.float64)
+    axes = torch.linalg.qr(torch.randn(3, 3, dtype=torch.float64)).Q.view(3, 1, 1, 3)
+    value = torch.randn(1, 1, 5, dtype=torch.float64)
+    for strength in (0.0, 0.3, 1.0):
+        write = Write(axes[0], axes[0], value, torch.full((1, 1), strength).double())
+        found, after = write_step(weights, write)
+        torch.testing.assert_close(found, torch.lerp(recall(weights, axes[0]), value, strength))
+        for other in axes[1:]:
+            torch.testing.assert_close(recall(after, other), recall(weights, other))
+
+
+def test_the_short_convolution_sees_the_last_steps_of_its_own_episode() -> None:
+    """A query is made of the last `conv_size` inputs; a start hides those before it."""
+    cell = make("delta", conv_size=3)
+    xs = torch.randn(6, 1, INPUT_SIZE, dtype=torch.float64, requires_grad=True)
+    starts = torch.tensor([False, False, False, True, False, False]).unsqueeze(1)
+    projected, _ = cell.layer.enter_all(xs, cell.initial_state(1).recent, starts)
+    seen = []
+    for query in projected.queries.flatten(1).sum(dim=1):
+        (gradient,) = torch.autograd.grad(query, xs, retain_graph=True)
+        seen.append(gradient.abs().sum(dim=(1, 2)).nonzero().flatten().tolist())
+    assert seen == [[0], [0, 1], [0, 1, 2], [3], [3, 4], [3, 4, 5]]
