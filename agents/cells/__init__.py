@@ -7,6 +7,7 @@ from typing import Any
 from agents.cells.base import MemoryCell
 from agents.cells.delta import DeltaNet
 from agents.cells.fwp import FastWeightProgrammer
+from agents.cells.gated_delta import GatedDeltaNet
 from agents.cells.gru import GRU
 from agents.cells.lstm import LSTM
 from agents.cells.none import NoMemory
@@ -23,6 +24,7 @@ CELLS: dict[str, type[MemoryCell[Any]]] = {
     "ntm": NTM,
     "fwp": FastWeightProgrammer,
     "delta": DeltaNet,
+    "gated-delta": GatedDeltaNet,
 }
 # So that a file of a model to which one of them was passed as a class loads in every process.
 for _cell in CELLS.values():

@@ -34,6 +34,8 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "fwp-dpfp": ("fwp", FAST_SIZES | {"feature_map": "dpfp"}),
     "delta": ("delta", FAST_SIZES),
     "delta-dpfp": ("delta", FAST_SIZES | {"feature_map": "dpfp", "conv_size": 1}),
+    "gated-delta": ("gated-delta", FAST_SIZES),
+    "gated-delta-one-head": ("gated-delta", FAST_SIZES | {"num_heads": 1, "conv_size": 2}),
 }
 # The toys have states of lists, dicts and integers, losses of their own, gradients in a step.
 WITH_TOYS = [*CASES, *(f"toy-{name}" for name in TOYS)]

@@ -153,3 +153,23 @@ def delta_step(
         reads.append(matrix @ features(query))
     after = Reference(matrices, [], recent_after(entered, state.recent))
     return leave(entered, reads, weights), after
+
+
+def gated_delta_step(
+    x: Array, state: Reference, weights: Weights, sizes: Sizes
+) -> tuple[Array, Reference]:
+    """Yang et al. 2025, equation 10."""
+    entered = enter(x, state.recent, weights, sizes, active=True)
+    strengths = weights["strength.weight"] @ entered.normed
+    steps = weights["decay.weight"] @ entered.normed + weights["decay.bias"]
+    matrices, reads = [], []
+    for head, (query, key, value) in enumerate(entered.heads):
+        k, q = unit_length(key), unit_length(query)
+        beta = sigmoid(strengths[head])
+        alpha = np.exp(-np.exp(weights["log_rate"][head]) * softplus(steps[head]))
+        erased = alpha * (np.eye(len(k)) - beta * np.outer(k, k))
+        matrix = state.matrices[head] @ erased + beta * np.outer(value, k)
+        matrices.append(matrix)
+        reads.append(matrix @ q)
+    after = Reference(matrices, [], recent_after(entered, state.recent))
+    return leave(entered, reads, weights), after

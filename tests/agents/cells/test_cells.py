@@ -227,6 +227,7 @@ def test_only_a_cell_with_memory_learns_to_remember(name: str) -> None:
         ("fwp", {"feature_map": "relu"}, "feature_map is 'relu'; allowed: elu, dpfp"),
         ("delta", {"conv_size": 0}, "conv_size is 0; allowed: integers from 1 on"),
         ("delta", {"feature_map": "elu"}, "feature_map is 'elu'; allowed: silu, dpfp"),
+        ("gated-delta", {"num_heads": 0}, "num_heads is 0; allowed: integers from 1 on"),
     ],
 )
 def test_bad_arguments(name: str, memory_kwargs: dict[str, Any], message: str) -> None:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from agents.cells import delta_rule, make_cell
 from agents.cells.delta_rule import Write, recall, write_chunks, write_step
 from agents.cells.fast_weights import FastWeightCell, FastWeightState
+from agents.cells.gated_delta import GatedDeltaNet
 from agents.cells.state import map_state, state_tensors
 from agents.cells.unroll import unroll
 from tests.agents.cells import fast_weights_reference as reference
@@ -43,6 +44,8 @@ CASES: dict[str, tuple[str, dict[str, Any], ReferenceStep]] = {
         {"feature_map": "dpfp", "conv_size": 2},
         partial(reference.delta_step, feature_map="dpfp"),
     ),
+    "gated-delta": ("gated-delta", {}, reference.gated_delta_step),
+    "gated-delta-no-conv": ("gated-delta", {"conv_size": 1}, reference.gated_delta_step),
 }
 NAMES = sorted({name for name, _, _ in CASES.values()})
 
@@ -222,3 +225,22 @@ def test_the_short_convolution_sees_the_last_steps_of_its_own_episode() -> None:
         (gradient,) = torch.autograd.grad(query, xs, retain_graph=True)
         seen.append(gradient.abs().sum(dim=(1, 2)).nonzero().flatten().tolist())
     assert seen == [[0], [0, 1], [0, 1, 2], [3], [3, 4], [3, 4, 5]]
+
+
+def test_with_nothing_forgotten_the_gated_delta_rule_is_the_delta_rule() -> None:
+    write = random_write(1, 3, gated=False, delta=True)
+    step = Write(*(None if x is None else x[0] for x in write))
+    weights = torch.randn(3, 2, 3, 5, dtype=torch.float64)
+    kept = step._replace(log_keeps=torch.zeros(3, 2, dtype=torch.float64))
+    torch.testing.assert_close(write_step(weights, kept), write_step(weights, step))
+    lost = step._replace(log_keeps=torch.full((3, 2), -torch.inf, dtype=torch.float64))
+    fresh = write_step(torch.zeros_like(weights), step)
+    torch.testing.assert_close(write_step(weights, lost), fresh)
+
+
+def test_heads_start_with_memories_from_10_to_1000_steps() -> None:
+    cell = GatedDeltaNet(INPUT_SIZE, num_heads=3)
+    with torch.no_grad():
+        cell.decay.weight.zero_()
+    _, _, seen = cell.trace(torch.randn(2, INPUT_SIZE), cell.initial_state(2))
+    torch.testing.assert_close(seen["log_keeps"], torch.tensor([-0.1, -0.01, -0.001]).expand(2, 3))
