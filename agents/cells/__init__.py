@@ -12,6 +12,7 @@ from agents.cells.gru import GRU
 from agents.cells.lstm import LSTM
 from agents.cells.none import NoMemory
 from agents.cells.ntm import NTM
+from agents.cells.titans import Titans
 from agents.saving.registry import find_class, register, registered_names
 from memory_envs.arguments import argument_names, check_choice
 
@@ -25,6 +26,7 @@ CELLS: dict[str, type[MemoryCell[Any]]] = {
     "fwp": FastWeightProgrammer,
     "delta": DeltaNet,
     "gated-delta": GatedDeltaNet,
+    "titans": Titans,
 }
 # So that a file of a model to which one of them was passed as a class loads in every process.
 for _cell in CELLS.values():

@@ -20,6 +20,7 @@ SIZES: dict[str, dict[str, Any]] = {
     "fwp": {"hidden_size": 32},
     "delta": {"hidden_size": 32},
     "gated-delta": {"hidden_size": 32},
+    "titans": {"hidden_size": 32},
 }
 SETTINGS: dict[Any, dict[str, Any]] = {
     MemoryPPO: {"learning_rate": 3e-3, "n_steps": 2 * LENGTH, "batch_size": 128, "n_epochs": 4},

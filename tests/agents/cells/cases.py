@@ -17,6 +17,7 @@ INPUT_SIZE = 5
 ROUNDINGS = 1000
 ROUNDING = ROUNDINGS * torch.finfo(torch.float64).eps
 FAST_SIZES = {"hidden_size": 6, "num_heads": 2, "key_size": 3, "value_size": 4}
+TITANS_SIZES = {"hidden_size": 6, "memory_size": 5, "key_size": 3, "value_size": 4}
 NTM_SIZES = {"hidden_size": 6, "memory_size": 5, "word_size": 3}
 # The cells of the table, and their options.
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -36,6 +37,9 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "delta-dpfp": ("delta", FAST_SIZES | {"feature_map": "dpfp", "conv_size": 1}),
     "gated-delta": ("gated-delta", FAST_SIZES),
     "gated-delta-one-head": ("gated-delta", FAST_SIZES | {"num_heads": 1, "conv_size": 2}),
+    "titans": ("titans", TITANS_SIZES),
+    "titans-matrix": ("titans", TITANS_SIZES | {"num_layers": 1, "conv_size": 1}),
+    "titans-deep": ("titans", TITANS_SIZES | {"num_layers": 3, "conv_size": 2}),
 }
 # The toys have states of lists, dicts and integers, losses of their own, gradients in a step.
 WITH_TOYS = [*CASES, *(f"toy-{name}" for name in TOYS)]

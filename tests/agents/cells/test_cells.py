@@ -228,6 +228,8 @@ def test_only_a_cell_with_memory_learns_to_remember(name: str) -> None:
         ("delta", {"conv_size": 0}, "conv_size is 0; allowed: integers from 1 on"),
         ("delta", {"feature_map": "elu"}, "feature_map is 'elu'; allowed: silu, dpfp"),
         ("gated-delta", {"num_heads": 0}, "num_heads is 0; allowed: integers from 1 on"),
+        ("titans", {"memory_size": 0}, "memory_size is 0; allowed: integers from 1 on"),
+        ("titans", {"num_layers": 0}, "num_layers is 0; allowed: integers from 1 on"),
     ],
 )
 def test_bad_arguments(name: str, memory_kwargs: dict[str, Any], message: str) -> None:
