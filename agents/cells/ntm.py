@@ -15,9 +15,7 @@ their direction counts.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -25,7 +23,8 @@ from torch import Tensor, nn
 
 from agents.cells import addressing
 from agents.cells.base import MemoryCell
-from agents.cells.lstm import LSTM, LSTMState
+from agents.cells.controllers import CONTROLLERS
+from agents.cells.lstm import LSTMState
 from agents.cells.none import NoState
 from memory_envs.arguments import check_choice, check_flag, check_integer
 
@@ -62,29 +61,6 @@ class Interface(NamedTuple):
     add: Tensor
 
 
-class FeedForward(MemoryCell[NoState]):
-    """A controller without memory of its own: one layer of tanh units."""
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        check_integer("hidden_size", hidden_size, 1)
-        super().__init__(input_size, hidden_size)
-        self.layer = nn.Linear(input_size, hidden_size)
-
-    def initial_state(self, batch_size: int) -> NoState:
-        """Returns the empty state."""
-        return NoState()
-
-    def forward(self, x: Tensor, state: NoState) -> tuple[Tensor, NoState]:
-        """Takes one step; see `MemoryCell.forward`."""
-        return self.layer(x).tanh(), state
-
-
-CONTROLLERS: dict[str, Callable[[int, int], MemoryCell[Any]]] = {
-    "lstm": partial(LSTM, initialization="orthogonal"),
-    "feedforward": FeedForward,
-}
-
-
 class NTM(MemoryCell[NTMState]):
     """A controller with an external memory; the output is the controller's beside all reads.
 
@@ -99,7 +75,7 @@ class NTM(MemoryCell[NTMState]):
         num_read_heads: Number of read heads.
         num_write_heads: Number of write heads.
         shift_range: How far a head may move in one step, at most; 0 for content addressing only.
-        controller: A name in `CONTROLLERS`.
+        controller: A name in `agents.cells.controllers.CONTROLLERS`.
         learned_initial_memory: Whether the memory at an episode's start is learned. Otherwise it is
             `INITIAL_MEMORY` throughout.
 

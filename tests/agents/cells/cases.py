@@ -29,6 +29,13 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         | {"num_read_heads": 2, "num_write_heads": 3, "controller": "feedforward"}
         | {"shift_range": 2, "learned_initial_memory": True},
     ),
+    "dnc": ("dnc", NTM_SIZES),
+    "dnc-all-options": (
+        "dnc",
+        NTM_SIZES
+        | {"num_read_heads": 3, "controller": "feedforward", "masks": True}
+        | {"deallocation": True, "sharpening": True, "interface_norm": True},
+    ),
 }
 # The toys have states of lists, dicts and integers, losses of their own, gradients in a step.
 WITH_TOYS = [*CASES, *(f"toy-{name}" for name in TOYS)]
