@@ -7,6 +7,7 @@ the slots. Scalars of a head keep a last dimension of size 1.
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 # Below this length a vector counts as having this length, which bounds the gradient of the cosine:
@@ -42,6 +43,26 @@ def content_weighting(
     keys = keys * (strengths / key_norms)
     products = torch.bmm(keys if masks is None else keys * masks, memory.transpose(1, 2))
     return torch.softmax(products / slot_norms, dim=-1)
+
+
+def column_weighting(memory: Tensor, keys: Tensor, strengths: Tensor) -> Tensor:
+    """Weighs the slots as a notebook does that means the cosine and normalises along the slots.
+
+    Each column of the memory is divided by its own length. The key, which has but one slot, is
+    divided number by number by its absolute value: its signs remain. So its gradient is zero but
+    for rounding, which is kept, as an optimiser like Adam makes steps of it.
+
+    Args:
+        memory: ``(B, N, W)``.
+        keys: ``(B, heads, W)``.
+        strengths: ``(B, heads, 1)``, not negative.
+
+    Returns:
+        Weightings ``(B, heads, N)``.
+    """
+    signs = F.normalize(keys.unsqueeze(1), dim=1).squeeze(1)
+    products = torch.bmm(signs, F.normalize(memory, dim=1).transpose(1, 2))
+    return torch.softmax(strengths * products, dim=-1)
 
 
 def interpolate(content: Tensor, previous: Tensor, gates: Tensor) -> Tensor:

@@ -29,6 +29,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         | {"num_read_heads": 2, "num_write_heads": 3, "controller": "feedforward"}
         | {"shift_range": 2, "learned_initial_memory": True},
     ),
+    "ntm-notebook": ("ntm", NTM_SIZES | {"variant": "notebook"}),
     "dnc": ("dnc", NTM_SIZES),
     "dnc-all-options": (
         "dnc",

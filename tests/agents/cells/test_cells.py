@@ -221,6 +221,7 @@ def test_only_a_cell_with_memory_learns_to_remember(name: str) -> None:
         ("ntm", {"shift_range": 4, "memory_size": 8}, "shift_range is 4; allowed: at most 3"),
         ("ntm", {"controller": "gru"}, "controller is 'gru'; allowed: lstm, feedforward"),
         ("ntm", {"learned_initial_memory": 1}, "learned_initial_memory is 1; allowed: False, True"),
+        ("ntm", {"variant": "tutorial"}, "variant is 'tutorial'; allowed: paper, notebook"),
         ("dnc", {"num_read_heads": 0}, "num_read_heads is 0; allowed: integers from 1 on"),
         ("dnc", {"controller": "gru"}, "controller is 'gru'; allowed: lstm, feedforward"),
         ("dnc", {"masks": 1}, "masks is 1; allowed: False, True"),
