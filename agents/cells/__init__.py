@@ -6,6 +6,7 @@ from typing import Any
 
 from agents.cells.base import MemoryCell
 from agents.cells.delta import DeltaNet
+from agents.cells.dnc import DNC
 from agents.cells.fwp import FastWeightProgrammer
 from agents.cells.gated_delta import GatedDeltaNet
 from agents.cells.gru import GRU
@@ -27,6 +28,7 @@ CELLS: dict[str, type[MemoryCell[Any]]] = {
     "delta": DeltaNet,
     "gated-delta": GatedDeltaNet,
     "titans": Titans,
+    "dnc": DNC,
 }
 # So that a file of a model to which one of them was passed as a class loads in every process.
 for _cell in CELLS.values():

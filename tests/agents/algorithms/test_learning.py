@@ -21,6 +21,7 @@ SIZES: dict[str, dict[str, Any]] = {
     "delta": {"hidden_size": 32},
     "gated-delta": {"hidden_size": 32},
     "titans": {"hidden_size": 32},
+    "dnc": {"hidden_size": 32, "memory_size": 6, "word_size": 6},
 }
 SETTINGS: dict[Any, dict[str, Any]] = {
     MemoryPPO: {"learning_rate": 3e-3, "n_steps": 2 * LENGTH, "batch_size": 128, "n_epochs": 4},

@@ -40,6 +40,14 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "titans": ("titans", TITANS_SIZES),
     "titans-matrix": ("titans", TITANS_SIZES | {"num_layers": 1, "conv_size": 1}),
     "titans-deep": ("titans", TITANS_SIZES | {"num_layers": 3, "conv_size": 2}),
+    "ntm-notebook": ("ntm", NTM_SIZES | {"variant": "notebook"}),
+    "dnc": ("dnc", NTM_SIZES),
+    "dnc-all-options": (
+        "dnc",
+        NTM_SIZES
+        | {"num_read_heads": 3, "controller": "feedforward", "masks": True}
+        | {"deallocation": True, "sharpening": True, "interface_norm": True},
+    ),
 }
 # The toys have states of lists, dicts and integers, losses of their own, gradients in a step.
 WITH_TOYS = [*CASES, *(f"toy-{name}" for name in TOYS)]

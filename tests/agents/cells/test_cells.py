@@ -175,6 +175,7 @@ def test_only_a_cell_with_memory_learns_to_remember(name: str) -> None:
     """Four equally likely symbols; the first step shows one, the fifth asks for it."""
     torch.manual_seed(1)
     kwargs = {"none": {}, "ntm": {"hidden_size": 16, "memory_size": 8, "word_size": 8}}
+    kwargs["dnc"] = kwargs["ntm"]
     cell = make_cell(name, 4, **kwargs.get(name, {"hidden_size": 16}))
     readout = nn.Linear(cell.output_size, 4)
     optimizer = torch.optim.Adam([*cell.parameters(), *readout.parameters()], lr=0.02)
@@ -196,7 +197,7 @@ def test_only_a_cell_with_memory_learns_to_remember(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "memory_kwargs", "message"),
     [
-        ("ltsm", {}, "memory is 'ltsm'; allowed: none, lstm, gru, ntm"),
+        ("ltsm", {}, "memory is 'ltsm'; allowed: none, lstm, gru, ntm, dnc"),
         ("ltsm", {}, "(did you mean 'lstm'?)"),
         (
             "none",
@@ -230,6 +231,11 @@ def test_only_a_cell_with_memory_learns_to_remember(name: str) -> None:
         ("gated-delta", {"num_heads": 0}, "num_heads is 0; allowed: integers from 1 on"),
         ("titans", {"memory_size": 0}, "memory_size is 0; allowed: integers from 1 on"),
         ("titans", {"num_layers": 0}, "num_layers is 0; allowed: integers from 1 on"),
+        ("ntm", {"variant": "tutorial"}, "variant is 'tutorial'; allowed: paper, notebook"),
+        ("dnc", {"num_read_heads": 0}, "num_read_heads is 0; allowed: integers from 1 on"),
+        ("dnc", {"controller": "gru"}, "controller is 'gru'; allowed: lstm, feedforward"),
+        ("dnc", {"masks": 1}, "masks is 1; allowed: False, True"),
+        ("dnc", {"interface_norm": None}, "interface_norm is None; allowed: False, True"),
     ],
 )
 def test_bad_arguments(name: str, memory_kwargs: dict[str, Any], message: str) -> None:
