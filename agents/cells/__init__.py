@@ -7,6 +7,8 @@ from typing import Any
 from agents.cells.base import MemoryCell
 from agents.cells.gru import GRU
 from agents.cells.lstm import LSTM
+from agents.cells.mnm_g import MNMG
+from agents.cells.mnm_p import MNMP
 from agents.cells.none import NoMemory
 from agents.cells.ntm import NTM
 from agents.saving.registry import find_class, register, registered_names
@@ -19,6 +21,8 @@ CELLS: dict[str, type[MemoryCell[Any]]] = {
     "lstm": LSTM,
     "gru": GRU,
     "ntm": NTM,
+    "mnm-g": MNMG,
+    "mnm-p": MNMP,
 }
 # So that a file of a model to which one of them was passed as a class loads in every process.
 for _cell in CELLS.values():

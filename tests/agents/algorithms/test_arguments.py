@@ -78,7 +78,11 @@ BAD_OF_CELLS: dict[str, list[Any]] = {
     **dict.fromkeys(("input_size", "hidden_size", "memory_size", "word_size"), INTEGER),
     **dict.fromkeys(("num_read_heads", "num_write_heads"), INTEGER),
     "shift_range": [*_NO_INTEGER, None, -1],
-    "learned_initial_memory": FLAG,
+    **dict.fromkeys(("memory_layers", "memory_width", "num_heads"), INTEGER),
+    "recall_weight": FROM_NOUGHT,
+    "recall_delay": [*_NO_INTEGER, None, -1],
+    "recall_decay": SHARE,
+    **dict.fromkeys(("learned_initial_memory", "rate_per_layer", "linear_values"), FLAG),
 }
 ENV = "Tape-ForwardReverse-v0"
 

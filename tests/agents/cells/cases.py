@@ -16,6 +16,7 @@ INPUT_SIZE = 5
 # ten products and quotients in a row, with at most 30 terms of order one: a few hundred roundings.
 ROUNDINGS = 1000
 ROUNDING = ROUNDINGS * torch.finfo(torch.float64).eps
+MNM_SIZES = {"hidden_size": 6, "memory_layers": 2, "memory_width": 4}
 NTM_SIZES = {"hidden_size": 6, "memory_size": 5, "word_size": 3}
 # The cells of the table, and their options.
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -29,6 +30,21 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         | {"num_read_heads": 2, "num_write_heads": 3, "controller": "feedforward"}
         | {"shift_range": 2, "learned_initial_memory": True},
     ),
+    "mnm-g": ("mnm-g", MNM_SIZES),
+    "mnm-g-options": (
+        "mnm-g",
+        MNM_SIZES
+        | {"num_heads": 3, "rate_per_layer": True, "linear_values": True}
+        | {"recall_delay": 2, "recall_decay": 0.5},
+    ),
+    "mnm-p": ("mnm-p", MNM_SIZES),
+    "mnm-p-options": (
+        "mnm-p",
+        MNM_SIZES
+        | {"memory_layers": 3, "num_heads": 3, "rate_per_layer": False, "linear_values": True}
+        | {"recall_delay": 2, "recall_decay": 0.5},
+    ),
+    "mnm-p-bare": ("mnm-p", MNM_SIZES | {"num_heads": 2, "recall_weight": 0.0}),
 }
 # The toys have states of lists, dicts and integers, losses of their own, gradients in a step.
 WITH_TOYS = [*CASES, *(f"toy-{name}" for name in TOYS)]
