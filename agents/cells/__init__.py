@@ -11,6 +11,8 @@ from agents.cells.fwp import FastWeightProgrammer
 from agents.cells.gated_delta import GatedDeltaNet
 from agents.cells.gru import GRU
 from agents.cells.lstm import LSTM
+from agents.cells.mnm_g import MNMG
+from agents.cells.mnm_p import MNMP
 from agents.cells.none import NoMemory
 from agents.cells.ntm import NTM
 from agents.cells.titans import Titans
@@ -29,6 +31,8 @@ CELLS: dict[str, type[MemoryCell[Any]]] = {
     "gated-delta": GatedDeltaNet,
     "titans": Titans,
     "dnc": DNC,
+    "mnm-g": MNMG,
+    "mnm-p": MNMP,
 }
 # So that a file of a model to which one of them was passed as a class loads in every process.
 for _cell in CELLS.values():

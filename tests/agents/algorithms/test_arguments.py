@@ -80,6 +80,11 @@ BAD_OF_CELLS: dict[str, list[Any]] = {
     "shift_range": [*_NO_INTEGER, None, -1],
     "learned_initial_memory": FLAG,
     **dict.fromkeys(("masks", "deallocation", "sharpening", "interface_norm"), FLAG),
+    **dict.fromkeys(("memory_layers", "memory_width", "num_heads"), INTEGER),
+    "recall_weight": FROM_NOUGHT,
+    "recall_delay": [*_NO_INTEGER, None, -1],
+    "recall_decay": SHARE,
+    **dict.fromkeys(("learned_initial_memory", "rate_per_layer", "linear_values"), FLAG),
 }
 ENV = "Tape-ForwardReverse-v0"
 

@@ -22,6 +22,8 @@ SIZES: dict[str, dict[str, Any]] = {
     "gated-delta": {"hidden_size": 32},
     "titans": {"hidden_size": 32},
     "dnc": {"hidden_size": 32, "memory_size": 6, "word_size": 6},
+    "mnm-g": {"hidden_size": 32, "memory_width": 8},
+    "mnm-p": {"hidden_size": 32, "memory_width": 8},
 }
 SETTINGS: dict[Any, dict[str, Any]] = {
     MemoryPPO: {"learning_rate": 3e-3, "n_steps": 2 * LENGTH, "batch_size": 128, "n_epochs": 4},

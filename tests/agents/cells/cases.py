@@ -18,6 +18,7 @@ ROUNDINGS = 1000
 ROUNDING = ROUNDINGS * torch.finfo(torch.float64).eps
 FAST_SIZES = {"hidden_size": 6, "num_heads": 2, "key_size": 3, "value_size": 4}
 TITANS_SIZES = {"hidden_size": 6, "memory_size": 5, "key_size": 3, "value_size": 4}
+MNM_SIZES = {"hidden_size": 6, "memory_layers": 2, "memory_width": 4}
 NTM_SIZES = {"hidden_size": 6, "memory_size": 5, "word_size": 3}
 # The cells of the table, and their options.
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -48,6 +49,19 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         | {"num_read_heads": 3, "controller": "feedforward", "masks": True}
         | {"deallocation": True, "sharpening": True, "interface_norm": True},
     ),
+    "mnm-g": ("mnm-g", MNM_SIZES),
+    "mnm-g-options": (
+        "mnm-g",
+        MNM_SIZES
+        | {"num_heads": 3, "rate_per_layer": True, "linear_values": True}
+        | {"recall_delay": 2, "recall_decay": 0.5},
+    "mnm-p": ("mnm-p", MNM_SIZES),
+    "mnm-p-options": (
+        "mnm-p",
+        MNM_SIZES
+        | {"memory_layers": 3, "num_heads": 3, "rate_per_layer": False, "linear_values": True}
+        | {"recall_delay": 2, "recall_decay": 0.5},
+    "mnm-p-bare": ("mnm-p", MNM_SIZES | {"num_heads": 2, "recall_weight": 0.0}),
 }
 # The toys have states of lists, dicts and integers, losses of their own, gradients in a step.
 WITH_TOYS = [*CASES, *(f"toy-{name}" for name in TOYS)]
