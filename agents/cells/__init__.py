@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from agents.cells.base import MemoryCell
+from agents.cells.framestack import FrameStack
 from agents.cells.gru import GRU
 from agents.cells.lstm import LSTM
 from agents.cells.none import NoMemory
@@ -19,6 +20,7 @@ CELLS: dict[str, type[MemoryCell[Any]]] = {
     "lstm": LSTM,
     "gru": GRU,
     "ntm": NTM,
+    "framestack": FrameStack,
 }
 # So that a file of a model to which one of them was passed as a class loads in every process.
 for _cell in CELLS.values():

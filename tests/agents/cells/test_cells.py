@@ -31,6 +31,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         | {"num_read_heads": 2, "num_write_heads": 3, "controller": "feedforward"}
         | {"shift_range": 2, "learned_initial_memory": True},
     ),
+    "framestack": ("framestack", {"stack_size": 3}),
 }
 
 
@@ -233,7 +234,11 @@ def test_an_unknown_initialization_is_named() -> None:
 def test_only_a_cell_with_memory_learns_to_remember(name: str) -> None:
     """Four equally likely symbols; the first step shows one, the fifth asks for it."""
     torch.manual_seed(1)
-    kwargs = {"none": {}, "ntm": {"hidden_size": 16, "memory_size": 8, "word_size": 8}}
+    kwargs = {
+        "none": {},
+        "ntm": {"hidden_size": 16, "memory_size": 8, "word_size": 8},
+        "framestack": {"stack_size": 5},
+    }
     cell = make_cell(name, 4, **kwargs.get(name, {"hidden_size": 16}))
     readout = nn.Linear(cell.output_size, 4)
     optimizer = torch.optim.Adam([*cell.parameters(), *readout.parameters()], lr=0.02)
@@ -241,7 +246,7 @@ def test_only_a_cell_with_memory_learns_to_remember(name: str) -> None:
     xs = torch.cat((torch.eye(4).unsqueeze(0), torch.zeros(4, 4, 4)))
     starts = torch.zeros(5, 4, dtype=torch.bool)
     starts[0] = True
-    for _ in range(100):
+    for _ in range(150):
         outs, _, _ = unroll(cell, xs, cell.initial_state(4), starts)
         loss = nn.functional.cross_entropy(readout(outs[-1]), symbols)
         optimizer.zero_grad()
@@ -255,7 +260,7 @@ def test_only_a_cell_with_memory_learns_to_remember(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "memory_kwargs", "message"),
     [
-        ("ltsm", {}, "memory is 'ltsm'; allowed: none, lstm, gru, ntm"),
+        ("ltsm", {}, "memory is 'ltsm'; allowed: none, lstm, gru, ntm, framestack"),
         ("ltsm", {}, "(did you mean 'lstm'?)"),
         (
             "none",
@@ -278,6 +283,7 @@ def test_only_a_cell_with_memory_learns_to_remember(name: str) -> None:
         ("ntm", {"shift_range": -1}, "shift_range is -1; allowed: integers from 0 on"),
         ("ntm", {"shift_range": 4, "memory_size": 8}, "shift_range is 4; allowed: at most 3"),
         ("ntm", {"controller": "gru"}, "controller is 'gru'; allowed: lstm, feedforward"),
+        ("framestack", {"stack_size": 0}, "stack_size is 0; allowed: integers from 1 on"),
         ("ntm", {"learned_initial_memory": 1}, "learned_initial_memory is 1; allowed: False, True"),
     ],
 )
