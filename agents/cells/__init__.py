@@ -7,6 +7,7 @@ from typing import Any
 from agents.cells.base import MemoryCell
 from agents.cells.framestack import FrameStack
 from agents.cells.gru import GRU
+from agents.cells.gtrxl import GTrXL
 from agents.cells.lstm import LSTM
 from agents.cells.none import NoMemory
 from agents.cells.ntm import NTM
@@ -21,6 +22,7 @@ CELLS: dict[str, type[MemoryCell[Any]]] = {
     "gru": GRU,
     "ntm": NTM,
     "framestack": FrameStack,
+    "gtrxl": GTrXL,
 }
 # So that a file of a model to which one of them was passed as a class loads in every process.
 for _cell in CELLS.values():

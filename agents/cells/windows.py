@@ -6,8 +6,13 @@ had so many steps. A sequence of T steps follows the W kept ones, W + T in all.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
+
+from agents.cells.base import Unrolled
+from agents.cells.state import S
 
 
 def steps_before(starts: Tensor, kept: Tensor) -> Tensor:
@@ -60,3 +65,26 @@ def keep_last(things: Tensor, starts: Tensor) -> Tensor:
     lived = ages <= steps_before(starts, kept)[-1].unsqueeze(1) + 1
     # No product with a mask: what is left behind may be NaN.
     return torch.where(lived.view(lived.shape + (1,) * (last.dim() - 2)), last, last.new_zeros(()))
+
+
+def in_blocks(
+    run: Callable[[Tensor, S, Tensor], tuple[Tensor, S]],
+    size: int,
+    xs: Tensor,
+    state: S,
+    starts: Tensor,
+) -> Unrolled:
+    """Runs a sequence block by block: what grows with the square of its length stays small.
+
+    Args:
+        run: Takes inputs, state and starts of a block, returns its outputs and the state after it.
+        size: Steps of a block.
+        xs: ``(T, B, input_size)``.
+        state: The state before the first step.
+        starts: ``(T, B)`` bool.
+    """
+    outs = []
+    for some, begun in zip(xs.split(size), starts.split(size), strict=True):
+        out, state = run(some, state, begun)
+        outs.append(out)
+    return Unrolled(torch.cat(outs), state, {})

@@ -18,6 +18,7 @@ SIZES: dict[str, dict[str, Any]] = {
     "gru": {"hidden_size": 32},
     "ntm": {"hidden_size": 32, "memory_size": 6, "word_size": 6},
     "framestack": {"stack_size": LENGTH},
+    "gtrxl": {"hidden_size": 32, "num_layers": 1, "memory_size": LENGTH},
 }
 SETTINGS: dict[Any, dict[str, Any]] = {
     MemoryPPO: {"learning_rate": 3e-3, "n_steps": 2 * LENGTH, "batch_size": 128, "n_epochs": 4},

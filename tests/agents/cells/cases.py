@@ -31,6 +31,8 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "framestack": ("framestack", {"stack_size": 3}),
     "framestack-of-one": ("framestack", {"stack_size": 1}),
+    "gtrxl": ("gtrxl", {"hidden_size": 6, "num_heads": 2, "memory_size": 2}),
+    "gtrxl-one-layer": ("gtrxl", {"hidden_size": 4, "num_layers": 1, "memory_size": 6}),
 }
 # The toys have states of lists, dicts and integers, losses of their own, gradients in a step.
 WITH_TOYS = [*CASES, *(f"toy-{name}" for name in TOYS)]

@@ -178,6 +178,7 @@ def test_only_a_cell_with_memory_learns_to_remember(name: str) -> None:
         "none": {},
         "ntm": {"hidden_size": 16, "memory_size": 8, "word_size": 8},
         "framestack": {"stack_size": 5},
+        "gtrxl": {"hidden_size": 16, "num_layers": 1, "memory_size": 4},
     }
     cell = make_cell(name, 4, **kwargs.get(name, {"hidden_size": 16}))
     readout = nn.Linear(cell.output_size, 4)
@@ -200,7 +201,7 @@ def test_only_a_cell_with_memory_learns_to_remember(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "memory_kwargs", "message"),
     [
-        ("ltsm", {}, "memory is 'ltsm'; allowed: none, lstm, gru, ntm, framestack"),
+        ("ltsm", {}, "memory is 'ltsm'; allowed: none, lstm, gru, ntm, framestack, gtrxl"),
         ("ltsm", {}, "(did you mean 'lstm'?)"),
         (
             "none",
@@ -224,6 +225,10 @@ def test_only_a_cell_with_memory_learns_to_remember(name: str) -> None:
         ("ntm", {"shift_range": 4, "memory_size": 8}, "shift_range is 4; allowed: at most 3"),
         ("ntm", {"controller": "gru"}, "controller is 'gru'; allowed: lstm, feedforward"),
         ("framestack", {"stack_size": 0}, "stack_size is 0; allowed: integers from 1 on"),
+        ("gtrxl", {"num_layers": 0}, "num_layers is 0; allowed: integers from 1 on"),
+        ("gtrxl", {"num_heads": 0}, "num_heads is 0; allowed: integers from 1 on"),
+        ("gtrxl", {"num_heads": 3}, "num_heads is 3; allowed: divisors of hidden_size, 64"),
+        ("gtrxl", {"memory_size": 0}, "memory_size is 0; allowed: integers from 1 on"),
         ("ntm", {"learned_initial_memory": 1}, "learned_initial_memory is 1; allowed: False, True"),
     ],
 )
