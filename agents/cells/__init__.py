@@ -11,6 +11,7 @@ from agents.cells.gtrxl import GTrXL
 from agents.cells.lstm import LSTM
 from agents.cells.none import NoMemory
 from agents.cells.ntm import NTM
+from agents.cells.salu import SALU
 from agents.saving.registry import find_class, register, registered_names
 from memory_envs.arguments import argument_names, check_choice
 
@@ -21,6 +22,7 @@ CELLS: dict[str, type[MemoryCell[Any]]] = {
     "lstm": LSTM,
     "gru": GRU,
     "ntm": NTM,
+    "salu": SALU,
     "framestack": FrameStack,
     "gtrxl": GTrXL,
 }

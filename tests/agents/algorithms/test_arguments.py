@@ -79,7 +79,7 @@ BAD_OF_CELLS: dict[str, list[Any]] = {
     **dict.fromkeys(("num_read_heads", "num_write_heads"), INTEGER),
     "shift_range": [*_NO_INTEGER, None, -1],
     "learned_initial_memory": FLAG,
-    **dict.fromkeys(("stack_size", "num_layers", "num_heads"), INTEGER),
+    **dict.fromkeys(("stack_size", "num_layers", "num_heads", "key_size", "value_size"), INTEGER),
 }
 ENV = "Tape-ForwardReverse-v0"
 

@@ -29,6 +29,12 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         | {"num_read_heads": 2, "num_write_heads": 3, "controller": "feedforward"}
         | {"shift_range": 2, "learned_initial_memory": True},
     ),
+    "salu": ("salu", {"hidden_size": 5, "memory_size": 9, "key_size": 3, "value_size": 2}),
+    "salu-many-heads": (
+        "salu",
+        {"hidden_size": 5, "memory_size": 2, "key_size": 2, "value_size": 3, "num_heads": 3},
+    ),
+    "salu-of-one": ("salu", {"hidden_size": 4, "memory_size": 1, "num_heads": 2}),
     "framestack": ("framestack", {"stack_size": 3}),
     "framestack-of-one": ("framestack", {"stack_size": 1}),
     "gtrxl": ("gtrxl", {"hidden_size": 6, "num_heads": 2, "memory_size": 2}),

@@ -177,6 +177,7 @@ def test_only_a_cell_with_memory_learns_to_remember(name: str) -> None:
     kwargs = {
         "none": {},
         "ntm": {"hidden_size": 16, "memory_size": 8, "word_size": 8},
+        "salu": {"hidden_size": 16, "memory_size": 8, "key_size": 8, "value_size": 8},
         "framestack": {"stack_size": 5},
         "gtrxl": {"hidden_size": 16, "num_layers": 1, "memory_size": 4},
     }
@@ -201,7 +202,7 @@ def test_only_a_cell_with_memory_learns_to_remember(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "memory_kwargs", "message"),
     [
-        ("ltsm", {}, "memory is 'ltsm'; allowed: none, lstm, gru, ntm, framestack, gtrxl"),
+        ("ltsm", {}, "memory is 'ltsm'; allowed: none, lstm, gru, ntm, salu, framestack, gtrxl"),
         ("ltsm", {}, "(did you mean 'lstm'?)"),
         (
             "none",
@@ -224,6 +225,10 @@ def test_only_a_cell_with_memory_learns_to_remember(name: str) -> None:
         ("ntm", {"shift_range": -1}, "shift_range is -1; allowed: integers from 0 on"),
         ("ntm", {"shift_range": 4, "memory_size": 8}, "shift_range is 4; allowed: at most 3"),
         ("ntm", {"controller": "gru"}, "controller is 'gru'; allowed: lstm, feedforward"),
+        ("salu", {"memory_size": 0}, "memory_size is 0; allowed: integers from 1 on"),
+        ("salu", {"key_size": 0}, "key_size is 0; allowed: integers from 1 on"),
+        ("salu", {"value_size": 1.0}, "value_size is 1.0; allowed: integers from 1 on"),
+        ("salu", {"num_heads": 0}, "num_heads is 0; allowed: integers from 1 on"),
         ("framestack", {"stack_size": 0}, "stack_size is 0; allowed: integers from 1 on"),
         ("gtrxl", {"num_layers": 0}, "num_layers is 0; allowed: integers from 1 on"),
         ("gtrxl", {"num_heads": 0}, "num_heads is 0; allowed: integers from 1 on"),
