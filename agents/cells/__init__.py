@@ -7,14 +7,17 @@ from typing import Any
 from agents.cells.base import MemoryCell
 from agents.cells.delta import DeltaNet
 from agents.cells.dnc import DNC
+from agents.cells.framestack import FrameStack
 from agents.cells.fwp import FastWeightProgrammer
 from agents.cells.gated_delta import GatedDeltaNet
 from agents.cells.gru import GRU
+from agents.cells.gtrxl import GTrXL
 from agents.cells.lstm import LSTM
 from agents.cells.mnm_g import MNMG
 from agents.cells.mnm_p import MNMP
 from agents.cells.none import NoMemory
 from agents.cells.ntm import NTM
+from agents.cells.salu import SALU
 from agents.cells.titans import Titans
 from agents.saving.registry import find_class, register, registered_names
 from memory_envs.arguments import argument_names, check_choice
@@ -33,6 +36,9 @@ CELLS: dict[str, type[MemoryCell[Any]]] = {
     "dnc": DNC,
     "mnm-g": MNMG,
     "mnm-p": MNMP,
+    "salu": SALU,
+    "framestack": FrameStack,
+    "gtrxl": GTrXL,
 }
 # So that a file of a model to which one of them was passed as a class loads in every process.
 for _cell in CELLS.values():

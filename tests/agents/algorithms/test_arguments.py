@@ -85,6 +85,7 @@ BAD_OF_CELLS: dict[str, list[Any]] = {
     "recall_delay": [*_NO_INTEGER, None, -1],
     "recall_decay": SHARE,
     **dict.fromkeys(("learned_initial_memory", "rate_per_layer", "linear_values"), FLAG),
+    **dict.fromkeys(("stack_size", "num_layers", "num_heads", "key_size", "value_size"), INTEGER),
 }
 ENV = "Tape-ForwardReverse-v0"
 
@@ -139,10 +140,10 @@ def test_cells_refuse_bad_numbers(memory: str) -> None:
     for name in _numbers(cell):
         for value in BAD_OF_CELLS[name]:
             _refuses(lambda **sizes: cell(**{"input_size": 3, **sizes}), name, value)
-    if memory != "none":
-        kwargs: dict[str, Any] = {"memory": memory, "memory_kwargs": {"hidden_size": 0}}
+    for name in {"hidden_size", "stack_size"} & _numbers(cell):
+        kwargs: dict[str, Any] = {"memory": memory, "memory_kwargs": {name: 0}}
         env = make_vec_env(ENV, 2)
-        with pytest.raises(ValueError, match="hidden_size is 0; allowed: integers from 1 on"):
+        with pytest.raises(ValueError, match=f"{name} is 0; allowed: integers from 1 on"):
             MemoryPolicy(env.observation_space, env.action_space, **kwargs)
 
 

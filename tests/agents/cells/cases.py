@@ -62,6 +62,15 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         | {"memory_layers": 3, "num_heads": 3, "rate_per_layer": False, "linear_values": True}
         | {"recall_delay": 2, "recall_decay": 0.5},
     "mnm-p-bare": ("mnm-p", MNM_SIZES | {"num_heads": 2, "recall_weight": 0.0}),
+    "salu": ("salu", {"hidden_size": 5, "memory_size": 9, "key_size": 3, "value_size": 2}),
+    "salu-many-heads": (
+        "salu",
+        {"hidden_size": 5, "memory_size": 2, "key_size": 2, "value_size": 3, "num_heads": 3},
+    "salu-of-one": ("salu", {"hidden_size": 4, "memory_size": 1, "num_heads": 2}),
+    "framestack": ("framestack", {"stack_size": 3}),
+    "framestack-of-one": ("framestack", {"stack_size": 1}),
+    "gtrxl": ("gtrxl", {"hidden_size": 6, "num_heads": 2, "memory_size": 2}),
+    "gtrxl-one-layer": ("gtrxl", {"hidden_size": 4, "num_layers": 1, "memory_size": 6}),
 }
 # The toys have states of lists, dicts and integers, losses of their own, gradients in a step.
 WITH_TOYS = [*CASES, *(f"toy-{name}" for name in TOYS)]

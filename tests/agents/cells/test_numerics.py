@@ -27,7 +27,7 @@ from tests.agents.cells.cases import (
 STEPS, ROWS = 6, 3
 # A cell that takes a millisecond or so a step plays fewer of them.
 LONG, LONG_OF_HEAVY_CELLS = 10_000, 1_000
-HEAVY = ("ntm", "delta", "gated-delta", "titans", "dnc", "mnm")
+HEAVY = ("ntm", "delta", "gated-delta", "titans", "dnc", "mnm", "gtrxl", "salu")
 
 
 def numbers(cell: MemoryCell[Any], xs: Tensor, state: State, starts: Tensor) -> list[Tensor]:

@@ -14,10 +14,12 @@ from torch import Tensor, nn
 
 from agents.cells import CELLS
 from agents.cells.state import state_tensors
+from agents.cells.state import State, map_state, state_tensors
 from agents.networks.distributions import BoxHead
 from agents.networks.encoder import ImageEncoder, SymbolEncoder, VectorEncoder, make_encoder
 from agents.networks.policy import CRITIC_MEMORIES, MemoryPolicy
 from agents.networks.sb3_encoder import FeaturesExtractorEncoder
+from memory_envs.arguments import argument_names
 
 BOX = spaces.Box(-1.0, 1.0, (3,), np.float32)
 SPACES: dict[str, spaces.Space[Any]] = {
@@ -41,7 +43,7 @@ def _policy(
     **kwargs: Any,
 ) -> MemoryPolicy:
     torch.manual_seed(0)
-    sizes = {"none": {}, "ntm": {}}.get(memory, {"hidden_size": 8})
+    sizes = {"hidden_size": 8} if "hidden_size" in argument_names(CELLS[memory]) else {}
     action_space = action_space or spaces.MultiDiscrete([3, 2])
     return MemoryPolicy(
         observation_space,
@@ -149,6 +151,12 @@ def _later_state(policy: MemoryPolicy, obs: Any, rows: int) -> Any:
         for _ in range(3):
             _, _, state = policy.features(obs, state, torch.zeros(rows, dtype=torch.bool))
     return state
+def _from_the_middle(policy: MemoryPolicy, rows: int) -> State:
+    """A state from the middle of episodes: any numbers, and counters that have counted."""
+        return map_state(
+            lambda x: torch.randn_like(x) if x.is_floating_point() else x + 1,
+            policy.initial_state(rows),
+        )
 
 
 @pytest.mark.parametrize("memory", CELLS)
@@ -162,6 +170,7 @@ def test_unrolling_gives_what_stepping_gave(name: str, memory: str) -> None:
     masks = torch.rand(steps, rows, 5, generator=generator) < 0.6
     masks[..., [0, 3]] = True
     state = _later_state(policy, _sample(SPACES[name], rows), rows)
+    state = _from_the_middle(policy, rows)
     carried, outputs = state, []
     for t in range(steps):
         now = {k: v[t] for k, v in obs.items()} if isinstance(obs, dict) else obs[t]
@@ -188,6 +197,7 @@ def test_a_start_resets_its_row_alone(memory: str) -> None:
     policy = _policy(memory=memory)
     obs = _sample(BOX, 3)
     state = _later_state(policy, obs, 3)
+    state = _from_the_middle(policy, 3)
     carried, fresh = state, policy.initial_state(3)
 
     def values(state: Any, starts: list[bool]) -> Tensor:
