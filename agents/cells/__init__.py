@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from agents.cells.base import MemoryCell
+from agents.cells.ffm import FFM
 from agents.cells.gru import GRU
+from agents.cells.lru import LRU
 from agents.cells.lstm import LSTM
+from agents.cells.mingru import MinGRU
 from agents.cells.none import NoMemory
 from agents.cells.ntm import NTM
 from agents.saving.registry import find_class, register, registered_names
@@ -18,6 +21,9 @@ CELLS: dict[str, type[MemoryCell[Any]]] = {
     "none": NoMemory,
     "lstm": LSTM,
     "gru": GRU,
+    "mingru": MinGRU,
+    "lru": LRU,
+    "ffm": FFM,
     "ntm": NTM,
 }
 # So that a file of a model to which one of them was passed as a class loads in every process.

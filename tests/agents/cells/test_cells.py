@@ -196,7 +196,7 @@ def test_only_a_cell_with_memory_learns_to_remember(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "memory_kwargs", "message"),
     [
-        ("ltsm", {}, "memory is 'ltsm'; allowed: none, lstm, gru, ntm"),
+        ("ltsm", {}, "memory is 'ltsm'; allowed: none, lstm, gru, mingru, lru, ffm, ntm"),
         ("ltsm", {}, "(did you mean 'lstm'?)"),
         (
             "none",
