@@ -7,12 +7,15 @@ from typing import Any
 from agents.cells.base import MemoryCell
 from agents.cells.delta import DeltaNet
 from agents.cells.dnc import DNC
+from agents.cells.ffm import FFM
 from agents.cells.framestack import FrameStack
 from agents.cells.fwp import FastWeightProgrammer
 from agents.cells.gated_delta import GatedDeltaNet
 from agents.cells.gru import GRU
 from agents.cells.gtrxl import GTrXL
+from agents.cells.lru import LRU
 from agents.cells.lstm import LSTM
+from agents.cells.mingru import MinGRU
 from agents.cells.mnm_g import MNMG
 from agents.cells.mnm_p import MNMP
 from agents.cells.none import NoMemory
@@ -28,6 +31,9 @@ CELLS: dict[str, type[MemoryCell[Any]]] = {
     "none": NoMemory,
     "lstm": LSTM,
     "gru": GRU,
+    "mingru": MinGRU,
+    "lru": LRU,
+    "ffm": FFM,
     "ntm": NTM,
     "fwp": FastWeightProgrammer,
     "delta": DeltaNet,

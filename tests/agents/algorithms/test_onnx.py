@@ -119,6 +119,8 @@ def test_every_cell_plays_the_same(memory: str, tmp_path: Path) -> None:
     assert ("state.controller.cell" in names) is (memory in ("ntm", "mnm-g", "mnm-p"))
     assert "state.controller.cell" in names or memory != "ntm"
     assert ("state.hidden" in names) is (memory == "gru")
+    assert ("state.controller.cell" in names) is (memory == "ntm")
+    assert ("state.hidden" in names) is (memory in ("gru", "mingru"))
 
 
 @pytest.mark.parametrize(

@@ -206,6 +206,7 @@ def test_only_a_cell_with_memory_learns_to_remember(name: str) -> None:
     [
         ("ltsm", {}, "memory is 'ltsm'; allowed: none, lstm, gru, ntm, dnc"),
         ("ltsm", {}, "memory is 'ltsm'; allowed: none, lstm, gru, ntm, salu, framestack, gtrxl"),
+        ("ltsm", {}, "memory is 'ltsm'; allowed: none, lstm, gru, mingru, lru, ffm, ntm"),
         ("ltsm", {}, "(did you mean 'lstm'?)"),
         (
             "none",
