@@ -16,7 +16,7 @@ from agents.saving.archive import ModelFileError, read_archive, write_archive
 from agents.saving.model_file import read_training
 from agents.training.plan import FinishedError, Plan, first_plan, next_plan
 from agents.training.recipes import RecipeError
-from agents.training.run_directory import RunDirectory
+from agents.training.run_directory import RunDirectory, training_seed
 from agents.training.training import StopReason, Training
 
 SMALL: dict[str, Any] = {"env_kwargs.symbols": 3, "n_envs": 8}
@@ -36,7 +36,13 @@ RUNS: dict[str, tuple[str, str, str, dict[str, Any]]] = {
     "a2c": (
         "Algorithmic/Copy-v0",
         *("a2c", "gru"),
-        {**ON_POLICY, "n_envs": 8, "timesteps": 1024, "algorithm.n_steps": 8},
+        {
+            **ON_POLICY,
+            "n_envs": 8,
+            "timesteps": 1024,
+            "algorithm.n_steps": 8,
+            "deterministic": False,
+        },
     ),
     "a2c in the maze": (
         "Maze-InvisibleGoal-9x9-v0",
@@ -175,6 +181,8 @@ def test_what_cannot_be_restored_begins_new_episodes(tmp_path: Path) -> None:
     tape = learn(Training(first_plan("Tape-Copy-Easy-v0", "ppo", "lstm", PPO)), tmp_path / "tape")
     other = next_plan(tape, {"timesteps": 2048, "n_envs": 4, "algorithm.batch_size": 64})
     assert Training(other, parent=tape).difference.endswith("new episodes begin")
+    other = next_plan(tape, {"timesteps": 2048, "env_kwargs.wrong_reward": -0.1})
+    assert Training(other, parent=tape).difference.endswith("new episodes begin")
     assert not Training(next_plan(tape, {"timesteps": 2048}), parent=tape).difference
 
 
@@ -221,6 +229,24 @@ def test_a_damaged_training_is_refused(name: str, tmp_path: Path) -> None:
         Training(plan, parent=run)
 
 
+def test_what_lies_between_fields_is_no_part_of_a_checkpoint(tmp_path: Path) -> None:
+    """Else two checkpoints of one state would differ by what was in the memory before."""
+    training = Training(first_plan("Tape-Copy-Easy-v0", "ppo", "lstm", PPO))
+    training.model._last_obs = training.env.reset()
+    training.model._last_episode_starts = np.ones(8, np.bool_)
+    parts = []
+    for filling in (0, 255):
+        state: Any = training.env.env.unwrapped
+        rows = state._state.rows
+        kept = rows.copy()
+        rows.view(np.uint8)[:] = filling
+        for name in rows.dtype.names:
+            rows[name] = kept[name]
+        parts.append(training._standing.capture().tensors["environments.env.rows"])
+    assert rows.dtype.itemsize > sum(rows.dtype[name].itemsize for name in rows.dtype.names)
+    assert torch.equal(*parts)
+
+
 def test_the_first_checkpoint_comes_at_once(tmp_path: Path) -> None:
     seen: list[bool] = []
     run = RunDirectory(tmp_path / "run")
@@ -265,5 +291,7 @@ def test_on_another_device_the_same_episodes_go_on(tmp_path: Path) -> None:
     write_archive(run.latest, metadata, tensors)
     continued = Training(next_plan(run, {"timesteps": 2048}), parent=run)
     assert continued.difference == "numbers are drawn anew, no more on cuda"
+    fresh = torch.Generator().manual_seed(training_seed(0, 1))
+    assert torch.equal(continued.model.generator.get_state(), fresh.get_state())
     kept = tensors["training.environments.obs"].numpy().tobytes()
     assert continued.model._last_obs.tobytes() == kept  # type: ignore[union-attr]  # an array
