@@ -101,11 +101,13 @@ def learn(training: Training, path: Path, stop_after: float = float("inf")) -> R
     return run
 
 
-def disturb() -> None:
+def disturb() -> list[float]:
     """Draws from the global generators, as another process would have them elsewhere."""
-    random.random()
-    np.random.random()  # noqa: NPY002  # the global one
-    torch.rand(1)
+    return [
+        random.random(),
+        np.random.random(),  # noqa: NPY002  # the global one
+        float(torch.rand(1)),
+    ]
 
 
 def progress(run: RunDirectory) -> dict[str, list[tuple[int, float]]]:
@@ -227,6 +229,23 @@ def test_a_damaged_training_is_refused(name: str, tmp_path: Path) -> None:
     write_archive(run.latest, metadata, tensors)
     with pytest.raises(ModelFileError, match="its training is damaged"):
         Training(plan, parent=run)
+
+
+def test_every_generator_returns_to_where_it_was(tmp_path: Path) -> None:
+    run = learn(Training(first_plan("Tape-Copy-Easy-v0", "ppo", "lstm", PPO)), tmp_path / "run")
+    training = Training(next_plan(run, {"timesteps": 2048}), parent=run)
+    model, standing = training.model, training._standing
+
+    def draw() -> list[float]:
+        own = (model.generator, model.predict_generator)
+        return [*disturb(), *(float(torch.rand(1, generator=one)) for one in own)]
+
+    draw()
+    state = standing.capture()
+    first, second = draw(), draw()
+    assert len({*first, *second}) == 10
+    assert standing.restore(state) == ""
+    assert draw() == first
 
 
 def test_what_lies_between_fields_is_no_part_of_a_checkpoint(tmp_path: Path) -> None:
