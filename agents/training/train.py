@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import torch
@@ -22,6 +23,7 @@ from agents.evaluation.trace import Trace, trace_text
 from agents.training.plan import first_plan, next_plan
 from agents.training.run_directory import RunDirectory, claim_new
 from agents.training.training import StopReason, Training, cannot_write
+from memory_envs.arguments import check_instance
 
 _RUNS = Path("runs")
 
@@ -85,6 +87,7 @@ def train(
         agents.NonFiniteError: If a loss is not finite; the checkpoints stay.
         OSError: If a file cannot be written; those that were stay as they are.
     """
+    check_instance("settings", settings, (Mapping, NoneType), "a dict, or None")
     own = {"timesteps": timesteps, "n_envs": n_envs}
     given = {name: value for name, value in own.items() if value is not None}
     plan = first_plan(

@@ -65,3 +65,11 @@ def test_a_file_is_on_the_disk_before_it_has_its_name(
     monkeypatch.setattr(os, "fsync", sync)
     write_text(path, "hello")
     assert synced == [5]
+
+
+def test_where_there_is_no_folder_the_file_is_named(tmp_path: Path) -> None:
+    write_text(tmp_path / "file", "a file, not a folder")
+    path = tmp_path / "file" / "inner" / "x.txt"
+    with pytest.raises(OSError, match=r"Not a directory|File exists") as raised:
+        write_text(path, "")
+    assert raised.value.filename == str(path)
