@@ -11,6 +11,7 @@ from agents.cells.gtrxl import GTrXL
 from agents.cells.lstm import LSTM
 from agents.cells.none import NoMemory
 from agents.cells.ntm import NTM
+from agents.cells.plastic import Plastic
 from agents.cells.salu import SALU
 from agents.saving.registry import find_class, register, registered_names
 from memory_envs.arguments import argument_names, check_choice
@@ -23,6 +24,7 @@ CELLS: dict[str, type[MemoryCell[Any]]] = {
     "gru": GRU,
     "ntm": NTM,
     "salu": SALU,
+    "plastic": Plastic,
     "framestack": FrameStack,
     "gtrxl": GTrXL,
 }

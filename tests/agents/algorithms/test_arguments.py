@@ -78,7 +78,7 @@ BAD_OF_CELLS: dict[str, list[Any]] = {
     **dict.fromkeys(("input_size", "hidden_size", "memory_size", "word_size"), INTEGER),
     **dict.fromkeys(("num_read_heads", "num_write_heads"), INTEGER),
     "shift_range": [*_NO_INTEGER, None, -1],
-    "learned_initial_memory": FLAG,
+    **dict.fromkeys(("learned_initial_memory", "homogeneous"), FLAG),
     **dict.fromkeys(("stack_size", "num_layers", "num_heads", "key_size", "value_size"), INTEGER),
 }
 ENV = "Tape-ForwardReverse-v0"

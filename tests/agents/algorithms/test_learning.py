@@ -18,6 +18,7 @@ SIZES: dict[str, dict[str, Any]] = {
     "gru": {"hidden_size": 32},
     "ntm": {"hidden_size": 32, "memory_size": 6, "word_size": 6},
     "salu": {"hidden_size": 32, "memory_size": LENGTH, "key_size": 6, "value_size": 6},
+    "plastic": {"hidden_size": 32},
     "framestack": {"stack_size": LENGTH},
     "gtrxl": {"hidden_size": 32, "num_layers": 1, "memory_size": LENGTH},
 }
