@@ -77,8 +77,18 @@ BAD_OF_POLICIES: dict[str, list[Any]] = {
 BAD_OF_CELLS: dict[str, list[Any]] = {
     **dict.fromkeys(("input_size", "hidden_size", "memory_size", "word_size"), INTEGER),
     **dict.fromkeys(("num_read_heads", "num_write_heads"), INTEGER),
+    **dict.fromkeys(("state_size", "context_size"), INTEGER),
+    "r_min": SHARE,
+    "r_max": [*SHARE, 0.0],
+    "max_phase": [*ABOVE_NOUGHT, 6.3],
     "shift_range": [*_NO_INTEGER, None, -1],
     **dict.fromkeys(("learned_initial_memory", "homogeneous"), FLAG),
+    **dict.fromkeys(("masks", "deallocation", "sharpening", "interface_norm"), FLAG),
+    **dict.fromkeys(("memory_layers", "memory_width"), INTEGER),
+    "recall_weight": FROM_NOUGHT,
+    "recall_delay": [*_NO_INTEGER, None, -1],
+    "recall_decay": SHARE,
+    **dict.fromkeys(("rate_per_layer", "linear_values"), FLAG),
     **dict.fromkeys(("stack_size", "num_layers", "num_heads", "key_size", "value_size"), INTEGER),
 }
 ENV = "Tape-ForwardReverse-v0"

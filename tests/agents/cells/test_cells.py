@@ -174,9 +174,10 @@ def test_losses_come_with_the_same_step(cell: MemoryCell[Any]) -> None:
 def test_only_a_cell_with_memory_learns_to_remember(name: str) -> None:
     """Four equally likely symbols; the first step shows one, the fifth asks for it."""
     torch.manual_seed(1)
-    kwargs = {
+    kwargs: dict[str, dict[str, Any]] = {
         "none": {},
         "ntm": {"hidden_size": 16, "memory_size": 8, "word_size": 8},
+        "dnc": {"hidden_size": 16, "memory_size": 8, "word_size": 8},
         "salu": {"hidden_size": 16, "memory_size": 8, "key_size": 8, "value_size": 8},
         "framestack": {"stack_size": 5},
         "gtrxl": {"hidden_size": 16, "num_layers": 1, "memory_size": 4},
@@ -202,11 +203,7 @@ def test_only_a_cell_with_memory_learns_to_remember(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "memory_kwargs", "message"),
     [
-        (
-            "ltsm",
-            {},
-            "memory is 'ltsm'; allowed: none, lstm, gru, ntm",
-        ),
+        ("ltsm", {}, f"memory is 'ltsm'; allowed: {', '.join(CELLS)}"),
         ("ltsm", {}, "(did you mean 'lstm'?)"),
         (
             "none",
@@ -241,6 +238,21 @@ def test_only_a_cell_with_memory_learns_to_remember(name: str) -> None:
         ("gtrxl", {"num_heads": 3}, "num_heads is 3; allowed: divisors of hidden_size, 64"),
         ("gtrxl", {"memory_size": 0}, "memory_size is 0; allowed: integers from 1 on"),
         ("ntm", {"learned_initial_memory": 1}, "learned_initial_memory is 1; allowed: False, True"),
+        ("fwp", {"hidden_size": 0}, "hidden_size is 0; allowed: integers from 1 on"),
+        ("fwp", {"num_heads": 0}, "num_heads is 0; allowed: integers from 1 on"),
+        ("fwp", {"key_size": 1.5}, "key_size is 1.5; allowed: integers from 1 on"),
+        ("fwp", {"value_size": -1}, "value_size is -1; allowed: integers from 1 on"),
+        ("fwp", {"feature_map": "relu"}, "feature_map is 'relu'; allowed: elu, dpfp"),
+        ("delta", {"conv_size": 0}, "conv_size is 0; allowed: integers from 1 on"),
+        ("delta", {"feature_map": "elu"}, "feature_map is 'elu'; allowed: silu, dpfp"),
+        ("gated-delta", {"num_heads": 0}, "num_heads is 0; allowed: integers from 1 on"),
+        ("titans", {"memory_size": 0}, "memory_size is 0; allowed: integers from 1 on"),
+        ("titans", {"num_layers": 0}, "num_layers is 0; allowed: integers from 1 on"),
+        ("ntm", {"variant": "tutorial"}, "variant is 'tutorial'; allowed: paper, notebook"),
+        ("dnc", {"num_read_heads": 0}, "num_read_heads is 0; allowed: integers from 1 on"),
+        ("dnc", {"controller": "gru"}, "controller is 'gru'; allowed: lstm, feedforward"),
+        ("dnc", {"masks": 1}, "masks is 1; allowed: False, True"),
+        ("dnc", {"interface_norm": None}, "interface_norm is None; allowed: False, True"),
     ],
 )
 def test_bad_arguments(name: str, memory_kwargs: dict[str, Any], message: str) -> None:
