@@ -20,6 +20,7 @@ from agents.cells.mnm_g import MNMG
 from agents.cells.mnm_p import MNMP
 from agents.cells.none import NoMemory
 from agents.cells.ntm import NTM
+from agents.cells.plastic import Plastic
 from agents.cells.salu import SALU
 from agents.cells.titans import Titans
 from agents.saving.registry import find_class, register, registered_names
@@ -43,6 +44,7 @@ CELLS: dict[str, type[MemoryCell[Any]]] = {
     "mnm-g": MNMG,
     "mnm-p": MNMP,
     "salu": SALU,
+    "plastic": Plastic,
     "framestack": FrameStack,
     "gtrxl": GTrXL,
 }
