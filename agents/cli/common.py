@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import tyro
+from rich.console import Console
+from rich.table import Table
 from tyro.constructors import PrimitiveConstructorSpec
 
 from agents.algorithms.pretrained import find_pretrained, load_pretrained, read_index
@@ -41,6 +45,7 @@ Count = Annotated[
 ]
 
 POLICIES = ("random", "oracle")
+_PIPE_WIDTH = 200  # wide enough that no name is broken where there is no terminal
 
 
 def option(metavar: str, name: str | None = None, help: str | None = None) -> Any:
@@ -74,6 +79,21 @@ def find_env(env_id: str) -> str:
         UsageError: If it is not.
     """
     return checked(check_env, env_id)
+
+
+def print_rows(rows: list[dict[str, Any]], table: Table, as_json: bool) -> None:
+    """Prints what a command lists.
+
+    Args:
+        rows: All that is known, for a program.
+        table: The same for a person.
+        as_json: Whether to print the rows, as one JSON array.
+    """
+    if as_json:
+        print(json.dumps(rows, indent=2))
+    else:
+        width = None if sys.stdout.isatty() else _PIPE_WIDTH
+        Console(width=width).print(table)
 
 
 @dataclass(frozen=True)

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
-from rich.console import Console
 from rich.table import Table
 
 from agents.algorithms.pretrained import read_index
-from agents.cli.common import checked, option
+from agents.cli.common import checked, option, print_rows
 from agents.training.presets.results import preset_results
 from memory_envs import ENVIRONMENTS
 from memory_envs.arguments import check_choice
-
-_PIPE_WIDTH = 200  # wide enough that no id is broken where there is no terminal
 
 
 @dataclass(frozen=True)
@@ -43,11 +38,7 @@ class List:
             for env_id, spec in ENVIRONMENTS.items()
             if self.family in (None, spec.family)
         ]
-        if self.json:
-            print(json.dumps(rows, indent=2))
-        else:
-            width = None if sys.stdout.isatty() else _PIPE_WIDTH
-            Console(width=width).print(_table(rows))
+        print_rows(rows, _table(rows), self.json)
         return 0
 
 
