@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 import time
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Annotated, Any
 
 from rich.table import Table
 
-from agents.cli.common import option, print_rows
+from agents.cli.common import make_console, option
 
 INPUT_SIZE, ROWS = 64, 64
 _REPEATS = 15
@@ -32,7 +33,10 @@ class Cells:
         from agents.cells import CELLS  # PyTorch takes a second, which no help text needs
 
         rows = [_row(name) for name in CELLS]
-        print_rows(rows, _table(rows), self.json)
+        if self.json:
+            print(json.dumps(rows, indent=2))
+        else:
+            make_console().print(_table(rows))
         return 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +10,6 @@ from typing import Annotated, Any, TypeVar
 
 import tyro
 from rich.console import Console
-from rich.table import Table
 from tyro.constructors import PrimitiveConstructorSpec
 
 from agents.algorithms.pretrained import find_pretrained, load_pretrained, read_index
@@ -45,7 +43,7 @@ Count = Annotated[
 ]
 
 POLICIES = ("random", "oracle")
-_PIPE_WIDTH = 200  # wide enough that no name is broken where there is no terminal
+_PIPE_WIDTH = 200  # wide enough that nothing is broken where there is no terminal
 
 
 def option(metavar: str, name: str | None = None, help: str | None = None) -> Any:
@@ -81,19 +79,9 @@ def find_env(env_id: str) -> str:
     return checked(check_env, env_id)
 
 
-def print_rows(rows: list[dict[str, Any]], table: Table, as_json: bool) -> None:
-    """Prints what a command lists.
-
-    Args:
-        rows: All that is known, for a program.
-        table: The same for a person.
-        as_json: Whether to print the rows, as one JSON array.
-    """
-    if as_json:
-        print(json.dumps(rows, indent=2))
-    else:
-        width = None if sys.stdout.isatty() else _PIPE_WIDTH
-        Console(width=width).print(table)
+def make_console() -> Console:
+    """Returns the terminal; where there is none, as in a pipe, something wide."""
+    return Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,16 @@ SIZES: dict[str, dict[str, Any]] = {
     "lru": {"hidden_size": 32, "state_size": 16},
     "ffm": {"hidden_size": 32, "memory_size": 8, "context_size": 2},
     "ntm": {"hidden_size": 32, "memory_size": 6, "word_size": 6},
+    "fwp": {"hidden_size": 32},
+    "delta": {"hidden_size": 32},
+    "gated-delta": {"hidden_size": 32},
+    "titans": {"hidden_size": 32},
+    "dnc": {"hidden_size": 32, "memory_size": 6, "word_size": 6},
+    "mnm-g": {"hidden_size": 32, "memory_width": 8},
+    "mnm-p": {"hidden_size": 32, "memory_width": 8},
+    "salu": {"hidden_size": 32, "memory_size": LENGTH, "key_size": 6, "value_size": 6},
+    "framestack": {"stack_size": LENGTH},
+    "gtrxl": {"hidden_size": 32, "num_layers": 1, "memory_size": LENGTH},
 }
 SETTINGS: dict[Any, dict[str, Any]] = {
     MemoryPPO: {"learning_rate": 3e-3, "n_steps": 2 * LENGTH, "batch_size": 128, "n_epochs": 4},

@@ -25,6 +25,9 @@ from tests.agents.cells.cases import (
 )
 
 STEPS, ROWS = 6, 3
+# A cell that takes a millisecond or so a step plays fewer of them.
+LONG, LONG_OF_HEAVY_CELLS = 10_000, 1_000
+HEAVY = ("ntm", "delta", "gated-delta", "titans", "dnc", "mnm", "gtrxl", "salu")
 # Of a rollout, the last `PLAIN` steps go one by one, and those before by the fast path, if there is
 # one. A cell without one that takes a good part of a millisecond a step plays fewer steps.
 LONG, LONG_OF_HEAVY_CELLS, PLAIN = 10_000, 1_000, 500
@@ -37,8 +40,15 @@ def numbers(cell: MemoryCell[Any], xs: Tensor, state: State, starts: Tensor) -> 
         return [x.double() for x in state_tensors(unroll(cell, xs, state, starts))]
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("case", CASES)
+# A machine that sorts its slots by usage allocates them in another order where a precision of three
+# digits makes them equal; they are tested in the other one, and `test_dnc.py` has bfloat16.
+COARSE = [case for case in CASES if not case.startswith("dnc")]
+
+
+@pytest.mark.parametrize(
+    ("case", "dtype"),
+    [*((case, torch.float32) for case in CASES), *((case, torch.bfloat16) for case in COARSE)],
+)
 def test_a_lower_precision_loses_no_more_than_it_must(case: str, dtype: torch.dtype) -> None:
     """Whoever rounds inputs, state and parameters moves the results.
 

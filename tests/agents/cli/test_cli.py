@@ -45,6 +45,21 @@ def test_the_list_says_what_is_solved_by_a_preset(capsys: Capture) -> None:
     assert all(result["solved"] == 0 for result in rows["Tape-Sort-Hard-v0"]["results"])
 
 
+@pytest.mark.parametrize("width", [80, 120])
+def test_nothing_of_the_list_is_lost_in_a_narrow_terminal(
+    width: int, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert main(["list", "--family", "tape"]) == 0
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines()[1:])) <= width  # the head is bold, by escapes
+    words = text.split()
+    assert set(words) >= {"3", "of", "(0.97", "0.98)"}
+    assert {"Tape-RepeatCopyForward-Hard-v0", "ppo/lstm", "rl_ntm/direct_access"} <= set(words)
+    assert "rl-ntm/DuplicatedInput" in words
+
+
 def test_a_family_is_listed_as_json(capsys: Capture) -> None:
     assert main(["list", "--family", "maze", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
@@ -241,6 +256,16 @@ def test_a_trace_is_shown_and_written(capsys: Capture, tmp_path: Path) -> None:
     assert (out / "trace.txt").read_text() == capsys.readouterr().out
     assert (out / "trace.png").read_bytes().startswith(b"\x89PNG")
     assert sorted(os.listdir(out)) == ["trace.png", "trace.txt"]
+
+
+def test_a_trace_that_cannot_be_written_says_so(capsys: Capture, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("a file, not a folder")
+    out = tmp_path / "file" / "inner"
+    command = f"trace random --env Tape-Copy-Easy-v0 --seed 3 --out {out}"
+    assert main(command.split()) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"memory-envs: {out / 'trace.txt'} cannot be written: ")
+    assert len(error.splitlines()) == 1
 
 
 def test_without_a_seed_a_long_episode_is_traced(capsys: Capture) -> None:
