@@ -29,7 +29,6 @@ def whole_file(path: Path) -> Iterator[Path]:
         error.filename = str(path)  # a full disk is reported without any
         raise
     finally:
-        with suppress(OSError):  # which would take the place of the error that matters
         # Where nothing could be written there is nothing to remove, and no second complaint.
         with suppress(OSError):
             temporary.unlink()

@@ -58,17 +58,20 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         MNM_SIZES
         | {"num_heads": 3, "rate_per_layer": True, "linear_values": True}
         | {"recall_delay": 2, "recall_decay": 0.5},
+    ),
     "mnm-p": ("mnm-p", MNM_SIZES),
     "mnm-p-options": (
         "mnm-p",
         MNM_SIZES
         | {"memory_layers": 3, "num_heads": 3, "rate_per_layer": False, "linear_values": True}
         | {"recall_delay": 2, "recall_decay": 0.5},
+    ),
     "mnm-p-bare": ("mnm-p", MNM_SIZES | {"num_heads": 2, "recall_weight": 0.0}),
     "salu": ("salu", {"hidden_size": 5, "memory_size": 9, "key_size": 3, "value_size": 2}),
     "salu-many-heads": (
         "salu",
         {"hidden_size": 5, "memory_size": 2, "key_size": 2, "value_size": 3, "num_heads": 3},
+    ),
     "salu-of-one": ("salu", {"hidden_size": 4, "memory_size": 1, "num_heads": 2}),
     "framestack": ("framestack", {"stack_size": 3}),
     "framestack-of-one": ("framestack", {"stack_size": 1}),

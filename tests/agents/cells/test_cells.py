@@ -174,11 +174,10 @@ def test_losses_come_with_the_same_step(cell: MemoryCell[Any]) -> None:
 def test_only_a_cell_with_memory_learns_to_remember(name: str) -> None:
     """Four equally likely symbols; the first step shows one, the fifth asks for it."""
     torch.manual_seed(1)
-    kwargs = {"none": {}, "ntm": {"hidden_size": 16, "memory_size": 8, "word_size": 8}}
-    kwargs["dnc"] = kwargs["ntm"]
-    kwargs = {
+    kwargs: dict[str, dict[str, Any]] = {
         "none": {},
         "ntm": {"hidden_size": 16, "memory_size": 8, "word_size": 8},
+        "dnc": {"hidden_size": 16, "memory_size": 8, "word_size": 8},
         "salu": {"hidden_size": 16, "memory_size": 8, "key_size": 8, "value_size": 8},
         "framestack": {"stack_size": 5},
         "gtrxl": {"hidden_size": 16, "num_layers": 1, "memory_size": 4},

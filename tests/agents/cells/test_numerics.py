@@ -25,13 +25,10 @@ from tests.agents.cells.cases import (
 )
 
 STEPS, ROWS = 6, 3
-# A cell that takes a millisecond or so a step plays fewer of them.
-LONG, LONG_OF_HEAVY_CELLS = 10_000, 1_000
-HEAVY = ("ntm", "delta", "gated-delta", "titans", "dnc", "mnm", "gtrxl", "salu")
 # Of a rollout, the last `PLAIN` steps go one by one, and those before by the fast path, if there is
 # one. A cell without one that takes a good part of a millisecond a step plays fewer steps.
 LONG, LONG_OF_HEAVY_CELLS, PLAIN = 10_000, 1_000, 500
-HEAVY = ("ntm",)
+HEAVY = ("ntm", "dnc", "mnm", "titans")
 
 
 def numbers(cell: MemoryCell[Any], xs: Tensor, state: State, starts: Tensor) -> list[Tensor]:

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from agents.cells import CELLS
 from agents.cells.state import state_tensors
-from agents.cells.state import State, map_state, state_tensors
 from agents.networks.distributions import BoxHead
 from agents.networks.encoder import ImageEncoder, SymbolEncoder, VectorEncoder, make_encoder
 from agents.networks.policy import CRITIC_MEMORIES, MemoryPolicy
@@ -151,12 +150,6 @@ def _later_state(policy: MemoryPolicy, obs: Any, rows: int) -> Any:
         for _ in range(3):
             _, _, state = policy.features(obs, state, torch.zeros(rows, dtype=torch.bool))
     return state
-def _from_the_middle(policy: MemoryPolicy, rows: int) -> State:
-    """A state from the middle of episodes: any numbers, and counters that have counted."""
-        return map_state(
-            lambda x: torch.randn_like(x) if x.is_floating_point() else x + 1,
-            policy.initial_state(rows),
-        )
 
 
 @pytest.mark.parametrize("memory", CELLS)
@@ -170,7 +163,6 @@ def test_unrolling_gives_what_stepping_gave(name: str, memory: str) -> None:
     masks = torch.rand(steps, rows, 5, generator=generator) < 0.6
     masks[..., [0, 3]] = True
     state = _later_state(policy, _sample(SPACES[name], rows), rows)
-    state = _from_the_middle(policy, rows)
     carried, outputs = state, []
     for t in range(steps):
         now = {k: v[t] for k, v in obs.items()} if isinstance(obs, dict) else obs[t]
@@ -197,7 +189,6 @@ def test_a_start_resets_its_row_alone(memory: str) -> None:
     policy = _policy(memory=memory)
     obs = _sample(BOX, 3)
     state = _later_state(policy, obs, 3)
-    state = _from_the_middle(policy, 3)
     carried, fresh = state, policy.initial_state(3)
 
     def values(state: Any, starts: list[bool]) -> Tensor:
