@@ -44,6 +44,16 @@ def test_the_environments_page_is_what_the_docstrings_say() -> None:
     assert script.PAGE.read_text(encoding="utf-8") == script.environments_page()
 
 
+def test_the_cells_page_is_what_the_docstrings_say() -> None:
+    script = _script("generate")
+    page = script.CELLS_PAGE.read_text(encoding="utf-8")
+    assert page == script.cells_page()
+    assert "- `hidden_size=128`: " in page
+    for name in script.CELLS:
+        assert f"\n## {name}\n" in page
+        assert f"`{name}`" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
 def test_every_family_says_what_its_success_is() -> None:
     page = (ROOT / "docs" / "environments.md").read_text(encoding="utf-8")
     families = page.split("\n## ")[1:]

@@ -1,8 +1,7 @@
 """Fast and forgetful memory (Morad et al. 2023, arXiv:2310.04128).
 
 The memory S is a complex matrix, m traces that decay by c contexts that turn. A step writes what it
-keeps of its input into all contexts, and reads all of S (section 4 of the paper; l1 to l5 are
-linear):
+keeps of its input into all contexts, and reads all of S (l1 to l5 are linear):
 
     kept = l1(x) * sigmoid(l2(x))
     S = gamma * S_before + (kept, kept, ...)           gamma = exp(-|alpha|) outer exp(-i omega)
@@ -10,10 +9,10 @@ linear):
     y = norm(z) * sigmoid(l4(x)) + l5(x) * (1 - sigmoid(l4(x)))
 
 The norm is a layer norm without parameters. The paper bounds alpha so that gamma to the power of
-minus T does not overflow; our scan takes no such power, and alpha is free. As in the paper alpha
-starts evenly spaced, here from a trace that keeps `KEPT` of itself after `MAX_PERIOD` steps
-to one that halves with each step (the paper's bound with 64-bit numbers and 1,024 steps), and omega
-as periods evenly spaced from 1 to `MAX_PERIOD` steps. Linear layers start as PyTorch's.
+minus T does not overflow; our scan takes no such power, and alpha is free. Alpha starts evenly
+spaced, from a trace that keeps `KEPT` of itself after `MAX_PERIOD` steps to one that halves with
+each step (what the bound comes to with 64-bit numbers and 1,024 steps), and omega as periods evenly
+spaced from 1 to `MAX_PERIOD` steps. Linear layers start as PyTorch's.
 """
 
 from __future__ import annotations

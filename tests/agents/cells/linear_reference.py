@@ -75,7 +75,7 @@ def lru(x: Array, state: list[complex], weights: Weights) -> tuple[list[float], 
 def ffm(
     x: Array, state: list[list[complex]], weights: Weights
 ) -> tuple[list[float], list[list[complex]]]:
-    """Section 4 of Morad et al. 2023."""
+    """The cell of Morad et al. 2023."""
     m, c = len(state), len(state[0])
     parts = linear(weights, "inputs", x.tolist())
     H = (len(parts) - 2 * m) // 2
