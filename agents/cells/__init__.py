@@ -30,23 +30,29 @@ __all__ = ["CELLS", "MemoryCell", "make_cell"]
 
 CELLS: dict[str, type[MemoryCell[Any]]] = {
     "none": NoMemory,
+    # gated units
     "lstm": LSTM,
     "gru": GRU,
+    # linear recurrences
     "mingru": MinGRU,
     "lru": LRU,
     "ffm": FFM,
+    # slots
     "ntm": NTM,
+    "dnc": DNC,
+    "salu": SALU,
+    # fast weights
     "fwp": FastWeightProgrammer,
     "delta": DeltaNet,
     "gated-delta": GatedDeltaNet,
-    "titans": Titans,
-    "dnc": DNC,
+    "plastic": Plastic,
+    # networks
     "mnm-g": MNMG,
     "mnm-p": MNMP,
-    "salu": SALU,
-    "plastic": Plastic,
-    "framestack": FrameStack,
+    "titans": Titans,
+    # windows
     "gtrxl": GTrXL,
+    "framestack": FrameStack,
 }
 # So that a file of a model to which one of them was passed as a class loads in every process.
 for _cell in CELLS.values():
