@@ -12,7 +12,7 @@ from typing import Any
 
 from agents.saving.atomic import write_text
 from benchmarks.results import without_folder
-from benchmarks.rl_ntm_runs import has_ended
+from benchmarks.runs import has_ended
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "presets.json"

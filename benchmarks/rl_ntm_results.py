@@ -14,7 +14,8 @@ from typing import Any
 
 from agents.saving.atomic import write_text
 from benchmarks.results import without_folder
-from benchmarks.rl_ntm_runs import PLANS, Run, has_ended, minutes_spent, parts, plan
+from benchmarks.rl_ntm_runs import PLANS, Run, plan
+from benchmarks.runs import has_ended, minutes_spent, parts
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "rl-ntm.json"

@@ -1,25 +1,13 @@
 """The trainings behind RL-NTM's results: ``python -m benchmarks.rl_ntm_runs PLAN --runs FOLDER``.
 
-Each training is a `memory-envs train` of its own, in a folder of its own below FOLDER/PLAN. One
-that is done is left as it is; one that was cut off is continued. So the same command, given again,
-goes on where it stopped.
+See `benchmarks.runs` for how they are trained.
 """
 
-import argparse
-import csv
-import os
-import shlex
-import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agents.training.plan import FinishedError, next_plan
-from agents.training.run_directory import RunDirectory
+from benchmarks.runs import parts, train_plan
 
 TASKS = ("Copy", "DuplicatedInput", "Reverse", "RepeatCopy", "ForwardReverse")
 HARD_TASKS = ("RepeatCopyForward", "Sort", "Addition")
@@ -136,91 +124,9 @@ def plan(name: str) -> list[Run]:
     }[name]
 
 
-def parts(folder: Path) -> list[Path]:
-    """Returns the folders of a training: the first, and those that continued it."""
-    later = folder.parent.glob(f"{folder.name}+*[0-9]")
-    found = [folder, *sorted(later, key=lambda part: int(part.name.rpartition("+")[2]))]
-    return [part for part in found if (part / "settings.json").exists()]
-
-
-def has_ended(part: Path) -> bool:
-    """Says whether a training came to its end, rather than being cut off, and was evaluated."""
-    if not (part / "evaluation.json").exists():
-        return False
-    try:
-        next_plan(RunDirectory(part))
-    except FinishedError:
-        return True
-    return False
-
-
-def minutes_spent(part: Path) -> float:
-    """Returns how long a training learned, as its progress says."""
-    path = part / "progress.csv"
-    if not path.exists():
-        return 0.0
-    with path.open(encoding="utf-8", newline="") as file:
-        times = [row.get("time/time_elapsed") for row in csv.DictReader(file)]
-    return max((float(time) / 60 for time in times if time), default=0.0)
-
-
-def train(run: Run, folder: Path, minutes: float) -> str:
-    """Begins a training, or continues it where it was cut off.
-
-    Args:
-        run: What to train.
-        folder: Where it belongs.
-        minutes: Time for all parts of the training; then it is interrupted, its model kept.
-
-    Returns:
-        What became of it.
-    """
-    before = parts(folder)
-    if before and has_ended(before[-1]):
-        return "was done"
-    left = minutes - sum(map(minutes_spent, before))
-    if left < 0.1:
-        return f"was cut off after {minutes:g} minutes"
-    arguments, out = run.command(folder.parent), folder
-    if before:
-        out = folder.with_name(f"{folder.name}+{len(before)}")
-        arguments = ["train", "--continue-from", str(before[-1])]
-    if out.exists():  # begun, but stopped before its first file
-        shutil.rmtree(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "agents.cli.main", *arguments, "--out", str(out)]
-    with out.with_name(f"{out.name}.log").open("w", encoding="utf-8") as log:
-        process = subprocess.Popen(
-            command, stdout=log, stderr=log, env={**os.environ, "OMP_NUM_THREADS": "1"}
-        )
-        try:
-            process.wait(left * 60)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGTERM)
-            process.wait()
-            return f"cut off after {minutes:g} minutes"
-    return {0: "success", 1: "ended without success"}.get(
-        process.returncode, f"exit code {process.returncode}: {shlex.join(command)}"
-    )
-
-
 def main() -> None:
     """Trains what is not trained yet."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("plan", choices=PLANS)
-    parser.add_argument("--runs", type=Path, required=True, help="folder of all trainings")
-    parser.add_argument("--minutes", type=float, default=30.0, help="for each training")
-    parser.add_argument("--jobs", type=int, default=1, help="trainings at the same time")
-    parser.add_argument("--only", default="", help="names that contain this")
-    arguments = parser.parse_args()
-    runs = [run for run in plan(arguments.plan) if arguments.only in run.name]
-
-    def work(run: Run) -> None:
-        outcome = train(run, arguments.runs / arguments.plan / run.name, arguments.minutes)
-        print(f"{run.name}: {outcome}", flush=True)
-
-    with ThreadPoolExecutor(arguments.jobs) as pool:
-        list(pool.map(work, runs))
+    train_plan(__doc__.splitlines()[0], PLANS, plan)
 
 
 if __name__ == "__main__":

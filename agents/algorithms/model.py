@@ -29,13 +29,8 @@ from agents.environments.readable import readable_env
 from agents.environments.vec_env import GymnasiumVecEnv
 from agents.networks.policy import MemoryPolicy
 from agents.saving.archive import ModelSource
-from agents.saving.model_file import (
-    check_saveable,
-    load_model,
-    model_source,
-    restore_from_file,
-    save_model,
-)
+from agents.saving.model_file import check_saveable, model_source, save_model
+from agents.saving.model_loading import load_model, restore_from_file
 from agents.saving.model_tensors import fill_optimizer
 from memory_envs.arguments import (
     argument_names,

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
-from rich.console import Console
 from rich.table import Table
 
 from agents.algorithms.pretrained import read_index
-from agents.cli.common import checked, option
+from agents.cli.common import checked, make_console, option
 from agents.training.presets.results import preset_results
 from memory_envs import ENVIRONMENTS
 from memory_envs.arguments import check_choice
 
-_PIPE_WIDTH = 200  # wide enough that nothing is broken where there is no terminal
 _WIDE = 120  # what all columns need
 
 
@@ -47,7 +44,7 @@ class List:
         if self.json:
             print(json.dumps(rows, indent=2))
         else:
-            console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+            console = make_console()
             console.print(_table(rows, wide=console.width >= _WIDE))
         return 0
 

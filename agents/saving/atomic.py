@@ -22,6 +22,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
+        with temporary.open("rb+") as file:  # else a power cut may leave a new name without content
+            os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
         error.filename = str(path)  # a full disk is reported without any

@@ -11,7 +11,8 @@ import agents
 from agents.algorithms.pretrained import find_pretrained
 from benchmarks import rl_ntm_generalisation, rl_ntm_results
 from benchmarks.results import without_folder
-from benchmarks.rl_ntm_runs import Run, parts, plan, train
+from benchmarks.rl_ntm_runs import Run, plan
+from benchmarks.runs import parts, train
 
 SHORT = ["timesteps=400", "n_envs=8", "env_kwargs.max_length=3", "evaluation_kwargs.min_length=3"]
 
@@ -76,7 +77,7 @@ def test_a_training_that_was_cut_off_is_continued(
         def wait(self, _timeout: float | None = None) -> None:
             pass
 
-    monkeypatch.setattr("benchmarks.rl_ntm_runs.subprocess.Popen", Process)
+    monkeypatch.setattr("benchmarks.runs.subprocess.Popen", Process)
     run = Run("cut", "Copy", "rl_ntm", "lstm", 0)
     assert train(run, folder, minutes=1.0) == "success"
     place = commands[0].index("--continue-from")
@@ -116,7 +117,7 @@ def test_a_training_that_is_too_slow_is_cut_off(
                 time.sleep(0.05)
             raise subprocess.TimeoutExpired(self.args, timeout)
 
-    monkeypatch.setattr("benchmarks.rl_ntm_runs.subprocess.Popen", Hurried)
+    monkeypatch.setattr("benchmarks.runs.subprocess.Popen", Hurried)
     assert train(run, tmp_path / run.name, minutes=0.5) == "cut off after 0.5 minutes"
     found = rl_ntm_results.read_run(run, tmp_path / run.name)
     assert found is not None

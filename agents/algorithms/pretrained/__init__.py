@@ -94,7 +94,7 @@ def load_pretrained(name: str, device: torch.device | str = "auto") -> MemoryAlg
         ValueError: If there is none of that name; says which there are.
     """
     from agents.algorithms.loading import model_class
-    from agents.saving.model_file import load_model
+    from agents.saving.model_loading import load_model
 
     find_pretrained(name)
     with resources.as_file(resources.files(__name__).joinpath(f"{name}.zip")) as path:

@@ -10,53 +10,29 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from agents.cells import CELLS, MemoryCell, make_cell
-from agents.cells.gru import GRU
-from agents.cells.lstm import LSTM
-from agents.cells.state import State, index_state, map_state
+from agents.cells.state import State, index_state, map_state, state_tensors
 from agents.cells.unroll import unroll
-
-INPUT_SIZE = 5
-# In a batch of another size a product of matrices adds its terms in another order. A step has some
-# ten products and quotients in a row, with at most 30 terms of order one: a few hundred roundings.
-ROUNDING = 1000 * torch.finfo(torch.float64).eps
-NTM_SIZES = {"hidden_size": 6, "memory_size": 5, "word_size": 3}
-CASES: dict[str, tuple[str, dict[str, Any]]] = {
-    "none": ("none", {}),
-    "lstm": ("lstm", {"hidden_size": 6}),
-    "gru": ("gru", {"hidden_size": 6}),
-    "ntm": ("ntm", NTM_SIZES),
-    "ntm-many-heads": (
-        "ntm",
-        NTM_SIZES
-        | {"num_read_heads": 2, "num_write_heads": 3, "controller": "feedforward"}
-        | {"shift_range": 2, "learned_initial_memory": True},
-    ),
-}
+from tests.agents.cells.cases import (
+    CASES,
+    INPUT_SIZE,
+    ROUNDING,
+    WITH_TOYS,
+    differentiable,
+    make_case,
+    random_input,
+    state_after,
+)
 
 
-@pytest.fixture(params=CASES)
+@pytest.fixture(params=WITH_TOYS)
 def cell(request: pytest.FixtureRequest) -> MemoryCell[Any]:
-    torch.manual_seed(0)
-    name, memory_kwargs = CASES[request.param]
-    return make_cell(name, INPUT_SIZE, **memory_kwargs).double()
+    return make_case(request.param)
 
 
-def tensors(nested: tuple[Any, ...]) -> list[Tensor]:
-    """All tensors of a state, or of an output and a state."""
-    parts = (tensors(part) if isinstance(part, tuple) else [part] for part in nested)
-    return [tensor for part in parts for tensor in part]
-
-
-def states_after(cell: MemoryCell[Any], rows: int, steps: int = 3) -> State:
-    """A state that has seen something, with gradients."""
-    state = cell.initial_state(rows)
-    for _ in range(steps):
-        _, state = cell(torch.randn(rows, INPUT_SIZE, dtype=torch.float64), state)
-    return map_state(lambda x: x.detach().clone().requires_grad_(), state)
-
-
-def random_input(*shape: int) -> Tensor:
-    return torch.randn(*shape, INPUT_SIZE, dtype=torch.float64, requires_grad=True)
+def assert_same(found: Any, expected: Any, tolerance: float = ROUNDING) -> None:
+    """Outputs, states or losses are the same but for rounding."""
+    for x, y in zip(state_tensors(found), state_tensors(expected), strict=True):
+        torch.testing.assert_close(x, y, rtol=0, atol=tolerance)
 
 
 def test_every_cell_of_the_table_is_tested() -> None:
@@ -67,23 +43,27 @@ def test_shapes_and_types(cell: MemoryCell[Any]) -> None:
     for batch_size, dtype in ((1, torch.float32), (4, torch.float64)):
         cell.to(dtype)
         initial = cell.initial_state(batch_size)
-        out, state = cell(torch.randn(batch_size, INPUT_SIZE, dtype=dtype), initial)
+        out, state, losses = cell.forward_with_losses(
+            torch.randn(batch_size, INPUT_SIZE, dtype=dtype), initial
+        )
         assert out.shape == (batch_size, cell.output_size)
-        assert out.dtype == dtype
-        for before, after in zip(tensors(initial), tensors(state), strict=True):
+        for before, after in zip(state_tensors(initial), state_tensors(state), strict=True):
             assert before.shape == after.shape
             assert before.shape[0] == batch_size
-            assert before.dtype == after.dtype == dtype
+            assert before.dtype == after.dtype
+        assert losses.keys() == cell.loss_weights.keys()
+        assert all(loss.shape == (batch_size,) for loss in losses.values())
+        assert {x.dtype for x in differentiable(out, state, losses)} == {dtype}
 
 
 def test_the_state_is_where_the_parameters_are(cell: MemoryCell[Any]) -> None:
     state = cell.to("meta").initial_state(2)
-    assert all(x.is_meta for x in tensors(state))
+    assert all(x.is_meta for x in state_tensors(state))
 
 
 def test_a_step_is_pure(cell: MemoryCell[Any]) -> None:
-    x, state = random_input(3), states_after(cell, 3)
-    inputs = [x, *tensors(state)]
+    x, state = random_input(3), state_after(cell, 3)
+    inputs = [x, *state_tensors(state), *cell.parameters(), *cell.buffers()]
     copies, versions = [y.detach().clone() for y in inputs], [y._version for y in inputs]
     attributes = {name: value for name, value in vars(cell).items() if name[0] != "_"}
     first, again = cell(x, state), cell(x, state)
@@ -91,42 +71,61 @@ def test_a_step_is_pure(cell: MemoryCell[Any]) -> None:
     assert vars(cell).items() >= attributes.items()
     for y, copy in zip(inputs, copies, strict=True):
         assert torch.equal(y, copy)
-    for y, z in zip(tensors(first), tensors(again), strict=True):
-        assert torch.equal(y, z)
+    assert_same(first, again, tolerance=0)
 
 
 def test_rows_are_independent(cell: MemoryCell[Any]) -> None:
-    x, state = random_input(3), states_after(cell, 3)
-    both = cell(x, state)
-    alone = cell(x[1:2], index_state(state, slice(1, 2)))
-    for y, z in zip(tensors(both), tensors(alone), strict=True):
-        torch.testing.assert_close(y[1:2], z, rtol=0, atol=ROUNDING)
-    inputs = [x, *tensors(state)]
-    for gradient in torch.autograd.grad(both[0][1].sum(), inputs, materialize_grads=True):
+    x, state = random_input(3), state_after(cell, 3)
+    both = cell.forward_with_losses(x, state)
+    alone = cell.forward_with_losses(x[1:2], index_state(state, slice(1, 2)))
+    assert_same(map_state(lambda y: y[1:2], both), alone)
+    inputs = differentiable(x, state)
+    gradients = torch.autograd.grad(both[0][1].sum(), inputs, materialize_grads=True)
+    assert gradients[0][1].any()
+    for gradient in gradients:
         assert not gradient[[0, 2]].any()
 
 
+def test_the_order_of_the_rows_does_not_matter(cell: MemoryCell[Any]) -> None:
+    xs, state, order = random_input(4, 5), state_after(cell, 5), torch.tensor([3, 0, 4, 2, 1])
+    starts = torch.rand(4, 5) < 0.3
+    outs, last, losses = unroll(cell, xs, state, starts)
+    moved = unroll(cell, xs[:, order], index_state(state, order), starts[:, order])
+    expected = (outs[:, order], index_state(last, order), map_state(lambda x: x[:, order], losses))
+    assert_same(moved, expected)
+
+
 def test_an_episode_start_resets_its_row_alone(cell: MemoryCell[Any]) -> None:
-    xs, state = random_input(4, 3), states_after(cell, 3)
+    xs, state = random_input(4, 3), state_after(cell, 3)
     starts = torch.zeros(4, 3, dtype=torch.bool)
-    kept, kept_last, _ = unroll(cell, xs, state, starts)
+    kept = unroll(cell, xs, state, starts)
     starts[2, 1] = True
-    outs, last, _ = unroll(cell, xs, state, starts)
-    fresh, fresh_last, _ = unroll(cell, xs[2:], cell.initial_state(3), starts[:2])
-    torch.testing.assert_close(outs[:2], kept[:2], rtol=0, atol=ROUNDING)
-    torch.testing.assert_close(outs[2:, 1], fresh[:, 1], rtol=0, atol=ROUNDING)
-    torch.testing.assert_close(outs[:, [0, 2]], kept[:, [0, 2]], rtol=0, atol=ROUNDING)
-    for x, y, z in zip(tensors(last), tensors(kept_last), tensors(fresh_last), strict=True):
-        torch.testing.assert_close(x[1], z[1], rtol=0, atol=ROUNDING)
-        torch.testing.assert_close(x[[0, 2]], y[[0, 2]], rtol=0, atol=ROUNDING)
+    found = unroll(cell, xs, state, starts)
+    fresh = unroll(cell, xs[2:], cell.initial_state(3), starts[:2])
+    others = torch.tensor([0, 2])
+    for name in ("outs", *cell.loss_weights):
+        x, y, z = (r.outs if name == "outs" else r.losses[name] for r in (found, kept, fresh))
+        assert_same((x[:2], x[2:, 1], x[:, others]), (y[:2], z[:, 1], y[:, others]))
+    assert_same(index_state(found.state, others), index_state(kept.state, others))
+    assert_same(index_state(found.state, slice(1, 2)), index_state(fresh.state, slice(1, 2)))
+
+
+def broken(x: Tensor) -> Tensor:
+    """What no step would make: no number, or where the type has none the largest one."""
+    if x.is_floating_point():
+        return torch.full_like(x, torch.nan)
+    return torch.full_like(x, True if x.dtype == torch.bool else torch.iinfo(x.dtype).max)
 
 
 def test_a_broken_state_does_not_survive_an_episode_start(cell: MemoryCell[Any]) -> None:
-    broken = map_state(lambda x: torch.full_like(x, torch.nan), states_after(cell, 2))
+    state = map_state(broken, state_after(cell, 2))
     xs, starts = random_input(2, 2), torch.tensor([[True, True], [False, False]])
-    outs, last, _ = unroll(cell, xs, broken, starts)
-    gradients = torch.autograd.grad(outs.sum(), [xs, *cell.parameters()])
-    assert all(x.isfinite().all() for x in (outs, *tensors(last), *gradients))
+    found = unroll(cell, xs, state, starts)
+    assert_same(found, unroll(cell, xs, cell.initial_state(2), starts))
+    gradients = torch.autograd.grad(
+        found.outs.sum(), [xs, *cell.parameters()], materialize_grads=True
+    )
+    assert all(x.isfinite().all() for x in gradients)
 
 
 class Unrolled(nn.Module):
@@ -139,13 +138,13 @@ class Unrolled(nn.Module):
     def forward(self, xs: Tensor, *parts: Tensor) -> tuple[Tensor, ...]:
         remaining = iter(parts)
         state = map_state(lambda _: next(remaining), self.structure)
-        return tuple(tensors(unroll(self.cell, xs, state, self.starts)[:2]))
+        return tuple(differentiable(unroll(self.cell, xs, state, self.starts)))
 
 
 def test_gradients_are_those_of_finite_differences(cell: MemoryCell[Any]) -> None:
-    xs, state = random_input(4, 2), states_after(cell, 2)
+    xs, state = random_input(4, 2), state_after(cell, 2)
     starts = torch.tensor([[False, True], [False, False], [True, False], [False, False]])
-    unrolled, parts = Unrolled(cell, state, starts), tensors(state)
+    unrolled, parts = Unrolled(cell, state, starts), state_tensors(state)
     names = [name for name, _ in unrolled.named_parameters()]
 
     def function(*inputs: Tensor) -> tuple[Tensor, ...]:
@@ -158,82 +157,31 @@ def test_gradients_are_those_of_finite_differences(cell: MemoryCell[Any]) -> Non
 
 
 def test_trace_takes_the_same_step(cell: MemoryCell[Any]) -> None:
-    x, state = random_input(3), states_after(cell, 3)
-    stepped, traced = cell(x, state), cell.trace(x, state)
-    for y, z in zip(tensors(stepped), tensors(traced[:2]), strict=True):
-        assert torch.equal(y, z)
-    assert all(len(seen) == 3 for seen in traced[2].values())
+    x, state = random_input(3), state_after(cell, 3)
+    out, after, seen = cell.trace(x, state)
+    assert_same((out, after), cell(x, state), tolerance=0)
+    assert all(len(y) == 3 for y in seen.values())
 
 
-def test_traced_gates_are_those_of_the_step() -> None:
-    torch.manual_seed(0)
-    x = torch.randn(3, INPUT_SIZE, dtype=torch.float64)
-    lstm = LSTM(INPUT_SIZE, 6).double()
-    state = lstm.initial_state(3)
-    for _ in range(2):
-        before = state
-        out, state, gates = lstm.trace(x, state)
-    candidate = (state.cell - gates["forget_gate"] * before.cell) / gates["input_gate"]
-    assert candidate.abs().max() < 1
-    torch.testing.assert_close(out, gates["output_gate"] * state.cell.tanh())
-    gru = GRU(INPUT_SIZE, 6).double()
-    hidden = gru.initial_state(3)
-    for _ in range(2):
-        previous = hidden
-        _, hidden, gates = gru.trace(x, hidden)
-    z, r = gates["update_gate"], gates["reset_gate"]
-    recurrent = previous.hidden @ gru.weight_hh[12:].t()
-    candidate = (x @ gru.weight_ih[12:].t() + r * recurrent).tanh()
-    torch.testing.assert_close(hidden.hidden, (1 - z) * candidate + z * previous.hidden)
-
-
-@pytest.mark.parametrize("cell_class", [LSTM, GRU])
-def test_recurrent_weights_start_orthogonal_gate_by_gate(cell_class: type[LSTM | GRU]) -> None:
-    cell = cell_class(INPUT_SIZE, 6, initialization="orthogonal")
-    for gate in cell.weight_hh.chunk(cell.gates):
-        torch.testing.assert_close(gate @ gate.t(), torch.eye(6))
-
-
-def test_orthogonal_biases_start_at_zero_but_for_the_forget_gate_s() -> None:
-    lstm = LSTM(INPUT_SIZE, 6, initialization="orthogonal")
-    gru = GRU(INPUT_SIZE, 6, initialization="orthogonal")
-    assert (lstm.bias_ih + lstm.bias_hh).tolist() == [0.0] * 6 + [1.0] * 6 + [0.0] * 12
-    assert (gru.bias_ih + gru.bias_hh).tolist() == [0.0] * 18
-
-
-@pytest.mark.parametrize("cell_class", [LSTM, GRU])
-def test_spread_biases_are_those_of_the_gate_that_keeps_the_state(
-    cell_class: type[LSTM | GRU],
-) -> None:
-    cell = cell_class(INPUT_SIZE, 5)
-    biases = (cell.bias_ih + cell.bias_hh).view(cell.gates, 5)
-    assert biases[1].tolist() == [-1.0, 0.0, 1.0, 2.0, 3.0]
-    assert biases[[0, *range(2, cell.gates)]].count_nonzero() == 0
-    for weight in (cell.weight_ih, cell.weight_hh):
-        assert 0.5 * 5**-0.5 < weight.abs().max() <= 5**-0.5
-    # With a large bias of that gate and no input the state stays; with a small one it goes.
-    with torch.no_grad():
-        for parameter in cell.parameters():
-            parameter.zero_()
-        state = map_state(torch.ones_like, cell.initial_state(1))
-        for bias, kept in ((50.0, 1.0), (-50.0, 0.0)):
-            cell.bias_ih.view(cell.gates, 5)[cell.keeping_gate] = bias
-            _, after = cell(torch.zeros(1, INPUT_SIZE), state)
-            torch.testing.assert_close(after[-1], torch.full((1, 5), kept))
-
-
-def test_an_unknown_initialization_is_named() -> None:
-    with pytest.raises(
-        ValueError, match=r"initialization is 'xavier'; allowed: spread, orthogonal"
-    ):
-        LSTM(INPUT_SIZE, 4, initialization="xavier")
+def test_losses_come_with_the_same_step(cell: MemoryCell[Any]) -> None:
+    x, state = random_input(3), state_after(cell, 3)
+    out, after, losses = cell.forward_with_losses(x, state)
+    assert_same((out, after), cell(x, state))
+    assert all(loss.isfinite().all() for loss in losses.values())
 
 
 @pytest.mark.parametrize("name", CELLS)
 def test_only_a_cell_with_memory_learns_to_remember(name: str) -> None:
     """Four equally likely symbols; the first step shows one, the fifth asks for it."""
     torch.manual_seed(1)
-    kwargs = {"none": {}, "ntm": {"hidden_size": 16, "memory_size": 8, "word_size": 8}}
+    kwargs: dict[str, dict[str, Any]] = {
+        "none": {},
+        "ntm": {"hidden_size": 16, "memory_size": 8, "word_size": 8},
+        "dnc": {"hidden_size": 16, "memory_size": 8, "word_size": 8},
+        "salu": {"hidden_size": 16, "memory_size": 8, "key_size": 8, "value_size": 8},
+        "framestack": {"stack_size": 5},
+        "gtrxl": {"hidden_size": 16, "num_layers": 1, "memory_size": 4},
+    }
     cell = make_cell(name, 4, **kwargs.get(name, {"hidden_size": 16}))
     readout = nn.Linear(cell.output_size, 4)
     optimizer = torch.optim.Adam([*cell.parameters(), *readout.parameters()], lr=0.02)
@@ -241,7 +189,7 @@ def test_only_a_cell_with_memory_learns_to_remember(name: str) -> None:
     xs = torch.cat((torch.eye(4).unsqueeze(0), torch.zeros(4, 4, 4)))
     starts = torch.zeros(5, 4, dtype=torch.bool)
     starts[0] = True
-    for _ in range(100):
+    for _ in range(150):
         outs, _, _ = unroll(cell, xs, cell.initial_state(4), starts)
         loss = nn.functional.cross_entropy(readout(outs[-1]), symbols)
         optimizer.zero_grad()
@@ -255,7 +203,7 @@ def test_only_a_cell_with_memory_learns_to_remember(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "memory_kwargs", "message"),
     [
-        ("ltsm", {}, "memory is 'ltsm'; allowed: none, lstm, gru, ntm"),
+        ("ltsm", {}, f"memory is 'ltsm'; allowed: {', '.join(CELLS)}"),
         ("ltsm", {}, "(did you mean 'lstm'?)"),
         (
             "none",
@@ -278,7 +226,33 @@ def test_only_a_cell_with_memory_learns_to_remember(name: str) -> None:
         ("ntm", {"shift_range": -1}, "shift_range is -1; allowed: integers from 0 on"),
         ("ntm", {"shift_range": 4, "memory_size": 8}, "shift_range is 4; allowed: at most 3"),
         ("ntm", {"controller": "gru"}, "controller is 'gru'; allowed: lstm, feedforward"),
+        ("salu", {"memory_size": 0}, "memory_size is 0; allowed: integers from 1 on"),
+        ("salu", {"key_size": 0}, "key_size is 0; allowed: integers from 1 on"),
+        ("salu", {"value_size": 1.0}, "value_size is 1.0; allowed: integers from 1 on"),
+        ("salu", {"num_heads": 0}, "num_heads is 0; allowed: integers from 1 on"),
+        ("plastic", {"rule": "hebbian"}, "rule is 'hebbian'; allowed: hebb, oja, clip, modulated"),
+        ("plastic", {"homogeneous": 0}, "homogeneous is 0; allowed: False, True"),
+        ("framestack", {"stack_size": 0}, "stack_size is 0; allowed: integers from 1 on"),
+        ("gtrxl", {"num_layers": 0}, "num_layers is 0; allowed: integers from 1 on"),
+        ("gtrxl", {"num_heads": 0}, "num_heads is 0; allowed: integers from 1 on"),
+        ("gtrxl", {"num_heads": 3}, "num_heads is 3; allowed: divisors of hidden_size, 64"),
+        ("gtrxl", {"memory_size": 0}, "memory_size is 0; allowed: integers from 1 on"),
         ("ntm", {"learned_initial_memory": 1}, "learned_initial_memory is 1; allowed: False, True"),
+        ("fwp", {"hidden_size": 0}, "hidden_size is 0; allowed: integers from 1 on"),
+        ("fwp", {"num_heads": 0}, "num_heads is 0; allowed: integers from 1 on"),
+        ("fwp", {"key_size": 1.5}, "key_size is 1.5; allowed: integers from 1 on"),
+        ("fwp", {"value_size": -1}, "value_size is -1; allowed: integers from 1 on"),
+        ("fwp", {"feature_map": "relu"}, "feature_map is 'relu'; allowed: elu, dpfp"),
+        ("delta", {"conv_size": 0}, "conv_size is 0; allowed: integers from 1 on"),
+        ("delta", {"feature_map": "elu"}, "feature_map is 'elu'; allowed: silu, dpfp"),
+        ("gated-delta", {"num_heads": 0}, "num_heads is 0; allowed: integers from 1 on"),
+        ("titans", {"memory_size": 0}, "memory_size is 0; allowed: integers from 1 on"),
+        ("titans", {"num_layers": 0}, "num_layers is 0; allowed: integers from 1 on"),
+        ("ntm", {"variant": "tutorial"}, "variant is 'tutorial'; allowed: paper, notebook"),
+        ("dnc", {"num_read_heads": 0}, "num_read_heads is 0; allowed: integers from 1 on"),
+        ("dnc", {"controller": "gru"}, "controller is 'gru'; allowed: lstm, feedforward"),
+        ("dnc", {"masks": 1}, "masks is 1; allowed: False, True"),
+        ("dnc", {"interface_norm": None}, "interface_norm is None; allowed: False, True"),
     ],
 )
 def test_bad_arguments(name: str, memory_kwargs: dict[str, Any], message: str) -> None:

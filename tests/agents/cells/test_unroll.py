@@ -19,6 +19,7 @@ from agents.cells.lstm import LSTM, LSTMState
 from agents.cells.ntm import NTM
 from agents.cells.state import detach_state, map_state
 from agents.cells.unroll import unroll, unroll_steps
+from tests.agents.cells.cases import PATTERNS, starts_of
 
 FUSED: list[type[LSTM | GRU]] = [LSTM, GRU]
 STEPS, ROWS, INPUT_SIZE, HIDDEN_SIZE = 6, 4, 3, 5
@@ -42,21 +43,6 @@ class Counter(MemoryCell[CountState]):
         return count, CountState(count)
 
 
-def starts_of(pattern: str, steps: int = STEPS, rows: int = ROWS) -> Tensor:
-    """Episode starts ``(steps, rows)`` after a named pattern."""
-    starts = torch.zeros(steps, rows, dtype=torch.bool)
-    match pattern:
-        case "first":
-            starts[0] = True
-        case "all":
-            starts[:] = True
-        case "last":
-            starts[-1, rows // 2 :] = True
-        case "random":
-            starts = torch.rand(steps, rows, generator=torch.Generator().manual_seed(0)) < 0.3
-    return starts
-
-
 def test_every_step_is_taken_in_order_and_rows_restart() -> None:
     xs = torch.tensor([[1.0, 2.0], [10.0, 20.0], [5.0, 6.0]]).unsqueeze(-1)
     starts = torch.tensor([[False, True], [True, False], [False, False]])
@@ -66,7 +52,7 @@ def test_every_step_is_taken_in_order_and_rows_restart() -> None:
 
 
 def test_unrolling_in_chunks_is_unrolling_at_once() -> None:
-    xs, starts = torch.randn(STEPS, ROWS, INPUT_SIZE), starts_of("random")
+    xs, starts = torch.randn(STEPS, ROWS, INPUT_SIZE), starts_of("random", STEPS, ROWS)
     for name in ("lstm", "gru", "ntm"):
         cell = make_cell(name, INPUT_SIZE, hidden_size=HIDDEN_SIZE)
         outs, last, _ = unroll(cell, xs, cell.initial_state(ROWS), starts)
@@ -85,7 +71,7 @@ def results(
     return [*values, *torch.autograd.grad(loss, inputs, materialize_grads=True)]
 
 
-@pytest.mark.parametrize("pattern", ["none", "first", "last", "all", "random"])
+@pytest.mark.parametrize("pattern", PATTERNS)
 @pytest.mark.parametrize(
     ("steps", "rows", "units"),
     [(1, 1, 1), (1, 5, 8), (7, 1, 3), (6, 4, 5), (40, 3, 33), (9, 70, 64)],
@@ -136,14 +122,14 @@ def test_unroll_takes_the_fused_path(
     fused = object()
     monkeypatch.setattr(cell, "sequence", lambda *_: fused)
     xs = torch.zeros(STEPS, ROWS, INPUT_SIZE)
-    assert unroll(cell, xs, cell.initial_state(ROWS), starts_of("none")) is fused
+    assert unroll(cell, xs, cell.initial_state(ROWS), starts_of("none", STEPS, ROWS)) is fused
 
 
 @pytest.mark.parametrize("cell_class", FUSED)
 def test_the_fused_path_can_be_gone_back_twice(cell_class: type[LSTM | GRU]) -> None:
     cell: FusedCell[Any] = cell_class(INPUT_SIZE, HIDDEN_SIZE)
     xs = torch.randn(STEPS, ROWS, INPUT_SIZE, requires_grad=True)
-    outs, _, _ = cell.sequence(xs, cell.initial_state(ROWS), starts_of("random"))
+    outs, _, _ = cell.sequence(xs, cell.initial_state(ROWS), starts_of("random", STEPS, ROWS))
     (first,) = torch.autograd.grad(outs.sum(), xs, retain_graph=True)
     (second,) = torch.autograd.grad(outs.sum(), xs)
     assert first.equal(second)
@@ -155,21 +141,10 @@ def test_the_fused_path_leaves_the_gradients_that_it_is_given(
 ) -> None:
     cell: FusedCell[Any] = cell_class(INPUT_SIZE, HIDDEN_SIZE)
     xs = torch.randn(STEPS, ROWS, INPUT_SIZE, requires_grad=True)
-    outs, state, _ = cell.sequence(xs, cell.initial_state(ROWS), starts_of("random"))
+    outs, state, _ = cell.sequence(xs, cell.initial_state(ROWS), starts_of("random", STEPS, ROWS))
     given = [torch.ones_like(x) for x in (outs, *state)]
     torch.autograd.grad([outs, *state], xs, given)
     assert all(bool((x == 1).all()) for x in given)
-
-
-@pytest.mark.parametrize("cell_class", FUSED)
-def test_the_fused_path_hides_no_nan(cell_class: type[LSTM | GRU]) -> None:
-    cell: FusedCell[Any] = cell_class(INPUT_SIZE, HIDDEN_SIZE)
-    xs, starts = torch.zeros(3, 2, INPUT_SIZE), torch.tensor([[False] * 2] * 2 + [[True] * 2])
-    xs[1, 0] = torch.nan
-    outs, _, _ = cell.sequence(xs, cell.initial_state(2), starts)
-    assert outs[1, 0].isnan().all()
-    assert outs[[0, 2]].isfinite().all()
-    assert outs[:, 1].isfinite().all()
 
 
 @pytest.mark.parametrize(("name", "exact"), [("sigmoid", torch.sigmoid), ("tanh", torch.tanh)])
@@ -200,7 +175,7 @@ _APPLY: dict[str, Any] = {"sigmoid": _apply_sigmoid, "tanh": _apply_tanh}
 def test_float64_goes_step_by_step(name: str) -> None:
     cell = make_cell(name, INPUT_SIZE, hidden_size=HIDDEN_SIZE).double()
     xs = torch.randn(STEPS, ROWS, INPUT_SIZE, dtype=torch.float64)
-    starts = starts_of("random")
+    starts = starts_of("random", STEPS, ROWS)
     outs, last, _ = unroll(cell, xs, cell.initial_state(ROWS), starts)
     expected, final, _ = unroll_steps(cell, xs, cell.initial_state(ROWS), starts)
     assert outs.equal(expected)
@@ -216,7 +191,7 @@ def test_the_fused_path_equals_torch(
     reference = torch_class(INPUT_SIZE, HIDDEN_SIZE)
     reference.load_state_dict({f"{name}_l0": x for name, x in cell.state_dict().items()})
     xs = torch.randn(STEPS, ROWS, INPUT_SIZE)
-    outs, last, _ = cell.sequence(xs, cell.initial_state(ROWS), starts_of("none"))
+    outs, last, _ = cell.sequence(xs, cell.initial_state(ROWS), starts_of("none", STEPS, ROWS))
     expected, final = reference(xs)
     torch.testing.assert_close(outs, expected)
     for x, y in zip(last, final if isinstance(final, tuple) else (final,), strict=True):
@@ -278,7 +253,7 @@ class Eager(GRU):
 @pytest.mark.parametrize("cell_class", [Leaky, Eager])
 def test_a_subclass_that_changes_the_step_goes_step_by_step(cell_class: type[LSTM | GRU]) -> None:
     cell: FusedCell[Any] = cell_class(INPUT_SIZE, HIDDEN_SIZE)
-    xs, starts = torch.randn(STEPS, ROWS, INPUT_SIZE), starts_of("random")
+    xs, starts = torch.randn(STEPS, ROWS, INPUT_SIZE), starts_of("random", STEPS, ROWS)
     outs = unroll(cell, xs, cell.initial_state(ROWS), starts).outs
     assert outs.equal(unroll_steps(cell, xs, cell.initial_state(ROWS), starts).outs)
     fused = cell.sequence(xs, cell.initial_state(ROWS), starts)[0]
@@ -302,18 +277,11 @@ class Thrifty(LSTM):
 def test_a_subclass_with_a_loss_of_its_own_gives_it() -> None:
     cell = Thrifty(INPUT_SIZE, HIDDEN_SIZE)
     xs = torch.randn(STEPS, ROWS, INPUT_SIZE)
-    unrolled = unroll(cell, xs, cell.initial_state(ROWS), starts_of("random"))
+    unrolled = unroll(cell, xs, cell.initial_state(ROWS), starts_of("random", STEPS, ROWS))
     assert unrolled.losses.keys() == {"size"}
     torch.testing.assert_close(
         unrolled.losses["size"][-1], unrolled.state.cell.square().mean(dim=1)
     )
-
-
-@pytest.mark.parametrize("cell_class", FUSED)
-def test_no_rows_are_no_error(cell_class: type[LSTM | GRU]) -> None:
-    cell: FusedCell[Any] = cell_class(INPUT_SIZE, HIDDEN_SIZE)
-    xs, starts = torch.zeros(3, 0, INPUT_SIZE), torch.zeros(3, 0, dtype=torch.bool)
-    assert unroll(cell, xs, cell.initial_state(0), starts).outs.shape == (3, 0, HIDDEN_SIZE)
 
 
 def test_a_state_of_other_rows_is_refused() -> None:

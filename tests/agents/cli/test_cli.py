@@ -68,18 +68,42 @@ def test_a_family_is_listed_as_json(capsys: Capture) -> None:
     assert rows[0]["optimum"] > rows[1]["optimum"] > rows[2]["optimum"] > 100
 
 
+def test_every_cell_is_listed(capsys: Capture) -> None:
+    from agents.cells import CELLS
+
+    assert main(["cells", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["name"] for row in rows] == list(CELLS)
+    assert [row["source"] for row in rows] == [cell.source for cell in CELLS.values()]
+    by_name = {row["name"]: row for row in rows}
+    # An LSTM has four gates; each of 128 units sees 64 inputs, 128 units and two biases.
+    lstm = by_name["lstm"]
+    assert lstm["input_size"] == 64
+    assert (lstm["parameters"], lstm["state_size"]) == (4 * 128 * (64 + 128 + 2), 2 * 128)
+    assert (by_name["none"]["parameters"], by_name["none"]["state_size"]) == (0, 0)
+    assert all(0 < row["microseconds"] < 1e6 for row in rows)
+    assert main(["cells"]) == 0
+    title, header, *lines = capsys.readouterr().out.splitlines()
+    assert "64" in title
+    assert "on this machine" in title
+    assert header.split()[:2] == ["cell", "parameters"]
+    assert [line.split()[0] for line in lines] == list(CELLS)
+    assert "99,328" in lines[list(CELLS).index("lstm")]
+
+
 def test_version_and_help(capsys: Capture) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"memory-envs {memory_envs.__version__}\n"
     assert main([]) == 0
-    for command in ("list", "train", "evaluate", "trace", "play", "gradcheck"):
+    for command in ("list", "cells", "train", "evaluate", "trace", "play", "gradcheck"):
         assert main([command, "--help"]) == 0
         assert f"memory-envs {command}" in capsys.readouterr().out
 
 
 def test_the_module_is_the_command_and_starts_without_torch() -> None:
     code = (
-        "import sys; from agents.cli.main import main; code = main(['list', '--family', 'maze']);"
+        "import sys; from agents.cli.main import main; main(['cells', '--help']);"
+        "code = main(['list', '--family', 'maze']);"
         "print(sorted(sys.modules.keys() & {'torch', 'stable_baselines3', 'matplotlib'}));"
         "sys.exit(code)"
     )
@@ -95,7 +119,7 @@ def test_the_module_is_the_command_and_starts_without_torch() -> None:
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        ("trian", "command is 'trian'; allowed: list, train, "),
+        ("trian", "command is 'trian'; allowed: list, cells, train, "),
         ("list --family tap", "--family is 'tap'; allowed: "),
         ("train", "say what to train on: ID"),
         ("train Tape-Copy-v0 --env Tape-Copy-v0", "are two ids: give one"),

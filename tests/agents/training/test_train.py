@@ -54,9 +54,13 @@ def test_the_command_line_trains_the_same(tmp_path: Path) -> None:
     assert main([*command.split(), "--out", str(out), "--set", *words]) == 0
     other = agents.load(out / "model.zip").policy.state_dict()
     assert all(torch.equal(x, other[k]) for k, x in result.model.policy.state_dict().items())
-    more = agents.continue_training(out, timesteps=640, out=tmp_path / "more")
+    then: dict[str, Any] = {"timesteps": 640, "stop_at_success": 1.0, "device": "cpu"}
+    more = agents.continue_training(out, **then, out=tmp_path / "more")
     assert more.model.num_timesteps == 640
-    assert "agents.continue_training(" in RunDirectory(more.path).read_settings()["command"]
+    assert RunDirectory(more.path).read_settings()["command"] == (
+        f"agents.continue_training({str(out)!r}, timesteps=640, stop_at_success=1.0, device='cpu', "
+        f"out={str(tmp_path / 'more')!r})"
+    )
 
 
 @pytest.mark.parametrize(
