@@ -20,6 +20,7 @@ from agents.cells.mnm_g import MNMG
 from agents.cells.mnm_p import MNMP
 from agents.cells.none import NoMemory
 from agents.cells.ntm import NTM
+from agents.cells.plastic import Plastic
 from agents.cells.salu import SALU
 from agents.cells.titans import Titans
 from agents.saving.registry import find_class, register, registered_names
@@ -29,22 +30,29 @@ __all__ = ["CELLS", "MemoryCell", "make_cell"]
 
 CELLS: dict[str, type[MemoryCell[Any]]] = {
     "none": NoMemory,
+    # gated units
     "lstm": LSTM,
     "gru": GRU,
+    # linear recurrences
     "mingru": MinGRU,
     "lru": LRU,
     "ffm": FFM,
+    # slots
     "ntm": NTM,
+    "dnc": DNC,
+    "salu": SALU,
+    # fast weights
     "fwp": FastWeightProgrammer,
     "delta": DeltaNet,
     "gated-delta": GatedDeltaNet,
-    "titans": Titans,
-    "dnc": DNC,
+    "plastic": Plastic,
+    # networks
     "mnm-g": MNMG,
     "mnm-p": MNMP,
-    "salu": SALU,
-    "framestack": FrameStack,
+    "titans": Titans,
+    # windows
     "gtrxl": GTrXL,
+    "framestack": FrameStack,
 }
 # So that a file of a model to which one of them was passed as a class loads in every process.
 for _cell in CELLS.values():

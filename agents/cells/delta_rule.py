@@ -83,7 +83,7 @@ def write_chunks(weights: Tensor, write: Write, starts: Tensor) -> tuple[Tensor,
         """``(T, B, ...)`` to ``(number, B, ..., length)``; at the end steps that do nothing."""
         missing = number * length - steps
         x = F.pad(x.to(dtype), (0, 0) * (x.dim() - 1) + (0, missing))
-        return x.unflatten(0, (number, length)).movedim(1, -1)
+        return x.reshape(number, length, *x.shape[1:]).movedim(1, -1)
 
     queries, keys, values = (cut(x).mT for x in write[:3])
     log_keeps = None if write.log_keeps is None else cut(write.log_keeps)

@@ -55,7 +55,8 @@ class RMSNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns the normalised numbers; below `MIN_NORM` a root mean square counts as that."""
-        size = torch.linalg.vector_norm(x, dim=-1, keepdim=True) / math.sqrt(len(self.weight))
+        length: Tensor = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+        size = length / math.sqrt(len(self.weight))
         return x / size.clamp(min=MIN_NORM) * self.weight
 
 
@@ -100,7 +101,7 @@ class FastLayer(nn.Module):
         check_integer("conv_size", conv_size, 1)
         super().__init__()
         self.num_heads = num_heads
-        self._sizes = (key_size, key_size, value_size)
+        self._sizes = [key_size, key_size, value_size]
         width = num_heads * sum(self._sizes)
         self.embed = nn.Linear(input_size, hidden_size)
         self.norm = RMSNorm(hidden_size)
@@ -138,7 +139,8 @@ class FastLayer(nn.Module):
         found: Tensor = self.output_norm(reads).flatten(-2)
         if self.gate is not None:
             found = found * F.silu(self.gate(projected.normed))
-        return projected.embedded + self.output(found)
+        added: Tensor = self.output(found)
+        return projected.embedded + added
 
     def _embed(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         embedded = self.embed(x)
@@ -154,8 +156,8 @@ class FastLayer(nn.Module):
                 mixed = torch.addcmul(mixed, tap, weight)
         if self.activation:
             mixed = F.silu(mixed)
-        heads = mixed.unflatten(-1, (self.num_heads, -1))
-        queries, keys, values = heads.split(self._sizes, dim=-1)
+        heads = mixed.view(*mixed.shape[:-1], self.num_heads, sum(self._sizes))
+        queries, keys, values = torch.split(heads, self._sizes, dim=-1)
         return Projected(embedded, normed, queries, keys, values)
 
 

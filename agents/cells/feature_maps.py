@@ -35,7 +35,8 @@ def dpfp(x: Tensor) -> Tensor:
 
 def unit_length(x: Tensor) -> Tensor:
     """Returns vectors of length 1; one shorter than `MIN_NORM` is divided by that."""
-    return x / torch.linalg.vector_norm(x, dim=-1, keepdim=True).clamp(min=MIN_NORM)
+    length: Tensor = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+    return x / length.clamp(min=MIN_NORM)
 
 
 def dpfp_shares(x: Tensor) -> Tensor:

@@ -16,7 +16,6 @@ queries and keys then have length 1, and what a head reads is normalised, and ga
 
 from __future__ import annotations
 
-import math
 from typing import ClassVar
 
 import torch
@@ -28,8 +27,8 @@ from agents.cells.fast_layer import FastLayer, Projected
 from agents.cells.fast_weights import FastWeightCell
 from agents.cells.feature_maps import unit_length
 
-# What each head's steps start at: the share of its memory that it loses in one, without input.
-_FIRST_STEPS = (0.1, 0.001)
+# The decimal logarithms of what the first and the last head lose in a step at first.
+_FIRST_STEPS = (-1.0, -3.0)
 
 
 class GatedDeltaNet(FastWeightCell):
@@ -65,7 +64,7 @@ class GatedDeltaNet(FastWeightCell):
         self.decay = nn.Linear(hidden_size, num_heads)
         self.log_rate = nn.Parameter(torch.zeros(num_heads))
         with torch.no_grad():
-            steps = torch.linspace(*map(math.log, _FIRST_STEPS), num_heads).exp()
+            steps = torch.logspace(*_FIRST_STEPS, num_heads)
             # The inverse of softplus.
             self.decay.bias.copy_(steps.expm1().log())
 

@@ -191,4 +191,5 @@ def _silu_slope(x: Tensor) -> Tensor:
 def total_length(layers: Layers) -> Tensor:
     """Returns the Euclidean length ``(B,)`` of all numbers of a row."""
     lengths = [torch.linalg.vector_norm(x, dim=(1, 2)) for x in layers]
-    return torch.linalg.vector_norm(torch.stack(lengths), dim=0)
+    length: Tensor = torch.linalg.vector_norm(torch.stack(lengths), dim=0)
+    return length

@@ -82,13 +82,13 @@ BAD_OF_CELLS: dict[str, list[Any]] = {
     "r_max": [*SHARE, 0.0],
     "max_phase": [*ABOVE_NOUGHT, 6.3],
     "shift_range": [*_NO_INTEGER, None, -1],
-    "learned_initial_memory": FLAG,
+    **dict.fromkeys(("learned_initial_memory", "homogeneous"), FLAG),
     **dict.fromkeys(("masks", "deallocation", "sharpening", "interface_norm"), FLAG),
-    **dict.fromkeys(("memory_layers", "memory_width", "num_heads"), INTEGER),
+    **dict.fromkeys(("memory_layers", "memory_width"), INTEGER),
     "recall_weight": FROM_NOUGHT,
     "recall_delay": [*_NO_INTEGER, None, -1],
     "recall_decay": SHARE,
-    **dict.fromkeys(("learned_initial_memory", "rate_per_layer", "linear_values"), FLAG),
+    **dict.fromkeys(("rate_per_layer", "linear_values"), FLAG),
     **dict.fromkeys(("stack_size", "num_layers", "num_heads", "key_size", "value_size"), INTEGER),
 }
 ENV = "Tape-ForwardReverse-v0"

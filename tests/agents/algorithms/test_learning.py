@@ -28,6 +28,7 @@ SIZES: dict[str, dict[str, Any]] = {
     "mnm-g": {"hidden_size": 32, "memory_width": 8},
     "mnm-p": {"hidden_size": 32, "memory_width": 8},
     "salu": {"hidden_size": 32, "memory_size": LENGTH, "key_size": 6, "value_size": 6},
+    "plastic": {"hidden_size": 32},
     "framestack": {"stack_size": LENGTH},
     "gtrxl": {"hidden_size": 32, "num_layers": 1, "memory_size": LENGTH},
 }

@@ -17,7 +17,6 @@ from agents.algorithms.on_policy import MemoryOnPolicyAlgorithm
 from agents.cells import CELLS
 from agents.cells.state import index_state
 from agents.evaluation.gradcheck.on_policy_by_hand import Rollout, hand_written_loss
-from memory_envs.arguments import argument_names
 from tests.agents.toy_envs import MaskedEnv, RandomEnv, sync
 
 SYMBOLS = spaces.MultiDiscrete([3, 4])
@@ -49,7 +48,7 @@ def _model(
 ) -> Any:
     env_class = MaskedEnv if masked else RandomEnv
     env = sync(lambda: env_class(observation_space, action_space, max_steps=max_steps), n_envs)
-    sizes = {"hidden_size": 8} if "hidden_size" in argument_names(CELLS[memory]) else {}
+    sizes = {} if memory in ("none", "framestack") else {"hidden_size": 8}
     kwargs = {"gamma": 0.9, **kwargs}
     if algorithm is not Reinforce:
         kwargs = {"n_steps": STEPS, **kwargs}

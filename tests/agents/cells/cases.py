@@ -73,6 +73,11 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         {"hidden_size": 5, "memory_size": 2, "key_size": 2, "value_size": 3, "num_heads": 3},
     ),
     "salu-of-one": ("salu", {"hidden_size": 4, "memory_size": 1, "num_heads": 2}),
+    **{
+        f"plastic-{rule}": ("plastic", {"hidden_size": 4, "rule": rule})
+        for rule in ("hebb", "oja", "clip", "modulated", "retroactive")
+    },
+    "plastic-homogeneous": ("plastic", {"hidden_size": 4, "homogeneous": True}),
     "framestack": ("framestack", {"stack_size": 3}),
     "framestack-of-one": ("framestack", {"stack_size": 1}),
     "gtrxl": ("gtrxl", {"hidden_size": 6, "num_heads": 2, "memory_size": 2}),

@@ -73,7 +73,8 @@ def dpfp(x: Array) -> Array:
 def dpfp_shares(x: Array) -> Array:
     """Equation 29."""
     features = dpfp(x)
-    return features / max(features.sum(), 1e-3)
+    shares: Array = features / max(float(features.sum()), 1e-3)
+    return shares
 
 
 def enter(x: Array, recent: list[Array], weights: Weights, sizes: Sizes, active: bool) -> Entered:

@@ -203,9 +203,7 @@ def test_only_a_cell_with_memory_learns_to_remember(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "memory_kwargs", "message"),
     [
-        ("ltsm", {}, "memory is 'ltsm'; allowed: none, lstm, gru, ntm, dnc"),
-        ("ltsm", {}, "memory is 'ltsm'; allowed: none, lstm, gru, ntm, salu, framestack, gtrxl"),
-        ("ltsm", {}, "memory is 'ltsm'; allowed: none, lstm, gru, mingru, lru, ffm, ntm"),
+        ("ltsm", {}, f"memory is 'ltsm'; allowed: {', '.join(CELLS)}"),
         ("ltsm", {}, "(did you mean 'lstm'?)"),
         (
             "none",
@@ -232,6 +230,8 @@ def test_only_a_cell_with_memory_learns_to_remember(name: str) -> None:
         ("salu", {"key_size": 0}, "key_size is 0; allowed: integers from 1 on"),
         ("salu", {"value_size": 1.0}, "value_size is 1.0; allowed: integers from 1 on"),
         ("salu", {"num_heads": 0}, "num_heads is 0; allowed: integers from 1 on"),
+        ("plastic", {"rule": "hebbian"}, "rule is 'hebbian'; allowed: hebb, oja, clip, modulated"),
+        ("plastic", {"homogeneous": 0}, "homogeneous is 0; allowed: False, True"),
         ("framestack", {"stack_size": 0}, "stack_size is 0; allowed: integers from 1 on"),
         ("gtrxl", {"num_layers": 0}, "num_layers is 0; allowed: integers from 1 on"),
         ("gtrxl", {"num_heads": 0}, "num_heads is 0; allowed: integers from 1 on"),

@@ -139,11 +139,21 @@ def random_write(steps: int, rows: int, gated: bool, delta: bool) -> Write:
     return Write(queries, keys, values, strengths, shares)
 
 
+def step_of(write: Write, t: int) -> Write:
+    return Write(
+        write.queries[t],
+        write.keys[t],
+        write.values[t],
+        None if write.strengths is None else write.strengths[t],
+        None if write.log_keeps is None else write.log_keeps[t],
+    )
+
+
 def step_by_step(weights: Tensor, write: Write, starts: Tensor) -> tuple[Tensor, Tensor]:
     reads = []
     for t, start in enumerate(starts):
         weights = torch.where(start.view(-1, 1, 1, 1), 0, weights)
-        read, weights = write_step(weights, Write(*(None if x is None else x[t] for x in write)))
+        read, weights = write_step(weights, step_of(write, t))
         reads.append(read)
     return torch.stack(reads), weights
 
@@ -228,8 +238,7 @@ def test_the_short_convolution_sees_the_last_steps_of_its_own_episode() -> None:
 
 
 def test_with_nothing_forgotten_the_gated_delta_rule_is_the_delta_rule() -> None:
-    write = random_write(1, 3, gated=False, delta=True)
-    step = Write(*(None if x is None else x[0] for x in write))
+    step = step_of(random_write(1, 3, gated=False, delta=True), 0)
     weights = torch.randn(3, 2, 3, 5, dtype=torch.float64)
     kept = step._replace(log_keeps=torch.zeros(3, 2, dtype=torch.float64))
     torch.testing.assert_close(write_step(weights, kept), write_step(weights, step))

@@ -18,7 +18,6 @@ from agents.networks.distributions import BoxHead
 from agents.networks.encoder import ImageEncoder, SymbolEncoder, VectorEncoder, make_encoder
 from agents.networks.policy import CRITIC_MEMORIES, MemoryPolicy
 from agents.networks.sb3_encoder import FeaturesExtractorEncoder
-from memory_envs.arguments import argument_names
 
 BOX = spaces.Box(-1.0, 1.0, (3,), np.float32)
 SPACES: dict[str, spaces.Space[Any]] = {
@@ -42,7 +41,7 @@ def _policy(
     **kwargs: Any,
 ) -> MemoryPolicy:
     torch.manual_seed(0)
-    sizes = {"hidden_size": 8} if "hidden_size" in argument_names(CELLS[memory]) else {}
+    sizes = {} if memory in ("none", "framestack") else {"hidden_size": 8}
     action_space = action_space or spaces.MultiDiscrete([3, 2])
     return MemoryPolicy(
         observation_space,

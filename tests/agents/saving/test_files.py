@@ -23,7 +23,6 @@ from agents import MemoryA2C, MemoryPPO, ModelFileError, Reinforce
 from agents.cells import CELLS
 from agents.saving.archive import METADATA, TENSORS
 from agents.saving.spaces_json import decode, decode_space, encode, encode_space
-from memory_envs.arguments import argument_names
 from tests.agents.toy_envs import RandomEnv, sync
 
 OBSERVATIONS = spaces.Dict(
@@ -36,7 +35,7 @@ def _model(algorithm: Any = MemoryPPO, memory: str = "lstm", n_envs: int = 2, **
     env = sync(lambda: RandomEnv(OBSERVATIONS, ACTIONS), n_envs)
     if algorithm is MemoryPPO:
         kwargs = {"n_steps": 8, "batch_size": 8, "n_epochs": 1, **kwargs}
-    sizes = {"hidden_size": 4} if "hidden_size" in argument_names(CELLS[memory]) else {}
+    sizes = {} if memory in ("none", "framestack") else {"hidden_size": 4}
     policy_kwargs = {"memory": memory, "memory_kwargs": sizes, "encoder_size": 4}
     return algorithm("MemoryPolicy", env, seed=0, policy_kwargs=policy_kwargs, **kwargs)
 
