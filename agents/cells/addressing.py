@@ -7,6 +7,7 @@ the slots. Scalars of a head keep a last dimension of size 1.
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 # Below this length a vector counts as having this length, which bounds the gradient of the cosine:
@@ -14,10 +15,42 @@ from torch import Tensor
 MIN_NORM = 1e-3
 
 
-def content_weighting(memory: Tensor, keys: Tensor, strengths: Tensor) -> Tensor:
+def content_weighting(
+    memory: Tensor, keys: Tensor, strengths: Tensor, masks: Tensor | None = None
+) -> Tensor:
     """Weighs the slots by their likeness to a key (equations 5 and 6).
 
-    Equation 6, the cosine, is computed with lengths of at least `MIN_NORM`.
+    Equation 6, the cosine, is computed with lengths of at least `MIN_NORM`. With masks, both key
+    and slots are multiplied by the head's mask before they are compared (Csordas and Schmidhuber
+    2019, arXiv:1904.10278, section 3.1).
+
+    Args:
+        memory: ``(B, N, W)``.
+        keys: ``(B, heads, W)``.
+        strengths: ``(B, heads, 1)``, not negative.
+        masks: ``(B, heads, W)``, from 0 to 1; None compares everything.
+
+    Returns:
+        Weightings ``(B, heads, N)``.
+    """
+    if masks is None:
+        slot_norms = torch.linalg.vector_norm(memory, dim=-1).clamp(min=MIN_NORM).unsqueeze(1)
+    else:
+        squares = torch.bmm(masks.square(), memory.square().transpose(1, 2))
+        slot_norms = squares.clamp(min=MIN_NORM**2).sqrt()
+        keys = keys * masks
+    key_norms = torch.linalg.vector_norm(keys, dim=-1, keepdim=True).clamp(min=MIN_NORM)
+    keys = keys * (strengths / key_norms)
+    products = torch.bmm(keys if masks is None else keys * masks, memory.transpose(1, 2))
+    return torch.softmax(products / slot_norms, dim=-1)
+
+
+def column_weighting(memory: Tensor, keys: Tensor, strengths: Tensor) -> Tensor:
+    """Weighs the slots as a notebook does that means the cosine and normalises along the slots.
+
+    Each column of the memory is divided by its own length. The key, which has but one slot, is
+    divided number by number by its absolute value: its signs remain. So its gradient is zero but
+    for rounding, which is kept, as an optimiser like Adam makes steps of it.
 
     Args:
         memory: ``(B, N, W)``.
@@ -27,10 +60,9 @@ def content_weighting(memory: Tensor, keys: Tensor, strengths: Tensor) -> Tensor
     Returns:
         Weightings ``(B, heads, N)``.
     """
-    key_norms = torch.linalg.vector_norm(keys, dim=-1, keepdim=True).clamp(min=MIN_NORM)
-    slot_norms = torch.linalg.vector_norm(memory, dim=-1).clamp(min=MIN_NORM)
-    products = torch.bmm(keys * (strengths / key_norms), memory.transpose(1, 2))
-    return torch.softmax(products / slot_norms.unsqueeze(1), dim=-1)
+    signs = F.normalize(keys.unsqueeze(1), dim=1).squeeze(1)
+    products = torch.bmm(signs, F.normalize(memory, dim=1).transpose(1, 2))
+    return torch.softmax(strengths * products, dim=-1)
 
 
 def interpolate(content: Tensor, previous: Tensor, gates: Tensor) -> Tensor:

@@ -11,13 +11,17 @@ The paper leaves open how the interface's parameters get into their ranges. Here
 strengths, 1 + softplus for sharpening, sigmoid for interpolation gates and erase vectors, softmax
 for shifts, tanh for add vectors, which bounds what one step writes; keys are free, because only
 their direction counts.
+
+The variant ``"notebook"`` is another machine, one that is met in tutorials, taken as it is from a
+notebook on external memory in reinforcement learning. Its heads address by content alone, both the
+memory that the step finds, and reading comes before writing. Its likeness is no cosine
+(`agents.cells.addressing.column_weighting`). The memory starts at zero, and all weights as small as
+PyTorch makes them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -25,11 +29,13 @@ from torch import Tensor, nn
 
 from agents.cells import addressing
 from agents.cells.base import MemoryCell
-from agents.cells.lstm import LSTM, LSTMState
+from agents.cells.controllers import CONTROLLERS
+from agents.cells.lstm import LSTMState
 from agents.cells.none import NoState
 from memory_envs.arguments import check_choice, check_flag, check_integer
 
 INITIAL_MEMORY = 1e-6
+VARIANTS = ("paper", "notebook")
 
 
 class NTMState(NamedTuple):
@@ -50,39 +56,25 @@ class NTMState(NamedTuple):
     controller: LSTMState | NoState
 
 
-class Interface(NamedTuple):
-    """What the controller tells the heads; read heads come first, then write heads."""
+class Location(NamedTuple):
+    """What the controller tells the heads of location."""
 
-    keys: Tensor
-    strengths: Tensor
     gates: Tensor
     shifts: Tensor
     exponents: Tensor
+
+
+class Interface(NamedTuple):
+    """What the controller tells the heads; read heads come first, then write heads.
+
+    Heads that address by content alone are told nothing of location.
+    """
+
+    keys: Tensor
+    strengths: Tensor
+    location: Location | None
     erase: Tensor
     add: Tensor
-
-
-class FeedForward(MemoryCell[NoState]):
-    """A controller without memory of its own: one layer of tanh units."""
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        check_integer("hidden_size", hidden_size, 1)
-        super().__init__(input_size, hidden_size)
-        self.layer = nn.Linear(input_size, hidden_size)
-
-    def initial_state(self, batch_size: int) -> NoState:
-        """Returns the empty state."""
-        return NoState()
-
-    def forward(self, x: Tensor, state: NoState) -> tuple[Tensor, NoState]:
-        """Takes one step; see `MemoryCell.forward`."""
-        return self.layer(x).tanh(), state
-
-
-CONTROLLERS: dict[str, Callable[[int, int], MemoryCell[Any]]] = {
-    "lstm": partial(LSTM, initialization="orthogonal"),
-    "feedforward": FeedForward,
-}
 
 
 class NTM(MemoryCell[NTMState]):
@@ -98,10 +90,12 @@ class NTM(MemoryCell[NTMState]):
         word_size: Numbers in a slot, W.
         num_read_heads: Number of read heads.
         num_write_heads: Number of write heads.
-        shift_range: How far a head may move in one step, at most; 0 for content addressing only.
-        controller: A name in `CONTROLLERS`.
+        shift_range: How far a head may move in one step, at most; 0 for no moves. The notebook's
+            heads do not move.
+        controller: A name in `agents.cells.controllers.CONTROLLERS`.
         learned_initial_memory: Whether the memory at an episode's start is learned. Otherwise it is
-            `INITIAL_MEMORY` throughout.
+            `INITIAL_MEMORY` throughout, or zero in the notebook's variant.
+        variant: ``"paper"``, or ``"notebook"``, which the module describes.
 
     Raises:
         TypeError, ValueError: If an argument is not valid.
@@ -120,6 +114,7 @@ class NTM(MemoryCell[NTMState]):
         shift_range: int = 1,
         controller: str = "lstm",
         learned_initial_memory: bool = False,
+        variant: str = "paper",
     ) -> None:
         check_integer("hidden_size", hidden_size, 1)
         check_integer("memory_size", memory_size, 1)
@@ -132,6 +127,7 @@ class NTM(MemoryCell[NTMState]):
             raise ValueError(f"shift_range is {shift_range}; allowed: {allowed}")
         check_choice("controller", controller, CONTROLLERS)
         check_flag("learned_initial_memory", learned_initial_memory)
+        check_choice("variant", variant, VARIANTS)
         reads = num_read_heads * word_size
         super().__init__(input_size, hidden_size + reads)
         self.memory_size = memory_size
@@ -139,15 +135,24 @@ class NTM(MemoryCell[NTMState]):
         self.num_read_heads = num_read_heads
         self.num_write_heads = num_write_heads
         self.shift_range = shift_range
+        self.variant = variant
         self.controller = CONTROLLERS[controller](input_size + reads, hidden_size)
-        # Of every head key, strength, gate, shifts, exponent; of every write head erase and add.
-        self._address_sizes = (word_size, 1, 1, 2 * shift_range + 1, 1)
+        # Of every head key and strength, then gate, shifts and exponent; of every write head erase
+        # and add.
+        location = (1, 2 * shift_range + 1, 1) if variant == "paper" else ()
+        self._address_sizes = (word_size, 1, *location)
         addresses = (num_read_heads + num_write_heads) * sum(self._address_sizes)
         self._interface_sizes = (addresses, num_write_heads * 2 * word_size)
         self.interface = nn.Linear(hidden_size, sum(self._interface_sizes))
-        nn.init.xavier_uniform_(self.interface.weight)
-        nn.init.zeros_(self.interface.bias)
-        memory = torch.full((memory_size, word_size), INITIAL_MEMORY)
+        if variant == "paper":
+            nn.init.xavier_uniform_(self.interface.weight)
+            nn.init.zeros_(self.interface.bias)
+        else:
+            end = hidden_size**-0.5
+            for parameter in self.parameters():
+                nn.init.uniform_(parameter, -end, end)
+        value = INITIAL_MEMORY if variant == "paper" else 0.0
+        memory = torch.full((memory_size, word_size), value)
         if learned_initial_memory:
             self.initial_memory: Tensor = nn.Parameter(nn.init.xavier_uniform_(memory))
         else:
@@ -175,12 +180,14 @@ class NTM(MemoryCell[NTMState]):
     def trace(self, x: Tensor, state: NTMState) -> tuple[Tensor, NTMState, dict[str, Tensor]]:
         """Takes the same step, and returns weightings, reads and the interface besides."""
         out, state, interface = self._step(x, state)
+        told = interface._asdict()
+        location = told.pop("location")
         seen = {
             "read_weights": state.read_weights,
             "write_weights": state.write_weights,
             "reads": state.reads,
         }
-        return out, state, seen | interface._asdict()
+        return out, state, seen | told | (location._asdict() if location else {})
 
     def _step(self, x: Tensor, state: NTMState) -> tuple[Tensor, NTMState, Interface]:
         seen = torch.cat((x, state.reads.flatten(1)), dim=1)
@@ -191,8 +198,9 @@ class NTM(MemoryCell[NTMState]):
         memory = addressing.erase_and_add(
             state.memory, write_weights, interface.erase, interface.add
         )
-        read_weights = _address(memory, state.read_weights, interface, read_heads)
-        reads = addressing.read(memory, read_weights)
+        readable = memory if self.variant == "paper" else state.memory
+        read_weights = _address(readable, state.read_weights, interface, read_heads)
+        reads = addressing.read(readable, read_weights)
         out = torch.cat((hidden, reads.flatten(1)), dim=1)
         return out, NTMState(memory, read_weights, write_weights, reads, controller), interface
 
@@ -200,22 +208,27 @@ class NTM(MemoryCell[NTMState]):
         addresses, writes = self.interface(hidden).split(self._interface_sizes, dim=1)
         heads = self.num_read_heads + self.num_write_heads
         addresses = addresses.view(-1, heads, sum(self._address_sizes))
-        keys, strengths, gates, shifts, exponents = addresses.split(self._address_sizes, dim=2)
+        keys, strengths, *location = addresses.split(self._address_sizes, dim=2)
         erase, add = writes.view(-1, self.num_write_heads, 2 * self.word_size).chunk(2, dim=2)
         return Interface(
-            keys,
+            keys if location else keys.tanh(),
             F.softplus(strengths),
-            gates.sigmoid(),
-            shifts.softmax(dim=2),
-            1 + F.softplus(exponents),
+            _location(*location) if location else None,
             erase.sigmoid(),
             add.tanh(),
         )
 
 
+def _location(gates: Tensor, shifts: Tensor, exponents: Tensor) -> Location:
+    return Location(gates.sigmoid(), shifts.softmax(dim=2), 1 + F.softplus(exponents))
+
+
 def _address(memory: Tensor, previous: Tensor, interface: Interface, heads: slice) -> Tensor:
     """Returns the new weightings of some heads, ``(B, heads, N)`` (the paper's figure 2)."""
-    keys, strengths, gates, shifts, exponents = (part[:, heads] for part in interface[:5])
+    keys, strengths = interface.keys[:, heads], interface.strengths[:, heads]
+    if interface.location is None:
+        return addressing.column_weighting(memory, keys, strengths)
+    gates, shifts, exponents = (part[:, heads] for part in interface.location)
     weights = addressing.content_weighting(memory, keys, strengths)
     weights = addressing.interpolate(weights, previous, gates)
     weights = addressing.circular_shift(weights, shifts)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import tyro
+from rich.console import Console
 from tyro.constructors import PrimitiveConstructorSpec
 
 from agents.algorithms.pretrained import find_pretrained, load_pretrained, read_index
@@ -41,6 +43,7 @@ Count = Annotated[
 ]
 
 POLICIES = ("random", "oracle")
+_PIPE_WIDTH = 200  # wide enough that nothing is broken where there is no terminal
 
 
 def option(metavar: str, name: str | None = None, help: str | None = None) -> Any:
@@ -74,6 +77,11 @@ def find_env(env_id: str) -> str:
         UsageError: If it is not.
     """
     return checked(check_env, env_id)
+
+
+def make_console() -> Console:
+    """Returns the terminal; where there is none, as in a pipe, something wide."""
+    return Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
 
 
 @dataclass(frozen=True)

@@ -396,6 +396,7 @@ def test_a_loaded_model_plays_as_the_saved_one(tmp_path: Path) -> None:
     ("env", "message"),
     [
         (lambda: make_vec_env("CartPole-v1", 2), "plays the tape family"),
+        (lambda: "CartPole-v1", "plays the tape family, but CartPole-v1 has no forced emission"),
         (lambda: make_vec_env("Algorithmic/Copy-v0", 2), "plays the tape family"),
         (lambda: make_vec_env("Maze-InvisibleGoal-9x9-v0", 2), "Tape-Copy-v0"),
         (lambda: make_vec_env(WITHOUT, 2, on_error="continue"), "forced_emission is False"),

@@ -124,6 +124,12 @@ def test_environments_made_by_sb3_or_given_by_name() -> None:
         assert len(model.ep_info_buffer) > 0
 
 
+@pytest.mark.parametrize("env", [None, 3, gym.make])
+def test_what_is_no_environment_is_refused(env: Any) -> None:
+    with pytest.raises(TypeError, match=r"env is .*; allowed: an id, a Gymnasium environment"):
+        MemoryPPO("MemoryPolicy", env)
+
+
 def test_vector_environments_of_gymnasium_take_the_place_of_sb3s(tmp_path: Path) -> None:
     def make() -> Any:
         return gym.make_vec("Tape-Copy-Easy-v0", num_envs=4)

@@ -45,6 +45,21 @@ def test_the_list_says_what_is_solved_by_a_preset(capsys: Capture) -> None:
     assert all(result["solved"] == 0 for result in rows["Tape-Sort-Hard-v0"]["results"])
 
 
+@pytest.mark.parametrize("width", [80, 120])
+def test_nothing_of_the_list_is_lost_in_a_narrow_terminal(
+    width: int, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert main(["list", "--family", "tape"]) == 0
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines()[1:])) <= width  # the head is bold, by escapes
+    words = text.split()
+    assert set(words) >= {"3", "of", "(0.97", "0.98)"}
+    assert {"Tape-RepeatCopyForward-Hard-v0", "ppo/lstm", "rl_ntm/direct_access"} <= set(words)
+    assert "rl-ntm/DuplicatedInput" in words
+
+
 def test_a_family_is_listed_as_json(capsys: Capture) -> None:
     assert main(["list", "--family", "maze", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
@@ -53,18 +68,42 @@ def test_a_family_is_listed_as_json(capsys: Capture) -> None:
     assert rows[0]["optimum"] > rows[1]["optimum"] > rows[2]["optimum"] > 100
 
 
+def test_every_cell_is_listed(capsys: Capture) -> None:
+    from agents.cells import CELLS
+
+    assert main(["cells", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["name"] for row in rows] == list(CELLS)
+    assert [row["source"] for row in rows] == [cell.source for cell in CELLS.values()]
+    by_name = {row["name"]: row for row in rows}
+    # An LSTM has four gates; each of 128 units sees 64 inputs, 128 units and two biases.
+    lstm = by_name["lstm"]
+    assert lstm["input_size"] == 64
+    assert (lstm["parameters"], lstm["state_size"]) == (4 * 128 * (64 + 128 + 2), 2 * 128)
+    assert (by_name["none"]["parameters"], by_name["none"]["state_size"]) == (0, 0)
+    assert all(0 < row["microseconds"] < 1e6 for row in rows)
+    assert main(["cells"]) == 0
+    title, header, *lines = capsys.readouterr().out.splitlines()
+    assert "64" in title
+    assert "on this machine" in title
+    assert header.split()[:2] == ["cell", "parameters"]
+    assert [line.split()[0] for line in lines] == list(CELLS)
+    assert "99,328" in lines[list(CELLS).index("lstm")]
+
+
 def test_version_and_help(capsys: Capture) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"memory-envs {memory_envs.__version__}\n"
     assert main([]) == 0
-    for command in ("list", "train", "evaluate", "trace", "play", "gradcheck"):
+    for command in ("list", "cells", "train", "evaluate", "trace", "play", "gradcheck"):
         assert main([command, "--help"]) == 0
         assert f"memory-envs {command}" in capsys.readouterr().out
 
 
 def test_the_module_is_the_command_and_starts_without_torch() -> None:
     code = (
-        "import sys; from agents.cli.main import main; code = main(['list', '--family', 'maze']);"
+        "import sys; from agents.cli.main import main; main(['cells', '--help']);"
+        "code = main(['list', '--family', 'maze']);"
         "print(sorted(sys.modules.keys() & {'torch', 'stable_baselines3', 'matplotlib'}));"
         "sys.exit(code)"
     )
@@ -80,7 +119,7 @@ def test_the_module_is_the_command_and_starts_without_torch() -> None:
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        ("trian", "command is 'trian'; allowed: list, train, "),
+        ("trian", "command is 'trian'; allowed: list, cells, train, "),
         ("list --family tap", "--family is 'tap'; allowed: "),
         ("train", "say what to train on: ID"),
         ("train Tape-Copy-v0 --env Tape-Copy-v0", "are two ids: give one"),
@@ -217,6 +256,16 @@ def test_a_trace_is_shown_and_written(capsys: Capture, tmp_path: Path) -> None:
     assert (out / "trace.txt").read_text() == capsys.readouterr().out
     assert (out / "trace.png").read_bytes().startswith(b"\x89PNG")
     assert sorted(os.listdir(out)) == ["trace.png", "trace.txt"]
+
+
+def test_a_trace_that_cannot_be_written_says_so(capsys: Capture, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("a file, not a folder")
+    out = tmp_path / "file" / "inner"
+    command = f"trace random --env Tape-Copy-Easy-v0 --seed 3 --out {out}"
+    assert main(command.split()) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"memory-envs: {out / 'trace.txt'} cannot be written: ")
+    assert len(error.splitlines()) == 1
 
 
 def test_without_a_seed_a_long_episode_is_traced(capsys: Capture) -> None:

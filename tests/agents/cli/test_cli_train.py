@@ -19,6 +19,7 @@ import agents
 from agents.cli.main import main
 from agents.saving.model_file import read_training
 from agents.training.plan import first_plan
+from agents.training.recipes import read_assignments
 from agents.training.run_directory import RunDirectory, training_seed
 from agents.training.training import Training
 
@@ -105,6 +106,33 @@ def test_evaluating_the_run_finds_the_same_again(finished: Path, capsys: Capture
     checkpoint = next((finished / "checkpoints").iterdir())
     assert main(["evaluate", str(checkpoint), "--episodes", "20"]) == 0
     assert "20 episodes" in capsys.readouterr().out
+
+
+OWN_WAY = "deterministic=false evaluation_kwargs.max_length=1"
+
+
+def test_the_recipe_says_how_a_run_is_evaluated(tmp_path: Path, capsys: Capture) -> None:
+    out = tmp_path / "run"
+    command = f"train --timesteps 128 --out {out}"
+    assert main([*command.split(), *TINY.split(), *OWN_WAY.split()]) == 0
+    kept = json.loads((out / "evaluation.json").read_text())
+    assert (kept["deterministic"], kept["optimal_return"]) == (False, 2.0)
+    assert " of 2 " in (out / "trace.txt").read_text().splitlines()[0]
+    capsys.readouterr()
+    assert main(["evaluate", str(out), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == kept
+
+
+def test_a_training_is_watched_as_the_recipe_says() -> None:
+    """100 evaluations of 256 episodes; a success has to be confirmed by as many as at the end."""
+    changes: dict[str, Any] = {"timesteps": 100_000, **read_assignments(OWN_WAY.split(), "--set")}
+    training = Training(first_plan(ENV, "ppo", "none", changes, stop_at_success=0.5))
+    watch = training.evaluation
+    assert (watch.every, watch.episodes, watch.confirming_episodes) == (1000, 256, 1000)
+    assert (watch.deterministic, watch.stop_at) == (False, 0.5)
+    watch.env.reset()
+    assert {len(info["target"]) for info in watch.env.reset_infos} == {2}
+    assert training._checkpoints.every == 10_000
 
 
 def test_the_run_is_traced(finished: Path, capsys: Capture) -> None:
