@@ -9,7 +9,7 @@ import pytest
 import torch
 from gymnasium import spaces
 from sb3_contrib.common.recurrent.policies import RecurrentActorCriticPolicy
-from stable_baselines3.common.torch_layers import FlattenExtractor
+from stable_baselines3.common.torch_layers import CombinedExtractor, FlattenExtractor
 from torch import Tensor, nn
 
 from agents.cells import CELLS
@@ -125,6 +125,23 @@ def test_a_features_extractor_sees_what_sb3_s_policies_give_it() -> None:
     torch.testing.assert_close(flat(image), image.flatten(1) / 255.0)
     one_hot = FeaturesExtractorEncoder(spaces.Discrete(5), FlattenExtractor, {})
     torch.testing.assert_close(one_hot(symbol), nn.functional.one_hot(symbol, 5).float())
+
+
+@pytest.mark.parametrize(
+    ("extractor", "space"),
+    [
+        (FlattenExtractor, SPACES["unsigned"]),
+        (CombinedExtractor, spaces.Dict({"a": spaces.MultiDiscrete([2, 2]), "b": BOX})),
+    ],
+)
+def test_a_policy_takes_sb3_s_extractors_of_symbols(
+    extractor: Any, space: spaces.Space[Any]
+) -> None:
+    policy = _policy(space, features_extractor_class=extractor)
+    assert policy.network.memory.input_size == 7
+    starts = torch.ones(3, dtype=torch.bool)
+    _, values, _, _ = policy(_sample(space, 3), policy.initial_state(3), starts)
+    assert values.shape == (3,)
 
 
 @pytest.mark.parametrize("name", ["discrete", "box"])
