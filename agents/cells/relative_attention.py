@@ -59,7 +59,7 @@ class RelativeAttention(nn.Module):
         return self.out(read.transpose(1, 2).flatten(2)), weights
 
     def _heads(self, x: Tensor) -> Tensor:
-        return x.view(*x.shape[:2], self.num_heads, -1).transpose(1, 2)
+        return x.view(*x.shape[:2], self.num_heads, x.shape[2] // self.num_heads).transpose(1, 2)
 
 
 def sinusoids(window: int, size: int) -> Tensor:

@@ -132,7 +132,7 @@ class SALU(FusedCell[SALUState]):
         """
         out, state, weights = self._step(x, state)
         seen = {
-            "read_weights": weights.view(*weights.shape[:2], self.memory_size, -1),
+            "read_weights": weights.view(*weights.shape[:2], self.memory_size, self.num_heads),
             "read": state.read,
             "written_keys": state.table.keys[:, -1],
             "written_values": state.table.values[:, -1],
@@ -153,7 +153,8 @@ class SALU(FusedCell[SALUState]):
     ) -> tuple[Tensor, LSTMState, Tensor, Table]:
         """Returns hidden state, LSTM's state, read-in keys ``(B, num_heads, key_size)``, entry."""
         hidden, state = self.controller(torch.cat((x, read), dim=1), state)
-        vectors = self.interaction(hidden).tanh().view(len(x), self.num_heads, -1)
+        shape = (hidden.shape[0], self.num_heads, sum(self._sizes))
+        vectors = self.interaction(hidden).tanh().view(shape)
         queries, keys, values = torch.split(vectors, self._sizes, dim=2)
         return hidden, state, queries, Table(keys.unsqueeze(1), values.unsqueeze(1))
 
