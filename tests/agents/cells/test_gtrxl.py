@@ -46,7 +46,7 @@ def test_it_equals_a_transcription_of_the_papers(
     expected: list[list[list[Array]]] = [[[] for _ in range(num_layers)] for _ in range(2)]
     for t, x in enumerate(torch.randn(9, 2, INPUT_SIZE, dtype=torch.float64)):
         out, state = cell(x, state)
-        assert state.count.tolist() == [min(t + 1, memory_size)] * 2
+        assert state.filled.tolist() == [min(t + 1, memory_size)] * 2
         for row in range(2):
             theirs, expected[row] = step(
                 x[row].numpy(), expected[row], weights, num_heads, memory_size
