@@ -46,8 +46,10 @@ class List:
         if self.json:
             print(json.dumps(rows, indent=2))
         else:
-            width = None if sys.stdout.isatty() else _PIPE_WIDTH
-            Console(width=width).print(_table(rows))
+            console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+            with console.capture() as shown:  # by itself it would take a closed pipe for a failure
+                console.print(_table(rows))
+            print(shown.get(), end="")
         return 0
 
 
