@@ -206,8 +206,6 @@ def test_a_start_resets_its_row_alone(memory: str) -> None:
     obs = _sample(BOX, 3)
     # Not of what it sees now: attention to equal things gives the same, however many they are.
     state = _later_state(policy, obs.roll(1, 0), 3)
-    # Other observations than now: attention over equal ones finds what a fresh memory finds.
-    state = _later_state(policy, obs.roll(1, dims=0), 3)
     carried, fresh = state, policy.initial_state(3)
 
     def values(state: Any, starts: list[bool]) -> Tensor:

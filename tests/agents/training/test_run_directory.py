@@ -95,3 +95,28 @@ def test_only_a_new_or_an_empty_folder_is_taken(tmp_path: Path) -> None:
             RunDirectory(path).claim("--out")
     with pytest.raises(NotADirectoryError):
         RunDirectory(Path(__file__) / "run").claim()
+
+
+def test_who_comes_between_the_look_and_the_taking_has_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = RunDirectory.check_free
+
+    def overtaken(run: RunDirectory, name: str = "out") -> None:
+        look(run, name)
+        run.checkpoints.mkdir()
+
+    monkeypatch.setattr(RunDirectory, "check_free", overtaken)
+    with pytest.raises(TakenError):
+        RunDirectory(tmp_path / "run").claim()
+
+
+def test_the_newest_model_is_the_last_that_was_written(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    run.claim()
+    with pytest.raises(ValueError, match=r"holds no model\.zip and no checkpoint"):
+        run.newest_model()
+    run.latest.touch()
+    assert run.newest_model() == run.newest_checkpoint() == run.latest
+    run.model.touch()
+    assert run.newest_model() == run.model
