@@ -43,6 +43,7 @@ Count = Annotated[
 ]
 
 POLICIES = ("random", "oracle")
+_RUNS_SHOWN = 5  # in a message
 _PIPE_WIDTH = 200  # wide enough that nothing is broken where there is no terminal
 
 
@@ -133,7 +134,7 @@ def find_player(
     path = Path(name)
     if not path.exists():
         if name not in POLICIES:
-            raise UsageError(f"model is {name!r}; {allowed_names(name, _models())}")
+            raise UsageError(f"model is {name!r}; {_allowed_models(name)}")
         if env_id is None:
             raise UsageError(f"say where {name} shall play: --env ID")
         from agents.evaluation.actors import random_policy
@@ -207,8 +208,13 @@ def _settings_of(path: Path) -> dict[str, Any]:
     return {}
 
 
-def _models() -> list[str]:
-    """Returns what MODEL can be: policies, runs and what comes with the package."""
+def _allowed_models(name: str) -> str:
+    """Returns the end of a message: what MODEL can be, but of many runs the newest alone."""
     runs = Path("runs")
-    found = [str(path) for path in runs.iterdir() if path.is_dir()] if runs.is_dir() else []
-    return [*POLICIES, *found, *(f"--pretrained {name}" for name in read_index())]
+    found = [path for path in runs.iterdir() if path.is_dir()] if runs.is_dir() else []
+    names = [str(path) for path in sorted(found, key=lambda path: path.stat().st_mtime)][::-1]
+    others = [f"--pretrained {model}" for model in read_index()]
+    more = len(names) - _RUNS_SHOWN
+    shown = [*names[:_RUNS_SHOWN], *([f"{more} more below {runs}"] if more > 0 else [])]
+    summary = ", ".join([*POLICIES, *shown, *others])
+    return allowed_names(name, [*POLICIES, *names, *others], summary)

@@ -286,6 +286,21 @@ def test_a_trace_is_shown_and_written(capsys: Capture, tmp_path: Path) -> None:
     assert sorted(os.listdir(out)) == ["trace.png", "trace.txt"]
 
 
+def test_of_many_runs_the_newest_are_named(
+    capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for number in range(9):
+        run = tmp_path / "runs" / f"run-{number}"
+        run.mkdir(parents=True)
+        os.utime(run, (number, number))
+    assert main(["evaluate", "runs/run-00"]) == 2
+    error = capsys.readouterr().err
+    newest = ", ".join(f"runs/run-{number}" for number in (8, 7, 6, 5, 4))
+    assert f"allowed: random, oracle, {newest}, 4 more below runs, --pretrained rl-ntm/" in error
+    assert "(did you mean 'runs/run-0'?)" in error
+
+
 def test_a_trace_that_cannot_be_written_says_so(capsys: Capture, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("a file, not a folder")
     out = tmp_path / "file" / "inner"
