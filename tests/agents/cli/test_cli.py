@@ -314,6 +314,8 @@ def test_a_trace_that_cannot_be_written_says_so(capsys: Capture, tmp_path: Path)
 def test_without_a_seed_a_long_episode_is_traced(capsys: Capture) -> None:
     assert main(["trace", "oracle", "--env", "Tape-Copy-v0"]) == 0
     assert "return 11 of 11" in capsys.readouterr().out
+    assert main(["trace", "oracle", "--env", "Tape-Copy-v0", "--seed", "0"]) == 0
+    assert "seed 0" in capsys.readouterr().out.splitlines()[0], "a seed like any other"
 
 
 def typed(env_id: str, *lines: str, seed: int = 3) -> str:

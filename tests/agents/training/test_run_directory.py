@@ -89,10 +89,15 @@ def test_one_of_many_gets_the_folder_that_all_name(tmp_path: Path) -> None:
 
 
 def test_only_a_new_or_an_empty_folder_is_taken(tmp_path: Path) -> None:
-    RunDirectory(tmp_path).claim()
-    for path in (tmp_path, Path(__file__)):
-        with pytest.raises(TakenError, match=r"--out is '.*'; allowed: a new or an empty folder"):
-            RunDirectory(path).claim("--out")
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / "notes.txt").touch()
+    RunDirectory(tmp_path / "run").claim()
+    for path in (tmp_path / "run", full, Path(__file__)):
+        for take in (RunDirectory(path).claim, RunDirectory(path).check_free):
+            with pytest.raises(TakenError, match=r"--out is '.*'; allowed: a new or an empty fol"):
+                take("--out")
+    assert os.listdir(full) == ["notes.txt"]
     with pytest.raises(NotADirectoryError):
         RunDirectory(Path(__file__) / "run").claim()
 
