@@ -80,33 +80,33 @@ def write_chunks(weights: Tensor, write: Write, starts: Tensor) -> tuple[Tensor,
     length = -(-steps // number)
 
     def cut(x: Tensor) -> Tensor:
-        """``(T, B, ...)`` to ``(number, B, ..., length)``; at the end steps that do nothing."""
+        """``(T, B, H, ...)`` to ``(number, B, H, length, ...)``; the last steps do nothing."""
         missing = number * length - steps
         x = F.pad(x.to(dtype), (0, 0) * (x.dim() - 1) + (0, missing))
-        return x.reshape(number, length, *x.shape[1:]).movedim(1, -1)
+        return x.reshape(number, length, *x.shape[1:]).movedim(1, 3).contiguous()
 
-    queries, keys, values = (cut(x).mT for x in write[:3])
+    queries, keys, values = cut(write.queries), cut(write.keys), cut(write.values)
     log_keeps = None if write.log_keeps is None else cut(write.log_keeps)
-    since_before, between = _kept(cut(starts), log_keeps)
-    remembered = since_before * keys
+    since_before, between = _kept(cut(starts.unsqueeze(-1)), log_keeps)
+    lookups = since_before * keys  # what keys find of the fast weights before the chunk
     if write.strengths is not None:
         strengths = cut(write.strengths).unsqueeze(-1)
         system = strengths * (keys @ keys.mT) * between
-        known = strengths * torch.cat((values, remembered), dim=-1)
+        known = strengths * torch.cat((values, lookups), dim=-1)
         # The diagonal of the system counts as one.
         solved = torch.linalg.solve_triangular(system, known, upper=False, unitriangular=True)
-        values, remembered = solved.split((values.shape[-1], keys.shape[-1]), dim=-1)
+        values, lookups = solved.split((values.shape[-1], keys.shape[-1]), dim=-1)
 
     carried, before, written = weights.to(dtype), [], []
     until_end = between[..., -1, :, None] * keys
-    chunks = (x.unbind() for x in (values, remembered, since_before[..., -1:, :], until_end.mT))
-    for value, key, kept, added in zip(*chunks, strict=True):
+    chunks = (x.unbind() for x in (values, lookups, since_before[..., -1:, :], until_end.mT))
+    for value, lookup, kept, added in zip(*chunks, strict=True):
         before.append(carried)
-        written.append(value if write.strengths is None else value - key @ carried)
+        written.append(value if write.strengths is None else value - lookup @ carried)
         carried = kept * carried + added @ written[-1]
     within = (queries @ keys.mT) * between
     reads = since_before * queries @ torch.stack(before) + within @ torch.stack(written)
-    reads = reads.movedim(-2, 1).flatten(0, 1)[:steps]
+    reads = reads.movedim(3, 1).flatten(0, 1)[:steps]
     return reads.to(weights.dtype), carried.to(weights.dtype)
 
 
@@ -114,14 +114,14 @@ def _kept(starts: Tensor, log_keeps: Tensor | None) -> tuple[Tensor, Tensor]:
     """Returns what the steps of a chunk still hold of what was there: nothing of other episodes.
 
     Args:
-        starts: ``(..., C)``, zeros and ones.
+        starts: ``(..., 1, C)``, zeros and ones.
         log_keeps: ``(..., H, C)``.
 
     Returns:
         The share of the fast weights before the chunk after step t, ``(..., H, t, 1)``, and that of
         what step s wrote after step t, ``(..., H, t, s)``, zero for later s; H may be 1.
     """
-    episodes = starts.cumsum(-1).unsqueeze(-2)
+    episodes = starts.cumsum(-1)
     before = (episodes == 0).to(starts.dtype)
     between = (episodes.unsqueeze(-1) == episodes.unsqueeze(-2)).to(starts.dtype).tril()
     if log_keeps is not None:

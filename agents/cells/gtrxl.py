@@ -44,11 +44,11 @@ class GTrXLState(NamedTuple):
     Attributes:
         inputs: The last inputs of each layer, oldest first, zeros where an episode has had fewer:
             L times ``(B, memory_size, hidden_size)``.
-        count: How many of them there are, ``(B,)`` int64.
+        filled: How many of them there are, ``(B,)`` int64.
     """
 
     inputs: tuple[Tensor, ...]
-    count: Tensor
+    filled: Tensor
 
 
 class Gate(nn.Module):
@@ -143,8 +143,8 @@ class GTrXL(FusedCell[GTrXLState]):
         """Returns zeros."""
         weight = self.embedding.weight
         zeros = weight.new_zeros(batch_size, self.memory_size, self.output_size)
-        count = torch.zeros(batch_size, dtype=torch.int64, device=weight.device)
-        return GTrXLState((zeros,) * len(self.layers), count)
+        filled = torch.zeros(batch_size, dtype=torch.int64, device=weight.device)
+        return GTrXLState((zeros,) * len(self.layers), filled)
 
     def forward(self, x: Tensor, state: GTrXLState) -> tuple[Tensor, GTrXLState]:
         """Takes one step; see `MemoryCell.forward`."""
@@ -157,10 +157,10 @@ class GTrXL(FusedCell[GTrXLState]):
         return out, state, {"attention": torch.cat(weights, dim=2).transpose(1, 2)}
 
     def _step(self, x: Tensor, state: GTrXLState) -> tuple[Tensor, GTrXLState, list[Tensor]]:
-        outs, steps, weights = self._run(x.unsqueeze(1), state, state.count.unsqueeze(0))
+        outs, steps, weights = self._run(x.unsqueeze(1), state, state.filled.unsqueeze(0))
         inputs = tuple(some[:, 1:] for some in steps)
-        count = (state.count + 1).clamp(max=self.memory_size)
-        return outs.squeeze(1), GTrXLState(inputs, count), weights
+        filled = (state.filled + 1).clamp(max=self.memory_size)
+        return outs.squeeze(1), GTrXLState(inputs, filled), weights
 
     def takes(self, xs: Tensor) -> bool:
         """Says yes: `sequence` is made of plain operations."""
@@ -171,11 +171,11 @@ class GTrXL(FusedCell[GTrXLState]):
         return in_blocks(self._block, max(self.memory_size, 32), xs, state, starts)
 
     def _block(self, xs: Tensor, state: GTrXLState, starts: Tensor) -> tuple[Tensor, GTrXLState]:
-        before = steps_before(starts, state.count)
+        before = steps_before(starts, state.filled)
         outs, steps, _ = self._run(xs.transpose(0, 1), state, before)
         inputs = tuple(keep_last(some, starts) for some in steps)
-        count = (before[-1] + 1).clamp(max=self.memory_size)
-        return outs.transpose(0, 1), GTrXLState(inputs, count)
+        filled = (before[-1] + 1).clamp(max=self.memory_size)
+        return outs.transpose(0, 1), GTrXLState(inputs, filled)
 
     def _run(
         self, xs: Tensor, state: GTrXLState, before: Tensor

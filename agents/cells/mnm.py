@@ -163,10 +163,12 @@ class MNM(MemoryCell[MNMState]):
             return out, after, {}
         pairs = (Pairs(interaction.write_keys, interaction.values), *state.written)
         keys = torch.cat([pair.keys for pair in pairs], dim=1)
-        recalled = recall(after.memory, keys, self.linear_values).split(self.num_heads, dim=1)
+        recalled = recall(after.memory, keys, self.linear_values)
         errors = [
             self.recall_decay**delay * squared_error(found, pair.values)
-            for delay, (found, pair) in enumerate(zip(recalled, pairs, strict=True))
+            for delay, (found, pair) in enumerate(
+                zip(recalled.chunk(len(pairs), dim=1), pairs, strict=True)
+            )
         ]
         return out, after, {"recall": torch.stack(errors).sum(dim=0)}
 
@@ -194,9 +196,9 @@ class MNM(MemoryCell[MNMState]):
 
     def _interaction(self, hidden: Tensor) -> Interaction:
         vectors = self.interface(hidden).tanh()
-        vectors = vectors.unflatten(1, (3 * self.num_heads + 1, -1))
-        *parts, rates = vectors.split((self.num_heads,) * 3 + (1,), dim=1)
-        return Interaction(*parts, self.rate(rates.squeeze(1)).sigmoid())
+        vectors = vectors.view(len(hidden), 3 * self.num_heads + 1, -1)
+        read_keys, write_keys, values = vectors[:, :-1].chunk(3, dim=1)
+        return Interaction(read_keys, write_keys, values, self.rate(vectors[:, -1]).sigmoid())
 
     @abstractmethod
     def errors(self, memory: Tensor, layers: Tensor, values: Tensor) -> Tensor:

@@ -59,7 +59,7 @@ class RelativeAttention(nn.Module):
         return self.out(read.transpose(1, 2).flatten(2)), weights
 
     def _heads(self, x: Tensor) -> Tensor:
-        return x.unflatten(2, (self.num_heads, -1)).transpose(1, 2)
+        return x.view(*x.shape[:2], self.num_heads, x.shape[2] // self.num_heads).transpose(1, 2)
 
 
 def sinusoids(window: int, size: int) -> Tensor:
@@ -87,4 +87,4 @@ def align(by_distance: Tensor) -> Tensor:
     # Padded rows that are one number too long: read at their proper length they begin one later
     # each.
     flat = F.pad(by_distance, (0, steps)).flatten(-2)
-    return flat[..., : steps * width].unflatten(-1, (steps, width))
+    return flat[..., : steps * width].reshape(*by_distance.shape[:-1], width)

@@ -56,13 +56,13 @@ class SALUState(NamedTuple):
 
     Attributes:
         table: Of `memory_size` steps, zeros where an episode has had fewer.
-        count: How many steps have written, `memory_size` at most, ``(B,)`` int64.
+        filled: How many steps have written, `memory_size` at most, ``(B,)`` int64.
         read: What was read last, ``(B, value_size)``.
         controller: The LSTM's state.
     """
 
     table: Table
-    count: Tensor
+    filled: Tensor
     read: Tensor
     controller: LSTMState
 
@@ -101,7 +101,7 @@ class SALU(FusedCell[SALUState]):
         super().__init__(input_size, hidden_size)
         self.memory_size = memory_size
         self.num_heads = num_heads
-        self._sizes = (key_size, key_size, value_size)
+        self._sizes = [key_size, key_size, value_size]
         self.controller = LSTM(input_size + value_size, hidden_size)
         # Of every head the read-in key, the write-in key and the value.
         self.interaction = nn.Linear(hidden_size, num_heads * sum(self._sizes))
@@ -132,7 +132,7 @@ class SALU(FusedCell[SALUState]):
         """
         out, state, weights = self._step(x, state)
         seen = {
-            "read_weights": weights.unflatten(2, (self.memory_size, self.num_heads)),
+            "read_weights": weights.view(*weights.shape[:2], self.memory_size, self.num_heads),
             "read": state.read,
             "written_keys": state.table.keys[:, -1],
             "written_values": state.table.values[:, -1],
@@ -142,19 +142,20 @@ class SALU(FusedCell[SALUState]):
     def _step(self, x: Tensor, state: SALUState) -> tuple[Tensor, SALUState, Tensor]:
         hidden, controller, queries, entry = self._control(x, state.read, state.controller)
         table = append(Table(state.table.keys[:, 1:], state.table.values[:, 1:]), entry)
-        seen = visible(state.count.unsqueeze(0), self.memory_size - 1).squeeze(1)
+        seen = visible(state.filled.unsqueeze(0), self.memory_size - 1).squeeze(1)
         read, weights = look_up(queries, [table], seen)
         out = self.out(torch.cat((hidden, read), dim=1))
-        count = (state.count + 1).clamp(max=self.memory_size)
-        return out, SALUState(table, count, read, controller), weights
+        filled = (state.filled + 1).clamp(max=self.memory_size)
+        return out, SALUState(table, filled, read, controller), weights
 
     def _control(
         self, x: Tensor, read: Tensor, state: LSTMState
     ) -> tuple[Tensor, LSTMState, Tensor, Table]:
         """Returns hidden state, LSTM's state, read-in keys ``(B, num_heads, key_size)``, entry."""
         hidden, state = self.controller(torch.cat((x, read), dim=1), state)
-        vectors = self.interaction(hidden).tanh().unflatten(1, (self.num_heads, -1))
-        queries, keys, values = vectors.split(self._sizes, dim=2)
+        shape = (hidden.shape[0], self.num_heads, sum(self._sizes))
+        vectors = self.interaction(hidden).tanh().view(shape)
+        queries, keys, values = torch.split(vectors, self._sizes, dim=2)
         return hidden, state, queries, Table(keys.unsqueeze(1), values.unsqueeze(1))
 
     def takes(self, xs: Tensor) -> bool:
@@ -166,7 +167,7 @@ class SALU(FusedCell[SALUState]):
         return in_blocks(self._block, _BLOCK, xs, state, starts)
 
     def _block(self, xs: Tensor, state: SALUState, starts: Tensor) -> tuple[Tensor, SALUState]:
-        before = steps_before(starts, state.count)
+        before = steps_before(starts, state.filled)
         seen = visible(before, self.memory_size - 1)
         read, controller = state.read, state.controller
         # What was written before the block stays where it is; only what it writes grows.
@@ -187,8 +188,8 @@ class SALU(FusedCell[SALUState]):
         outs = self.out(torch.cat((torch.stack(hiddens), torch.stack(reads)), dim=2))
         table = append(old, new)
         table = Table(table.keys[:, -self.memory_size :], table.values[:, -self.memory_size :])
-        count = (before[-1] + 1).clamp(max=self.memory_size)
-        return outs, SALUState(table, count, read, controller)
+        filled = (before[-1] + 1).clamp(max=self.memory_size)
+        return outs, SALUState(table, filled, read, controller)
 
 
 def append(table: Table, later: Table) -> Table:
@@ -211,7 +212,7 @@ def look_up(queries: Tensor, tables: Sequence[Table], seen: Tensor) -> tuple[Ten
     scores = [queries @ table.keys.flatten(1, 2).mT for table in tables]
     hidden = ~seen.repeat_interleave(queries.shape[1], dim=1).unsqueeze(1)
     weights = torch.cat(scores, dim=2).masked_fill(hidden, -torch.inf).softmax(dim=2)
-    shares = weights.split([part.shape[2] for part in scores], dim=2)
+    shares = torch.split(weights, [part.shape[2] for part in scores], dim=2)
     pairs = zip(shares, tables, strict=True)
     reads = [share @ table.values.flatten(1, 2) for share, table in pairs]
     return torch.stack(reads).sum(dim=0).mean(dim=1), weights

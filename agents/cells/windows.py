@@ -84,7 +84,7 @@ def in_blocks(
         starts: ``(T, B)`` bool.
     """
     outs = []
-    for some, begun in zip(xs.split(size), starts.split(size), strict=True):
+    for some, begun in zip(torch.split(xs, size), torch.split(starts, size), strict=True):
         out, state = run(some, state, begun)
         outs.append(out)
     return Unrolled(torch.cat(outs), state, {})

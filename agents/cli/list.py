@@ -45,7 +45,9 @@ class List:
             print(json.dumps(rows, indent=2))
         else:
             console = make_console()
-            console.print(_table(rows, wide=console.width >= _WIDE))
+            with console.capture() as shown:  # by itself it would take a closed pipe for a failure
+                console.print(_table(rows, wide=console.width >= _WIDE))
+            print(shown.get(), end="")
         return 0
 
 

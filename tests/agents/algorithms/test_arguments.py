@@ -77,7 +77,7 @@ BAD_OF_POLICIES: dict[str, list[Any]] = {
 BAD_OF_CELLS: dict[str, list[Any]] = {
     **dict.fromkeys(("input_size", "hidden_size", "memory_size", "word_size"), INTEGER),
     **dict.fromkeys(("num_read_heads", "num_write_heads"), INTEGER),
-    **dict.fromkeys(("state_size", "context_size"), INTEGER),
+    **dict.fromkeys(("state_size", "context_size", "conv_size"), INTEGER),
     "r_min": SHARE,
     "r_max": [*SHARE, 0.0],
     "max_phase": [*ABOVE_NOUGHT, 6.3],

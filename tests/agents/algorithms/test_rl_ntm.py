@@ -487,7 +487,8 @@ def test_a_gain_is_where_learning_starts() -> None:
 
 
 def test_a_trained_agent_gets_a_longer_tape() -> None:
-    policy = make(n_envs=2, policy_kwargs={"memory_size": 5, "memory_radius": 1}).policy
+    kwargs = {"memory_size": 5, "memory_radius": 1, "write_radius": 0}
+    policy = make(n_envs=2, policy_kwargs=kwargs).policy
     policy.resize_memory(40)
     assert policy.controller.initial_state(3).memory.shape[1] == 40
     with pytest.raises(InterfaceError, match="cells is 2; allowed: from 3 on"):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from agents.cells.gtrxl import GATE_BIAS, Gate, GTrXL
 from agents.cells.relative_attention import RelativeAttention, align, sinusoids
-from agents.cells.unroll import unroll
+from agents.cells.unroll import unroll, unroll_steps
 from agents.cells.windows import visible
 from tests.agents.cells.gtrxl_reference import Array, step
 
@@ -46,7 +46,7 @@ def test_it_equals_a_transcription_of_the_papers(
     expected: list[list[list[Array]]] = [[[] for _ in range(num_layers)] for _ in range(2)]
     for t, x in enumerate(torch.randn(9, 2, INPUT_SIZE, dtype=torch.float64)):
         out, state = cell(x, state)
-        assert state.count.tolist() == [min(t + 1, memory_size)] * 2
+        assert state.filled.tolist() == [min(t + 1, memory_size)] * 2
         for row in range(2):
             theirs, expected[row] = step(
                 x[row].numpy(), expected[row], weights, num_heads, memory_size
@@ -109,6 +109,16 @@ def test_nothing_is_seen_beyond_the_layers_windows() -> None:
     (gradient,) = torch.autograd.grad(outs[-1].sum(), xs)
     reached = gradient.abs().sum(dim=(1, 2)) > 0
     assert reached.tolist() == [False] * 3 + [True] * 9
+
+
+def test_what_is_broken_is_broken_for_all_that_see_it() -> None:
+    cell = make_gtrxl()
+    xs = torch.randn(14, 1, INPUT_SIZE, dtype=torch.float64)
+    xs[2] = torch.nan
+    starts = torch.zeros(14, 1, dtype=torch.bool)
+    for run in (unroll, unroll_steps):
+        outs = run(cell, xs, cell.initial_state(1), starts).outs
+        assert outs.isnan().all(dim=(1, 2)).tolist() == [False] * 2 + [True] * 9 + [False] * 3
 
 
 def test_the_heads_weightings_are_distributions_over_what_the_episode_has_had() -> None:

@@ -54,7 +54,8 @@ def row_of(state: MNMState, row: int) -> Reference:
         return x[row].detach().numpy()
 
     memory, read, controller, _ = state
-    return Reference(list(array(memory)), array(read), *map(array, controller), [])
+    hidden, cell = map(array, controller)
+    return Reference(list(array(memory)), array(read), hidden, cell, [])
 
 
 def flatten(out: Array, state: Reference, loss: float) -> Array:

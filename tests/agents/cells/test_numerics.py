@@ -26,9 +26,9 @@ from tests.agents.cells.cases import (
 
 STEPS, ROWS = 6, 3
 # Of a rollout, the last `PLAIN` steps go one by one, and those before by the fast path, if there is
-# one. A cell without one that takes a good part of a millisecond a step plays fewer steps.
+# one. A cell that takes a good part of a millisecond a step even so plays fewer steps.
 LONG, LONG_OF_HEAVY_CELLS, PLAIN = 10_000, 1_000, 500
-HEAVY = ("ntm", "dnc", "mnm", "titans")
+HEAVY = ("ntm", "dnc", "salu", "mnm", "titans")
 
 
 def numbers(cell: MemoryCell[Any], xs: Tensor, state: State, starts: Tensor) -> list[Tensor]:

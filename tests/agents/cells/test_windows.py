@@ -11,7 +11,7 @@ from agents.cells.windows import keep_last, steps_before, visible
 
 def histories(starts: Tensor, kept: list[int]) -> list[list[list[int]]]:
     """For each row and step, the steps of the episode up to it; kept ones have negative numbers."""
-    found = []
+    found: list[list[list[int]]] = []
     for row, count in enumerate(kept):
         episode = list(range(-count, 0))
         found.append([])

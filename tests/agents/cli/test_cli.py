@@ -116,6 +116,21 @@ def test_the_module_is_the_command_and_starts_without_torch() -> None:
     assert "Traceback" not in run.stderr
 
 
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    for command in ("list", "evaluate random --env Tape-Copy-Easy-v0 --episodes 2"):
+        read, write = os.pipe()
+        os.close(read)
+        with os.fdopen(write) as target:
+            run = subprocess.run(
+                [sys.executable, "-m", "agents.cli.main", *command.split()],
+                cwd=ROOT,
+                stdout=target,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        assert (run.returncode, run.stderr) == (0, "")
+
+
 @pytest.mark.parametrize(
     ("command", "message"),
     [
@@ -200,6 +215,9 @@ def test_the_module_is_the_command_and_starts_without_torch() -> None:
         (f"{RL_NTM} --set policy.memory_radius=20", "memory_size is 30 and memory_radius 20"),
         (f"{RL_NTM} --set policy.memory_size=x", "memory_size is 'x'"),
         ("gradcheck --algo popo", "--algo is 'popo'; allowed: "),
+        ("gradcheck --seed -1", "--seed is -1; allowed: integers from 0 on"),
+        ("trace random --env Tape-Copy-v0 --seed -1", "--seed is -1; allowed: integers from 0 on"),
+        ("play Tape-Copy-v0 --seed -1", "--seed is -1; allowed: integers from 0 on"),
         ("gradcheck --limit 0", "--limit is 0; allowed: integers from 1 on"),
         ("gradcheck --set max_steps", "--set is 'max_steps'; allowed: name=value"),
         ("play Tape-Cpy-v0", "(did you mean 'Tape-Copy-v0'?)"),
@@ -249,6 +267,16 @@ def test_an_evaluation_is_one_json_object(capsys: Capture) -> None:
     assert "score    1.000" in text
 
 
+def test_counts_are_whole_numbers_however_they_are_typed(capsys: Capture) -> None:
+    command = "evaluate random --env Tape-Copy-Easy-v0 --episodes"
+    for text in ("20", "2e1", "2_0"):
+        assert main([*command.split(), text]) == 0
+        assert "20 episodes" in capsys.readouterr().out
+    for text in ("1.5", "2e-1", "twenty", "inf"):
+        assert main([*command.split(), text]) == 2
+        assert "--episodes" in capsys.readouterr().err
+
+
 def test_a_trace_is_shown_and_written(capsys: Capture, tmp_path: Path) -> None:
     out = tmp_path / "deep" / "folder"
     command = f"trace oracle --env Tape-Reverse-Easy-v0 --seed 3 --png --out {out}"
@@ -286,6 +314,8 @@ def test_a_trace_that_cannot_be_written_says_so(capsys: Capture, tmp_path: Path)
 def test_without_a_seed_a_long_episode_is_traced(capsys: Capture) -> None:
     assert main(["trace", "oracle", "--env", "Tape-Copy-v0"]) == 0
     assert "return 11 of 11" in capsys.readouterr().out
+    assert main(["trace", "oracle", "--env", "Tape-Copy-v0", "--seed", "0"]) == 0
+    assert "seed 0" in capsys.readouterr().out.splitlines()[0], "a seed like any other"
 
 
 def typed(env_id: str, *lines: str, seed: int = 3) -> str:

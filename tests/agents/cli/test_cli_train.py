@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import gymnasium as gym
@@ -17,11 +19,12 @@ import torch
 
 import agents
 from agents.cli.main import main
+from agents.cli.parser import parse
 from agents.saving.model_file import read_training
 from agents.training.plan import first_plan
 from agents.training.recipes import read_assignments
 from agents.training.run_directory import RunDirectory, training_seed
-from agents.training.training import Training
+from agents.training.training import StopReason, Training
 
 ROOT = Path(__file__).parents[3]
 ENV = "Tape-Copy-Easy-v0"
@@ -70,6 +73,32 @@ def test_the_settings_say_how_to_do_it_again(finished: Path) -> None:
     assert settings["recipe"]["policy"]["memory_kwargs"]["hidden_size"] == 8
     assert settings["versions"]["torch"] == torch.__version__
     assert {"time", "commit", "machine", "preset", "stop_at_success"} <= settings.keys()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "train Tape-Copy-v0",
+        "train --env Tape-Copy-v0 --algo ppo --memory none --timesteps 1e5 --n-envs 3",
+        "train Tape-Copy-v0 --seed 1 --device cpu --out 'a b' --wandb --stop-at-success 0.5",
+        "train Tape-Copy-v0 --start-from rl-ntm/Copy --set a=1 'b=[1, 2]'",
+        "train --continue-from runs/x --timesteps 5",
+    ],
+)
+def test_the_command_in_the_settings_is_the_one_that_was_given(command: str) -> None:
+    given = parse(shlex.split(command))
+    kept = shlex.split(given.command())
+    assert kept[0] == "memory-envs"
+    assert parse(kept[1:]) == given
+
+
+def test_a_folder_s_name_may_be_typed_as_it_is_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    result = SimpleNamespace(reason=StopReason.INTERRUPTED, path=Path("a b"))
+    monkeypatch.setattr("agents.training.train.run_training", lambda *_: result)
+    assert main(["train", ENV, "--memory", "none"]) == 130
+    assert capsys.readouterr().out == "continue it: memory-envs train --continue-from 'a b'\n"
 
 
 def test_the_same_command_makes_the_same_model(finished: Path, tmp_path: Path) -> None:

@@ -213,6 +213,24 @@ def test_a_run_without_a_checkpoint_is_done_from_its_beginning(tmp_path: Path) -
     assert (again.part, again.seed, again.recipe) == (0, 9, plan.recipe)
 
 
+def test_a_run_that_is_killed_as_soon_as_it_goes_on_can_be_continued(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = learn(Training(first_plan("Tape-Copy-Easy-v0", "ppo", "lstm", PPO)), tmp_path / "run")
+
+    def kill(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    again = Training(next_plan(run, {"timesteps": 2048}), parent=run)
+    with monkeypatch.context() as patch:
+        patch.setattr("agents.training.training.open_logger", kill)
+        with pytest.raises(KeyboardInterrupt):
+            learn(again, tmp_path / "killed")
+    killed = RunDirectory(tmp_path / "killed")
+    last = Training(next_plan(killed), parent=killed)
+    assert (last.model.num_timesteps, last.difference) == (1024, "")
+
+
 def test_a_model_without_a_checkpoint_is_not_continued(tmp_path: Path) -> None:
     run = learn(Training(first_plan("Tape-Copy-Easy-v0", "ppo", "lstm", PPO)), tmp_path / "run")
     run.latest.unlink()

@@ -70,6 +70,10 @@ def test_the_command_line_trains_the_same(tmp_path: Path) -> None:
         ({"env": ENV, "algorithm": "popo"}, "algorithm is 'popo'; allowed: "),
         ({"env": ENV, "memory": "ltsm"}, "memory is 'ltsm'; allowed: "),
         ({"env": ENV, "seed": -1}, "seed is -1; allowed: integers from 0"),
+        (
+            {"env": ENV, "seed": 2**32},
+            "^seed is 4294967296; allowed: integers from 0 to 4294967295",
+        ),
         ({"env": ENV, "timesteps": 0}, "settings: timesteps is 0; allowed: integers from 1 on"),
         ({"env": ENV, "settings": "gamma=1"}, "settings is 'gamma=1'; allowed: a dict, or None"),
         ({"env": ENV, "settings": {"gamma": 1}}, "settings: recipe setting is 'gamma'; allowed"),
