@@ -196,7 +196,7 @@ class MNM(MemoryCell[MNMState]):
 
     def _interaction(self, hidden: Tensor) -> Interaction:
         vectors = self.interface(hidden).tanh()
-        vectors = vectors.view(len(hidden), 3 * self.num_heads + 1, -1)
+        vectors = vectors.view(hidden.shape[0], 3 * self.num_heads + 1, -1)
         read_keys, write_keys, values = vectors[:, :-1].chunk(3, dim=1)
         return Interaction(read_keys, write_keys, values, self.rate(vectors[:, -1]).sigmoid())
 
