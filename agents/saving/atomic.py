@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -26,6 +27,8 @@ def whole_file(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
+        if error.errno is None:  # of a library: with a name alone its words would not be shown
+            raise OSError(errno.EIO, str(error), str(path)) from error
         error.filename = str(path)  # a full disk is reported without any
         raise
     finally:

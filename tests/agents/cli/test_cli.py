@@ -202,6 +202,9 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
         ("train --continue-from nowhere", "nowhere is no folder of a run"),
         ("train Tape-Copy-v0 --continue-from .", "ID is decided by the run to continue"),
         ("train --continue-from .", "holds no settings.json"),
+        ("train --continue-from . --memory gru", "--memory is decided by the run to continue"),
+        ("train --continue-from . --algo ppo", "--algo is decided by the run to continue"),
+        ("train --continue-from . --seed 3", "--seed is decided by the run to continue"),
         ("train --continue-from . --start-from rl-ntm/Copy", "--start-from is decided by the run"),
         ("train Tape-Copy-v0 --start-from rl-ntm/Copi", "(did you mean 'rl-ntm/Copy'?)"),
         (
@@ -362,6 +365,13 @@ def test_a_mistake_ends_the_episode_and_a_new_one_begins() -> None:
     shown = typed("Tape-Copy-Easy-v0", "0", "n")
     assert "the episode is over, return 0; a new one begins" in shown
     assert shown.count("step 0") == 3
+
+
+@pytest.mark.parametrize("lines", [["r 3", "n"], ["r 3", "2 r", "r 1", "end"]], ids=["n", "end"])
+def test_a_new_episode_counts_from_nought(lines: list[str]) -> None:
+    shown = typed("Tape-Copy-Easy-v0", *lines, ".", "q", seed=31)
+    assert "reward 1   return 1" in shown
+    assert shown.split("reward ")[-1].startswith("0   return 0")
 
 
 def test_memory_is_moved_and_written_by_name() -> None:

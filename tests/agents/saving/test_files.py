@@ -512,6 +512,9 @@ def test_pickles_are_never_executed(saved: Path, tmp_path: Path) -> None:
 def test_bombs_of_size_are_refused(saved: Path, tmp_path: Path) -> None:
     path = tmp_path / "bomb.zip"
     zeros = bytes(50_000_000)
+    with zipfile.ZipFile(saved) as archive:
+        good = {name: archive.read(name) for name in archive.namelist()}
+    _refused(_write(path, good, zipfile.ZIP_DEFLATED), "is compressed")
     packed = _write(path, {METADATA: b"{}", TENSORS: zeros}, zipfile.ZIP_DEFLATED)
     assert packed.stat().st_size < 100_000
     _refused(packed, "is compressed")
@@ -573,6 +576,7 @@ def _set(*keys: str, value: Any) -> Callable[[dict[str, Any]], None]:
         (_set("counters", "num_timesteps", value=1.5), "counters"),
         (_set("counters", value={}), "counters"),
         (_set("n_envs", value=None), "no int 'n_envs'"),
+        (_set("n_envs", value=True), "no int 'n_envs'"),
     ],
 )
 def test_hostile_metadata_is_refused(
