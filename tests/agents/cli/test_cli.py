@@ -6,8 +6,10 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -89,6 +91,28 @@ def test_every_cell_is_listed(capsys: Capture) -> None:
     assert header.split()[:2] == ["cell", "parameters"]
     assert [line.split()[0] for line in lines] == list(CELLS)
     assert "99,328" in lines[list(CELLS).index("lstm")]
+
+
+def test_a_cell_s_cost_is_what_it_computes_not_how_long_it_waits(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a busy machine lets long steps wait."""
+    from agents import cells
+    from agents.cells.none import NoMemory
+
+    step = NoMemory.forward
+
+    def waiting(cell: Any, x: Any, state: Any) -> Any:
+        time.sleep(0.005)
+        for _ in range(50):  # of some microseconds each, so that the measurement ends
+            out = step(cell, x + 0.0, state)
+        return out
+
+    monkeypatch.setattr(NoMemory, "forward", waiting)
+    monkeypatch.setattr(cells, "CELLS", {"none": NoMemory})
+    assert main(["cells", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["microseconds"] < 5000 / 64
 
 
 def test_version_and_help(capsys: Capture) -> None:
