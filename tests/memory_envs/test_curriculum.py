@@ -103,6 +103,13 @@ def test_keeps_to_the_refractory_period() -> None:
     assert curriculum.level == 4
 
 
+def test_the_defaults_are_those_of_section_7() -> None:
+    curriculum = Curriculum(max_level=5)
+    assert (curriculum.level, curriculum.threshold, curriculum.refractory) == (1, 0.2, 100)
+    assert curriculum.levels.tolist() == [1.0, 0.1, 0.25]  # Table 3
+    assert curriculum.decay == 0.8  # of the published code
+
+
 def test_stops_at_the_hardest_level() -> None:
     curriculum = Curriculum(max_level=2, decay=0.0, refractory=0)
     assert not curriculum.finished

@@ -124,6 +124,17 @@ def test_an_episode_by_hand() -> None:
     np.testing.assert_array_equal(observation, np.array(expected, np.float32))
 
 
+def test_an_episode_takes_nothing_from_the_one_before() -> None:
+    env = make(max_steps=2)
+    env.reset(seed=0)
+    plant(env, cell=(1, 1))
+    assert (env.step(UP)[1], env.step(LEFT)[1]) == (-0.1, -0.1)
+    observation, _ = env.reset()
+    assert observation.tolist() == [0.0] * 15
+    plant(env, 19.9, cell=(4, 4), goal=(3, 4))
+    assert env.step(UP)[-1] == {"success": True, "goals": 1, "complexity": 9}
+
+
 def test_the_goal_is_looked_for_after_every_move() -> None:
     """An agent on the goal is not paid for being there, but for its next move if that bumps."""
     env = make()

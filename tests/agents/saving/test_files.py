@@ -613,6 +613,10 @@ def _misshapen_optimizer(tensors: dict[str, torch.Tensor]) -> None:
     tensors["optimizer.0.exp_avg"] = torch.zeros(7)
 
 
+def _larger_optimizer(tensors: dict[str, torch.Tensor]) -> None:
+    tensors["optimizer.0.exp_avg"] = tensors["optimizer.0.exp_avg"].repeat_interleave(2, dim=0)
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
@@ -623,6 +627,7 @@ def _misshapen_optimizer(tensors: dict[str, torch.Tensor]) -> None:
         (_odd_optimizer, r"optimizer's tensors are \['evil', 'exp_avg', .*\]; allowed with Adam"),
         (_far_optimizer, r"optimizer\.999\.step is unknown"),
         (_misshapen_optimizer, r"optimizer\.0\.exp_avg has shape"),
+        (_larger_optimizer, r"optimizer\.0\.exp_avg has shape"),
     ],
 )
 def test_hostile_tensors_are_refused(
@@ -631,6 +636,13 @@ def test_hostile_tensors_are_refused(
     env = sync(lambda: RandomEnv(OBSERVATIONS, ACTIONS), 2)  # so that the optimizer is made
     path = _changed(saved, tmp_path, tensors=change)
     _refused(path, reason, lambda path: agents.load(path, env))
+
+
+def test_moments_of_one_parameter_too_many_are_refused(saved: Path, tmp_path: Path) -> None:
+    model = _model()
+    name = f"optimizer.{len(list(model.policy.parameters()))}.step"
+    path = _changed(saved, tmp_path, tensors=lambda tensors: tensors.update({name: torch.ones(())}))
+    _refused(path, f"tensor {name} is unknown", model.set_parameters)
 
 
 def test_json_constants_are_refused(saved: Path, tmp_path: Path) -> None:

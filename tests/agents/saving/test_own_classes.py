@@ -16,6 +16,7 @@ from stable_baselines3.common.torch_layers import FlattenExtractor
 import agents
 from agents import MemoryA2C, MemoryPolicy, MemoryPPO, ModelFileError, Reinforce
 from agents.cells.lstm import LSTM
+from agents.saving.spaces_json import encode
 from tests.agents.saving import own_classes
 from tests.agents.saving.own_classes import Average, BoldPolicy, Extractor, Scaled
 from tests.agents.toy_envs import RandomEnv, sync
@@ -126,6 +127,14 @@ def test_two_classes_of_one_name_are_refused() -> None:
     again = type("Average", (Average,), {"__module__": Average.__module__})
     assert agents.register(again) is again, "defined anew, as in a notebook"
     agents.register(Average)
+
+
+def test_a_class_is_not_stored_under_the_name_of_another() -> None:
+    agents.register(Average)
+    assert encode(Average, "memory") == {"$class": ["Average", own_classes.__name__]}
+    other = type("Average", (Average,), {"__module__": "elsewhere"})
+    with pytest.raises(TypeError, match=r"memory is .*which a model file cannot hold"):
+        encode(other, "memory")
 
 
 def test_a_registered_cell_is_known_by_its_name() -> None:

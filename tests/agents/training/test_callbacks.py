@@ -13,7 +13,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
 
 from agents import RLNTM, MemoryPPO, make_vec_env
-from agents.algorithms.curriculum import CurriculumCallback
+from agents.algorithms.curriculum import CurriculumCallback, make_curriculum_callback
 from agents.algorithms.progress import (
     HeldOut,
     LineDisplay,
@@ -99,6 +99,22 @@ def test_the_curriculum_moves_a_training_on() -> None:
         curriculum.update()
     env.reset()
     assert [info["complexity"] for info in env.reset_infos] == [5] * 8
+
+
+@pytest.mark.parametrize(
+    ("settings", "env_kwargs", "level"),
+    [
+        ({}, {}, 5),
+        ({}, {"max_length": 3}, 3),
+        ({"max_level": 4}, {}, 4),
+        ({"max_level": 2}, {"max_length": 3}, 2),
+    ],
+)
+def test_a_curriculum_ends_where_its_environment_does_or_where_it_is_told_to(
+    settings: dict[str, Any], env_kwargs: dict[str, Any], level: int
+) -> None:
+    callback = make_curriculum_callback(settings, ENV, env_kwargs)
+    assert (callback.curriculum.max_level, callback.error) == (level, "episodes")
 
 
 class Successes(EvaluationCallback):
