@@ -62,6 +62,7 @@ bench: $(VENV)/.installed-agents,peers ## measure the speed against the peers
 	$(BIN)/python -m benchmarks.throughput envs
 	$(BIN)/python -m benchmarks.throughput training
 	$(BIN)/python -m benchmarks.throughput memory
+	$(BIN)/python -m benchmarks.throughput cells
 	$(BIN)/python -m benchmarks.throughput rl_ntm
 
 docs: $(VENV)/.installed-agents,docs ## build the documentation into docs/_build/html

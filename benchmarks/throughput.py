@@ -3,6 +3,7 @@
     python -m benchmarks.throughput envs
     python -m benchmarks.throughput training
     python -m benchmarks.throughput memory
+    python -m benchmarks.throughput cells
     python -m benchmarks.throughput rl_ntm
 
 See docs/speed.md for what is measured and how.
@@ -24,6 +25,7 @@ if TYPE_CHECKING:  # NumPy must not be imported before the number of threads is 
 
 _ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 _DISTRIBUTIONS = {
+    "cells": ("memory-envs", "torch", "dnc", "numpy"),
     "envs": ("memory-envs", "numpy", "numba", "gymnasium", "popgym", "minigrid", "envpool"),
     "memory": ("memory-envs", "torch", "stable-baselines3", "gymnasium", "numpy"),
     "rl_ntm": ("memory-envs", "torch", "stable-baselines3", "gymnasium", "numpy"),
@@ -88,6 +90,20 @@ def _measure(options: argparse.Namespace, command: str) -> "Report":
         unit = "episodes/s"
         settings["seconds per measurement"] = options.seconds
         measurements, notes = rl_ntm.measure(options.repeats, options.seconds)
+    elif options.what == "cells":
+        import torch
+
+        from benchmarks import cells
+
+        title = "Memory cells over sequences: steps of one row per second"
+        unit = "row-steps/s"
+        if options.threads is not None:
+            torch.set_num_threads(options.threads)
+        settings["seconds per measurement"] = options.seconds
+        settings["threads"] = torch.get_num_threads()
+        measurements, notes = cells.measure(
+            cells.CONTESTANTS, options.repeats, options.seconds, options.quick
+        )
     elif options.what == "memory":
         from benchmarks import training_memory
 
@@ -131,7 +147,12 @@ def _parser() -> argparse.ArgumentParser:
         "--seconds",
         type=_positive(float),
         default=1.0,
-        help="envs and rl_ntm: length of one measurement",
+        help="envs, cells and rl_ntm: length of one measurement",
+    )
+    parser.add_argument(
+        "--threads",
+        type=_positive(int),
+        help="cells: threads of PyTorch; by default its own number",
     )
     parser.add_argument(
         "--curve-timesteps",

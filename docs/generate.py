@@ -1,16 +1,21 @@
-"""Writes docs/environments.md from the docstrings of the environments.
+"""Writes docs/environments.md and docs/cells.md from the docstrings of environments and cells.
 
-Run it after changing a docstring or the table of ids: ``python docs/generate.py``. A test compares.
+Run it after changing a docstring, the table of ids or that of cells: ``python docs/generate.py``. A
+test compares.
 """
 
 import importlib
 import inspect
 import os
+import re
 from pathlib import Path
+from typing import Any
 
+from agents.cells import CELLS
 from memory_envs import ENVIRONMENTS
 
 PAGE = Path(__file__).with_name("environments.md")
+CELLS_PAGE = Path(__file__).with_name("cells.md")
 _TITLES = {
     "tape": "Tape family",
     "algorithmic": "Algorithmic family",
@@ -33,11 +38,42 @@ def environments_page() -> str:
     return "\n".join(parts)
 
 
+def cells_page() -> str:
+    """Returns the page of the memory cells as Markdown."""
+    parts = [
+        "# Memory cells\n\nWritten by `docs/generate.py` from the docstrings. The names are what "
+        "`memory=` takes, the\narguments are `memory_kwargs`.\n"
+    ]
+    for name, cls in CELLS.items():
+        module = inspect.getdoc(importlib.import_module(cls.__module__)) or ""
+        about = inspect.cleandoc(cls.__doc__ or "").split("\n\nArgs:")[0]
+        text = f"{module}\n\n{about}".replace("``", "`")
+        parts.append("\n\n".join([f"## {name}", text, *_arguments(cls)]) + "\n")
+    return "\n".join(parts)
+
+
+def _arguments(cls: type[Any]) -> list[str]:
+    """The arguments of a cell with their defaults, as one list; none if it has none."""
+    parameters = inspect.signature(cls).parameters
+    # A subclass that takes the arguments of its base describes them there.
+    docstrings = [inspect.cleandoc(base.__doc__ or "") + "\n" for base in cls.__mro__]
+    section = re.search(r"\nArgs:\n((?:    .*\n)+)", "".join(docstrings))
+    assert section is not None
+    described = re.findall(r"^    (\w+): (.*(?:\n        .*)*)", section[1], re.MULTILINE)
+    lines = [
+        f"- `{name}={parameters[name].default!r}`: {' '.join(text.split())}"
+        for name, text in described
+        if name != "input_size"
+    ]
+    return ["\n".join(lines).replace("``", "`")] if lines else []
+
+
 def main() -> None:
-    """Writes the page, whole or not at all."""
-    draft = PAGE.with_suffix(".tmp")
-    draft.write_text(environments_page(), encoding="utf-8")
-    os.replace(draft, PAGE)
+    """Writes the pages, each whole or not at all."""
+    for page, text in ((PAGE, environments_page()), (CELLS_PAGE, cells_page())):
+        draft = page.with_suffix(".tmp")
+        draft.write_text(text, encoding="utf-8")
+        os.replace(draft, page)
 
 
 if __name__ == "__main__":

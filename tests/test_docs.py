@@ -11,6 +11,7 @@ from types import ModuleType
 
 import pytest
 
+from agents.cells import CELLS
 from memory_envs import ENVIRONMENTS
 
 ROOT = Path(__file__).parents[1]
@@ -44,6 +45,16 @@ def test_the_environments_page_is_what_the_docstrings_say() -> None:
     assert script.PAGE.read_text(encoding="utf-8") == script.environments_page()
 
 
+def test_the_cells_page_is_what_the_docstrings_say() -> None:
+    script = _script("generate")
+    page = script.CELLS_PAGE.read_text(encoding="utf-8")
+    assert page == script.cells_page()
+    assert "- `hidden_size=128`: " in page
+    for name in script.CELLS:
+        assert f"\n## {name}\n" in page
+        assert f"`{name}`" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
 def test_every_family_says_what_its_success_is() -> None:
     page = (ROOT / "docs" / "environments.md").read_text(encoding="utf-8")
     families = page.split("\n## ")[1:]
@@ -56,6 +67,21 @@ def test_the_picture_of_the_rooms_shows_the_imports() -> None:
     picture = script.picture()
     assert script.PICTURE.read_text(encoding="utf-8") == picture
     assert picture.count("<path") > 2 * len(script.ROOMS)
+
+
+def test_the_pictures_of_the_memories_are_those_of_their_script() -> None:
+    script = _script("memories")
+    for family in script.FAMILIES:
+        assert script.path(family).read_text(encoding="utf-8") == script.picture(family)
+
+
+def test_the_page_of_the_memories_names_every_cell_once_in_its_family() -> None:
+    page = (ROOT / "docs" / "memories.md").read_text(encoding="utf-8")
+    families = page.split("\n## ")[1:]
+    first = [re.findall(r"`([a-z-]+)`", family.partition(". ")[0]) for family in families]
+    named = [name for family in first for name in family]
+    assert sorted([*named, "none"]) == sorted(CELLS)
+    assert "`none`" in families[0]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

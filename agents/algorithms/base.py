@@ -21,6 +21,7 @@ from typing_extensions import Unpack
 from agents.algorithms.model import CommonArguments, Env, MemoryModel
 from agents.cells.state import State
 from memory_envs import Curriculum
+from memory_envs.arguments import check_number
 
 Self = TypeVar("Self", bound="MemoryAlgorithm")
 
@@ -162,7 +163,14 @@ class MemoryAlgorithm(MemoryModel):
             tb_log_name: Name of the run in the TensorBoard log; None for that of the class.
             reset_num_timesteps: Whether steps are counted from 0, and new episodes begin.
             progress_bar: Whether lines are printed that say how it goes.
+
+        Raises:
+            TypeError, ValueError: If `total_timesteps` is no number from 0 on, or there are no
+                environments: a model that was loaded to predict has none.
         """
+        check_number("total_timesteps", total_timesteps, 0.0)
+        if self.env is None:
+            raise ValueError("env is None; allowed: load(path, env), or set_env(env) before learn")
         total_timesteps, callback = self._setup_learn(
             total_timesteps,
             callback,
@@ -170,7 +178,6 @@ class MemoryAlgorithm(MemoryModel):
             tb_log_name or type(self).__name__,
             progress_bar,
         )
-        assert self.env is not None
         callback.on_training_start(locals(), globals())
         iteration = 0
         while self.num_timesteps < total_timesteps:

@@ -24,6 +24,8 @@ from torch import Tensor
 from typing_extensions import Unpack
 
 from agents.cells.state import State
+from agents.environments.make_env import make_vec_env
+from agents.environments.readable import readable_env
 from agents.environments.vec_env import GymnasiumVecEnv
 from agents.networks.policy import MemoryPolicy
 from agents.saving.archive import ModelSource
@@ -49,6 +51,7 @@ _LARGEST_SEED = 2**32 - 1
 
 # What an algorithm plays in.
 Env: TypeAlias = GymEnv | gym.vector.VectorEnv[Any, Any, Any]
+_ENVS = "an id, a Gymnasium environment or vector environment, an SB3 VecEnv"
 
 
 class CommonArguments(TypedDict):
@@ -137,7 +140,8 @@ class MemoryModel(BaseAlgorithm):
         check_instance("policy_kwargs", policy_kwargs, (dict, NoneType), "a dict, or None")
         super().__init__(
             policy,
-            env,  # type: ignore[arg-type]  # `_wrap_env` wraps Gymnasium's vector environments
+            # Here, as SB3 would make a scalar environment of an id, and ask it for pictures.
+            env if env is None else self._wrap_env(env, common["verbose"]),
             learning_rate=check_schedule("learning_rate", common["learning_rate"]),
             policy_kwargs=dict(policy_kwargs or {}),
             stats_window_size=check_integer("stats_window_size", common["stats_window_size"], 1),
@@ -164,9 +168,18 @@ class MemoryModel(BaseAlgorithm):
 
     @staticmethod
     def _wrap_env(env: Any, verbose: int = 0, monitor_wrapper: bool = True) -> VecEnv:
-        """Makes an SB3 `VecEnv` of what SB3 takes, and of a Gymnasium vector environment."""
-        if isinstance(env, gym.vector.VectorEnv):
+        """Makes an SB3 `VecEnv` of whatever an agent can play in.
+
+        Raises:
+            TypeError: For anything else.
+        """
+        if isinstance(env, str):
+            env = make_vec_env(env)
+        elif isinstance(env, gym.vector.VectorEnv):
             env = GymnasiumVecEnv(env)
+        elif isinstance(env, gym.Env):
+            env = readable_env(env)
+        check_instance("env", env, (gym.Env, VecEnv), _ENVS)
         return BaseAlgorithm._wrap_env(env, verbose, monitor_wrapper)
 
     def _get_policy_from_name(self, policy_name: str) -> type[BasePolicy]:
@@ -178,6 +191,8 @@ class MemoryModel(BaseAlgorithm):
         self._current_progress_remaining = max(0.0, self._current_progress_remaining)
 
     def _setup_model(self) -> None:
+        if not hasattr(self, "observation_space"):  # a model file says what it is without any
+            raise TypeError(f"env is None; allowed: {_ENVS}")
         self._setup_lr_schedule()
         self.ent_coef = FloatSchedule(self.ent_coef)
         self.set_random_seed(self.seed)

@@ -5,11 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 from agents.cells.base import MemoryCell
+from agents.cells.delta import DeltaNet
 from agents.cells.dnc import DNC
+from agents.cells.ffm import FFM
+from agents.cells.framestack import FrameStack
+from agents.cells.fwp import FastWeightProgrammer
+from agents.cells.gated_delta import GatedDeltaNet
 from agents.cells.gru import GRU
+from agents.cells.gtrxl import GTrXL
+from agents.cells.lru import LRU
 from agents.cells.lstm import LSTM
+from agents.cells.mingru import MinGRU
+from agents.cells.mnm_g import MNMG
+from agents.cells.mnm_p import MNMP
 from agents.cells.none import NoMemory
 from agents.cells.ntm import NTM
+from agents.cells.plastic import Plastic
+from agents.cells.salu import SALU
+from agents.cells.titans import Titans
 from agents.saving.registry import find_class, register, registered_names
 from memory_envs.arguments import argument_names, check_choice
 
@@ -17,10 +30,29 @@ __all__ = ["CELLS", "MemoryCell", "make_cell"]
 
 CELLS: dict[str, type[MemoryCell[Any]]] = {
     "none": NoMemory,
+    # gated units
     "lstm": LSTM,
     "gru": GRU,
+    # linear recurrences
+    "mingru": MinGRU,
+    "lru": LRU,
+    "ffm": FFM,
+    # slots
     "ntm": NTM,
     "dnc": DNC,
+    "salu": SALU,
+    # fast weights
+    "fwp": FastWeightProgrammer,
+    "delta": DeltaNet,
+    "gated-delta": GatedDeltaNet,
+    "plastic": Plastic,
+    # networks
+    "mnm-g": MNMG,
+    "mnm-p": MNMP,
+    "titans": Titans,
+    # windows
+    "gtrxl": GTrXL,
+    "framestack": FrameStack,
 }
 # So that a file of a model to which one of them was passed as a class loads in every process.
 for _cell in CELLS.values():

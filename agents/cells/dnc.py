@@ -267,5 +267,5 @@ def _address_reads(memory: Tensor, links: Tensor, previous: Tensor, interface: I
         memory, interface.read_keys, interface.read_strengths, interface.read_masks
     )
     forward, backward = dnc_addressing.follow_links(links, previous, interface.sharpness)
-    back, by_content, ahead = interface.read_modes.split(1, dim=2)
+    back, by_content, ahead = interface.read_modes.chunk(3, dim=2)
     return back * backward + by_content * content + ahead * forward

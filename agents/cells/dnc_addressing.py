@@ -113,5 +113,5 @@ def follow_links(
     backward = torch.bmm(read_weights, links)
     if sharpness is None:
         return forward, backward
-    ahead, back = sharpness.split(1, dim=2)
+    ahead, back = sharpness.chunk(2, dim=2)
     return sharpen(forward + LINK_EPSILON, ahead), sharpen(backward + LINK_EPSILON, back)

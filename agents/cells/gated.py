@@ -20,7 +20,7 @@ from memory_envs.arguments import check_choice, check_integer
 INITIALIZATIONS = ("spread", "orthogonal")
 # The ends of the biases that a spread keeping gate starts with: left alone, a unit forgets within
 # 1.4 steps at the lower end, and within 21 at the upper one.
-_SPREAD = (-1.0, 3.0)
+SPREAD = (-1.0, 3.0)
 
 
 class GatedCell(FusedCell[S]):
@@ -68,7 +68,7 @@ class GatedCell(FusedCell[S]):
             keeping = self.bias_ih.view(self.gates, hidden_size)[self.keeping_gate]
             if initialization == "spread":
                 self._start_small()
-                keeping.copy_(torch.linspace(*_SPREAD, hidden_size))
+                keeping.copy_(torch.linspace(*SPREAD, hidden_size))
             else:
                 self._start_orthogonal()
                 keeping.fill_(self.kept_bias)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import tyro
+from rich.console import Console
 from tyro.constructors import PrimitiveConstructorSpec
 
 from agents.algorithms.pretrained import find_pretrained, load_pretrained, read_index
@@ -41,6 +43,8 @@ Count = Annotated[
 ]
 
 POLICIES = ("random", "oracle")
+_RUNS_SHOWN = 5  # in a message
+_PIPE_WIDTH = 200  # wide enough that nothing is broken where there is no terminal
 
 
 def option(metavar: str, name: str | None = None, help: str | None = None) -> Any:
@@ -74,6 +78,11 @@ def find_env(env_id: str) -> str:
         UsageError: If it is not.
     """
     return checked(check_env, env_id)
+
+
+def make_console() -> Console:
+    """Returns the terminal; where there is none, as in a pipe, something wide."""
+    return Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
 
 
 @dataclass(frozen=True)
@@ -125,7 +134,7 @@ def find_player(
     path = Path(name)
     if not path.exists():
         if name not in POLICIES:
-            raise UsageError(f"model is {name!r}; {allowed_names(name, _models())}")
+            raise UsageError(f"model is {name!r}; {_allowed_models(name)}")
         if env_id is None:
             raise UsageError(f"say where {name} shall play: --env ID")
         from agents.evaluation.actors import random_policy
@@ -199,8 +208,13 @@ def _settings_of(path: Path) -> dict[str, Any]:
     return {}
 
 
-def _models() -> list[str]:
-    """Returns what MODEL can be: policies, runs and what comes with the package."""
+def _allowed_models(name: str) -> str:
+    """Returns the end of a message: what MODEL can be, but of many runs the newest alone."""
     runs = Path("runs")
-    found = [str(path) for path in runs.iterdir() if path.is_dir()] if runs.is_dir() else []
-    return [*POLICIES, *found, *(f"--pretrained {name}" for name in read_index())]
+    found = [path for path in runs.iterdir() if path.is_dir()] if runs.is_dir() else []
+    names = [str(path) for path in sorted(found, key=lambda path: path.stat().st_mtime)][::-1]
+    others = [f"--pretrained {model}" for model in read_index()]
+    more = len(names) - _RUNS_SHOWN
+    shown = [*names[:_RUNS_SHOWN], *([f"{more} more below {runs}"] if more > 0 else [])]
+    summary = ", ".join([*POLICIES, *shown, *others])
+    return allowed_names(name, [*POLICIES, *names, *others], summary)

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
-from rich.console import Console
 from rich.table import Table
 
 from agents.algorithms.pretrained import read_index
-from agents.cli.common import checked, option
+from agents.cli.common import checked, make_console, option
 from agents.training.presets.results import preset_results
 from memory_envs import ENVIRONMENTS
 from memory_envs.arguments import check_choice
 
-_PIPE_WIDTH = 200  # wide enough that no id is broken where there is no terminal
+_WIDE = 120  # what all columns need
 
 
 @dataclass(frozen=True)
@@ -46,8 +44,10 @@ class List:
         if self.json:
             print(json.dumps(rows, indent=2))
         else:
-            width = None if sys.stdout.isatty() else _PIPE_WIDTH
-            Console(width=width).print(_table(rows))
+            console = make_console()
+            with console.capture() as shown:  # by itself it would take a closed pipe for a failure
+                console.print(_table(rows, wide=console.width >= _WIDE))
+            print(shown.get(), end="")
         return 0
 
 
@@ -69,20 +69,21 @@ def _row(env_id: str) -> dict[str, Any]:
     }
 
 
-def _table(rows: list[dict[str, Any]]) -> Table:
+def _table(rows: list[dict[str, Any]], wide: bool) -> Table:
+    # What the id says, too, makes room in a narrow terminal for what it does not say.
+    names = ("id", "family", "task", "tier") if wide else ("id",)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("id", "family", "task", "tier"):
+    for name in names:
         table.add_column(name, no_wrap=True)
     table.add_column("optimum", justify="right", no_wrap=True)
     table.add_column("steps", justify="right", no_wrap=True)
-    table.add_column("solved by the preset")
-    table.add_column("pretrained")
+    table.add_column("solved by the preset; pretrained", overflow="fold")
     for row in rows:
+        solved = [row["solved_by"]] if row["solved_by"] else []
         table.add_row(
-            *(row[name] for name in ("id", "family", "task", "tier")),
+            *(row[name] for name in names),
             f"{row['optimum']:.2f}",
             str(row["max_steps"]),
-            row["solved_by"] or "",
-            ", ".join(row["pretrained"]),
+            "; ".join([*solved, *row["pretrained"]]),
         )
     return table

@@ -7,6 +7,7 @@ from typing import Any
 
 import tyro
 
+from agents.cli.cells import Cells
 from agents.cli.common import UsageError
 from agents.cli.evaluate import Evaluate
 from agents.cli.gradcheck import GradCheck
@@ -24,6 +25,7 @@ The version: memory-envs --version"""
 
 _COMMANDS: dict[str, Callable[..., Any]] = {
     "list": List,
+    "cells": Cells,
     "train": Train,
     "evaluate": Evaluate,
     "trace": TraceCommand,

@@ -63,17 +63,10 @@ class TraceCommand:
             raise UsageError(error) from error
         text = trace_text(trace)
         print(text, end="")
-        files = RunDirectory(self.out or Path())
-        if self.out is not None:
-            write_text(files.trace_text, text)
-        if self.png:
-            from agents.evaluation.trace.picture import trace_png
-
-            trace_png(trace, files.trace_image)
-        if self.html:
-            from agents.evaluation.trace.page import trace_html
-
-            trace_html(trace, files.trace_page)
+        try:
+            self._write(trace, text)
+        except OSError as error:
+            raise UsageError(f"{error.filename} cannot be written: {error.strerror}") from error
         return 0
 
     def _trace(self, player: Player) -> Trace:
@@ -92,3 +85,16 @@ class TraceCommand:
             player.env_kwargs,
             player.name,
         )
+
+    def _write(self, trace: Trace, text: str) -> None:
+        files = RunDirectory(self.out or Path())
+        if self.out is not None:
+            write_text(files.trace_text, text)
+        if self.png:
+            from agents.evaluation.trace.picture import trace_png
+
+            trace_png(trace, files.trace_image)
+        if self.html:
+            from agents.evaluation.trace.page import trace_html
+
+            trace_html(trace, files.trace_page)

@@ -154,8 +154,9 @@ class Train:
                 raise UsageError("say what to train on: ID (`memory-envs list` shows them)")
             plan = partial(first_plan, env, self.algo, self.memory, changes, self.seed, **common)
             return checked(plan)
-        decided = {"ID": env, "--algo": self.algo, "--memory": self.memory}
-        for name, value in {**decided, "--start-from": self.start_from}.items():
+        decided: dict[str, Any] = {"ID": env, "--algo": self.algo, "--memory": self.memory}
+        decided |= {"--seed": self.seed or None, "--start-from": self.start_from}
+        for name, value in decided.items():
             if value is not None:
                 raise UsageError(f"{name} is decided by the run to continue")
         run = RunDirectory(self.continue_from)

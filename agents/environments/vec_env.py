@@ -23,6 +23,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
 
 from agents.environments.infos import info_rows, pick_rows
+from agents.environments.readable import Readable
 from memory_envs.core.vector import MemoryVectorEnv
 
 Array = npt.NDArray[Any]
@@ -33,18 +34,12 @@ Obs = Array | dict[str, Array]
 _RESETS_ROWS = (SyncVectorEnv, AsyncVectorEnv, MemoryVectorEnv)
 
 
-def _is_text(space: spaces.Space[Any]) -> bool:
-    """Says whether a space holds texts; MiniGrid's missions have a space of their own."""
-    return space.dtype is not None and space.dtype.kind == "U"
-
-
 class GymnasiumVecEnv(VecEnv):
     """SB3's view of a Gymnasium vector environment.
 
-    Returns and lengths of episodes are kept here, as SB3's `Monitor` does. A `Tuple` observation,
-    which SB3 does not know, becomes a `Dict` with the keys "0", "1", ... Keys of a `Dict`
-    observation that hold texts, such as MiniGrid's mission, are dropped.
-    The infos of rows that did not finish an episode are empty.
+    Returns and lengths of episodes are kept here, as SB3's `Monitor` does. Of a `Tuple` or `Dict`
+    observation it shows what a policy can read, see `agents.environments.readable`. The infos of
+    rows that did not finish an episode are empty.
 
     Args:
         env: A vector environment in autoreset mode `SAME_STEP` or `DISABLED`; or in `NEXT_STEP`, if
@@ -76,17 +71,8 @@ class GymnasiumVecEnv(VecEnv):
             )
         self.env = env
         self._resets_itself = mode == AutoresetMode.SAME_STEP
-        space = env.single_observation_space
-        # Where each part that is shown lies in what the environment gives.
-        self._keys: dict[str, Any] | None = None
-        if isinstance(space, spaces.Dict):
-            self._keys = {key: key for key, part in space.items() if not _is_text(part)}
-        elif isinstance(space, spaces.Tuple):
-            self._keys = {str(i): i for i, part in enumerate(space) if not _is_text(part)}
-        if self._keys is not None:
-            parts: Any = space
-            space = spaces.Dict({name: parts[key] for name, key in self._keys.items()})
-        super().__init__(env.num_envs, space, env.single_action_space)
+        self._readable = Readable(env.single_observation_space)
+        super().__init__(env.num_envs, self._readable.space, env.single_action_space)
         self._actions: Array = np.empty(0)
         self._returns = np.zeros(self.num_envs)
         self._lengths = np.zeros(self.num_envs, np.int64)
@@ -109,7 +95,7 @@ class GymnasiumVecEnv(VecEnv):
             rows = np.flatnonzero(dones)
             if self._resets_itself:
                 last, final_infos = pick_rows(infos["final_obs"], rows), infos.get("final_info", {})
-                last = [self._shown(one) for one in last]
+                last = [self._readable(one) for one in last]
             else:
                 last, final_infos = pick_rows(self._copied(obs), rows), infos
                 obs, _ = self.env.reset(options={"reset_mask": dones})
@@ -134,14 +120,10 @@ class GymnasiumVecEnv(VecEnv):
                 info["is_success"] = bool(info["success"])
         return infos
 
-    def _shown(self, obs: Any) -> Any:
-        """What the policy may read, of one row or of all."""
-        return obs if self._keys is None else {name: obs[key] for name, key in self._keys.items()}
-
     def _copied(self, obs: Any) -> Obs:
         """A copy of it; the environment may reuse its arrays."""
-        shown = self._shown(obs)
-        if self._keys is None:
+        shown = self._readable(obs)
+        if not self._readable.has_parts:
             return np.array(shown)
         return {name: np.array(part) for name, part in shown.items()}
 

@@ -51,7 +51,8 @@ class FeaturesExtractorEncoder(nn.Module):
             )
         self.space = space
         self.extractor = register(found)(space, **features_extractor_kwargs)
-        self.output_size = self.extractor.features_dim
+        # Of `MultiDiscrete`, SB3 counts with NumPy's integers, which PyTorch's layers refuse.
+        self.output_size = int(self.extractor.features_dim)
 
     def forward(self, obs: Observation) -> Tensor:
         """Maps ``(N, ...)`` observations to ``(N, features_dim)``."""

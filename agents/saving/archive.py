@@ -61,8 +61,6 @@ def write_archive(
         return
     with whole_file(path) as temporary, temporary.open("wb") as file:
         _write_members(file, text, data)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _write_members(file: IO[bytes] | BufferedIOBase, text: str, data: bytes) -> None:

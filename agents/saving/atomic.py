@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,18 @@ def whole_file(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
+        with temporary.open("rb+") as file:  # else a power cut may leave a new name without content
+            os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
+        if error.errno is None:  # of a library: with a name alone its words would not be shown
+            raise OSError(errno.EIO, str(error), str(path)) from error
         error.filename = str(path)  # a full disk is reported without any
         raise
     finally:
-        temporary.unlink(missing_ok=True)
+        # Where nothing could be written there is nothing to remove, and no second complaint.
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def copy_whole(source: Path, path: Path) -> None:

@@ -81,7 +81,7 @@ class Standing:
         }
         return TrainingState(values, tensors)
 
-    def restore(self, state: TrainingState, new_episodes: bool = False) -> bool:
+    def restore(self, state: TrainingState, new_episodes: bool = False) -> str:
         """Returns to a state that `capture` gave.
 
         Args:
@@ -90,8 +90,8 @@ class Standing:
                 state must.
 
         Returns:
-            Whether training goes on to the bit as it would have: not with new episodes, and not on
-            a device of another kind.
+            Why training does not go on to the bit as it would have, if it does not: with new
+            episodes, or on a device of another kind.
 
         Raises:
             KeyError, TypeError, ValueError, RuntimeError: If the state is damaged.
@@ -100,16 +100,17 @@ class Standing:
         model = self.model
         model._last_obs = self.env.reset()
         model._last_episode_starts = np.ones(self.env.num_envs, np.bool_)
-        if self.curriculum is not None:
+        if self.curriculum is not None and values["curriculum"] is not None:
             self.curriculum.load_state_dict(values["curriculum"])
         for name, counter in self.counters.items():
             counter.load_state_dict(values["counters"][name])
         self._restore_episodes(_named(tensors, "episodes"))
-        exact = bool(values["environments"]) and not new_episodes
-        if exact:
+        difference = "the environments cannot go on where they were: new episodes begin"
+        if values["environments"] and not new_episodes:
+            difference = ""
             self._restore_environments(_named(tensors, "environments"), _named(tensors, "memory"))
         if values["device"] != model.device.type:
-            return False
+            return difference or f"numbers are drawn anew, no more on {values['device']}"
         for name, generator in _named(tensors, "generators").items():
             self._restore_generator(name, generator)
         version, words, gauss = values["python"]
@@ -117,7 +118,7 @@ class Standing:
         key = np.array(values["numpy"]["state"]["key"], np.uint32)
         inner = {**values["numpy"]["state"], "key": key}
         np.random.set_state({**values["numpy"], "state": inner})  # noqa: NPY002  # SB3 seeds it
-        return exact
+        return difference
 
     # Generators: the model's, and PyTorch's global ones, which a cell or an environment may use
 

@@ -135,13 +135,15 @@ def next_plan(
     except (KeyError, ValueError) as error:
         raise RecipeError(f"{run.path} cannot be continued: {error}") from error
     wished = before if stop_at_success is None else check_share("stop_at_success", stop_at_success)
-    recipe = change(recipe, dict(changes or {}), algorithm, source)
+    policy, recipe = recipe.policy, change(recipe, dict(changes or {}), algorithm, source)
     begun = run.latest.exists()
     if not begun and run.model.exists():
         raise RecipeError(
             f"{run.path} holds a model, but no {run.latest.relative_to(run.path)} to go on from"
         )
     if begun:
+        if recipe.policy != policy:
+            raise RecipeError(f"{source}: policy is decided by the run to continue: {policy}")
         _check_unfinished(run, recipe.timesteps, wished)
     preset = f"those of {run.path}"
     return Plan(env, algorithm, memory, recipe, preset, seed, device, wished, part + int(begun))

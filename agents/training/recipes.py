@@ -213,7 +213,7 @@ def make_model(
         model: MemoryAlgorithm = constructor(
             spec.load_policy_class(),
             env,
-            **{name: _schedule(name, value) for name, value in recipe.algorithm.items()},
+            **algorithm_arguments(recipe),
             policy_kwargs={spec.memory: memory, **with_torch_classes(recipe.policy)},
             stats_window_size=max(100, 2 * recipe.n_envs),
             seed=seed,
@@ -222,6 +222,15 @@ def make_model(
     except (TypeError, ValueError, RuntimeError) as error:
         raise RecipeError(f"{algorithm}/{memory}: {error}") from error
     return model
+
+
+def algorithm_arguments(recipe: Recipe) -> dict[str, Any]:
+    """Returns the recipe's arguments of the algorithm, as its constructor takes them.
+
+    Raises:
+        RecipeError: If one is an object, but no schedule.
+    """
+    return {name: _schedule(name, value) for name, value in recipe.algorithm.items()}
 
 
 def _schedule(name: str, value: Any) -> Any:

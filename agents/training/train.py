@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import torch
@@ -22,6 +23,7 @@ from agents.evaluation.trace import Trace, trace_text
 from agents.training.plan import first_plan, next_plan
 from agents.training.run_directory import RunDirectory, claim_new
 from agents.training.training import StopReason, Training, cannot_write
+from memory_envs.arguments import check_instance
 
 _RUNS = Path("runs")
 
@@ -85,17 +87,15 @@ def train(
         agents.NonFiniteError: If a loss is not finite; the checkpoints stay.
         OSError: If a file cannot be written; those that were stay as they are.
     """
+    check_instance("settings", settings, (Mapping, NoneType), "a dict, or None")
     own = {"timesteps": timesteps, "n_envs": n_envs}
     given = {name: value for name, value in own.items() if value is not None}
     plan = first_plan(
         env, algorithm, memory, {**given, **(settings or {})}, seed, device, stop_at_success
     )
-    call = {
-        **{"algorithm": algorithm, "memory": memory, "seed": seed, **given},
-        **{"settings": settings, "stop_at_success": stop_at_success, "out": out},
-    }
-    shown = "".join(f", {name}={value!r}" for name, value in call.items() if value is not None)
-    return run_training(Training(plan, f"agents.train({env!r}{shown})"), out)
+    chosen = {"algorithm": algorithm, "memory": memory, "seed": seed, **given, "settings": settings}
+    call = _call("train", env, chosen, stop_at_success, device, out)
+    return run_training(Training(plan, call), out)
 
 
 def continue_training(
@@ -115,7 +115,7 @@ def continue_training(
     Args:
         run: The folder of the run.
         timesteps: Environment steps, those of `run` counted; None for as many as it was to do.
-        settings: See `train`.
+        settings: Single settings in place of those of `run`, but for the policy's; see `train`.
         stop_at_success: See `train`; None for that of `run`.
         device: PyTorch device, or ``"auto"``.
         out: See `train`.
@@ -127,8 +127,26 @@ def continue_training(
     parent = RunDirectory(Path(run))
     given = {} if timesteps is None else {"timesteps": timesteps}
     plan = next_plan(parent, {**given, **(settings or {})}, device, stop_at_success)
-    call = f"agents.continue_training({str(run)!r}, timesteps={timesteps}, settings={settings!r})"
+    chosen = {**given, "settings": settings}
+    call = _call("continue_training", str(run), chosen, stop_at_success, device, out)
     return run_training(Training(plan, call, parent if plan.part else None), out)
+
+
+def _call(
+    function: str,
+    subject: str,
+    chosen: Mapping[str, Any],
+    stop_at_success: float | None,
+    device: str,
+    out: str | Path | None,
+) -> str:
+    """Returns the call that does the same again, without what is left to the defaults."""
+    words = {
+        **{**chosen, "stop_at_success": stop_at_success},
+        **{"device": None if device == "auto" else device, "out": out and str(out)},
+    }
+    shown = "".join(f", {name}={value!r}" for name, value in words.items() if value is not None)
+    return f"agents.{function}({subject!r}{shown})"
 
 
 def run_training(
@@ -156,8 +174,8 @@ def run_training(
     display.say(f"training {plan.title}")
     display.say(f"settings: {plan.preset}")
     display.say(f"results:  {run.path}")
-    if not training.exact:
-        display.say("the environments cannot be continued where they were: new episodes begin")
+    if training.difference:
+        display.say(training.difference)
     with _one_thread():
         with display:
             reason = training.learn(run, display, wandb)

@@ -38,7 +38,12 @@ from agents.training.checkpoint import Standing
 from agents.training.loggers import open_logger, start_wandb
 from agents.training.plan import Plan
 from agents.training.provenance import provenance
-from agents.training.recipes import RecipeError, make_curriculum, make_model
+from agents.training.recipes import (
+    RecipeError,
+    algorithm_arguments,
+    make_curriculum,
+    make_model,
+)
 from agents.training.run_directory import HELD_OUT_SEEDS, RunDirectory, training_seed
 
 _EVALUATIONS = 100  # during a run
@@ -67,7 +72,8 @@ class Training:
 
     Attributes:
         model: The model.
-        exact: Whether a run that is continued goes on to the bit as if it had never stopped.
+        difference: Why a run that is continued does not go on to the bit as if it had never
+            stopped; empty if it does.
 
     Raises:
         TypeError, ValueError, RuntimeError, gymnasium.error.Error: If a setting is refused; no file
@@ -97,7 +103,8 @@ class Training:
             if start is not None:
                 _take_parameters(self.model, start)
         else:
-            self.model = load(parent.latest, self.env, plan.device)
+            arguments = algorithm_arguments(recipe)
+            self.model = load(parent.latest, self.env, plan.device, **arguments)
             # For a device on which the generators of the checkpoint do not run.
             self.model.generator.manual_seed(training_seed(plan.seed, plan.part))
         # After the model, which seeds the environments with small numbers.
@@ -122,7 +129,7 @@ class Training:
         )
         if plan.stop_at_success is not None:
             self._check_success()
-        self.exact = parent is None or self._go_on(parent)
+        self.difference = "" if parent is None else self._go_on(parent)
 
     def learn(self, run: RunDirectory, display: Display, wandb: bool = False) -> StopReason:
         """Trains until the steps are done, the success is reached or a signal comes; saves then.
@@ -213,14 +220,18 @@ class Training:
         if episode.success is None:
             raise RecipeError(f"{self.plan.env} knows no success at which to stop")
 
-    def _go_on(self, parent: RunDirectory) -> bool:
-        """Returns to the parent's checkpoint; says whether that is exact."""
+    def _go_on(self, parent: RunDirectory) -> str:
+        """Returns to the parent's checkpoint; says what is not as it was there."""
         before, now = parent.read_settings()["recipe"], self.plan.recipe.to_dict()
-        new_episodes = any(before[name] != now[name] for name in ("n_envs", "env_kwargs"))
+        names = ("n_envs", "env_kwargs", "curriculum")
+        changed = [name for name in names if before[name] != now[name]]
         state = read_training(parent.latest)
         try:
-            return self._standing.restore(state, new_episodes)
+            return self._standing.restore(state, new_episodes=changed not in ([], ["curriculum"]))
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            if changed:
+                what = " and ".join(changed)
+                raise RecipeError(f"{what} cannot be changed so in a run: {error}") from error
             raise ModelFileError(parent.latest, f"its training is damaged ({error})") from error
 
     def _ends(self) -> bool:

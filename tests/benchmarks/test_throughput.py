@@ -1,4 +1,5 @@
 import dataclasses
+import importlib.util
 import json
 import os
 import re
@@ -10,9 +11,12 @@ from typing import Any
 
 import gymnasium as gym
 import pytest
+import torch
 from gymnasium import spaces
+from torch import Tensor, nn
 
-from benchmarks import throughput, timing
+from agents.cells import CELLS
+from benchmarks import cells, throughput, timing
 from benchmarks.results import Measurement, Report
 from benchmarks.stepping import Contestant, contestants, measure, scalar_advance, vector_advance
 from benchmarks.tables import markdown
@@ -265,6 +269,78 @@ def test_memory_runs(tmp_path: Path) -> None:
     assert second.median < 1.15 * first.median
 
 
+def test_cells_runs(tmp_path: Path) -> None:
+    found, printed = quick_run("cells", tmp_path / "cells.json", one_thread=True)
+    assert printed == markdown(found)
+    assert found.settings["threads"] == 1
+    names = [measurement.name for measurement in found.measurements]
+    forward, backward = names[: len(names) // 2], names[len(names) // 2 :]
+    assert forward == backward
+    assert {"torch.nn.LSTM", *CELLS} < set(forward)
+    assert ("dnc, the package" in forward) is (importlib.util.find_spec("dnc") is not None)
+    assert all(min(measurement.steps_per_second) > 0 for measurement in found.measurements)
+    # Backward is work besides.
+    for first, second in zip(found.measurements, found.measurements[len(forward) :], strict=False):
+        assert first.section.startswith("forward, ")
+        assert second.section.startswith("forward + backward, ")
+
+
+def counted(calls: list[Any], name: str) -> cells.Contestant:
+    """A contestant of one weight that notes what it is run on."""
+    weight = nn.Parameter(torch.ones(()))
+
+    def run(xs: Tensor) -> tuple[Tensor, Tensor | float]:
+        calls.append((name, tuple(xs.shape), torch.is_grad_enabled()))
+        return weight * xs, 0.0
+
+    return cells.Contestant(name, lambda: ([weight], run), ((4, 2), (8, 2)))
+
+
+def test_cells_meet_size_by_size_forward_then_backward(clock: Clock) -> None:
+    calls: list[Any] = []
+    missing = cells.Contestant("missing", _never, module="no_such_module")
+    taking_part = [counted(calls, "a"), counted(calls, "b"), missing]
+
+    def ticking(contestant: cells.Contestant) -> cells.Contestant:
+        parameters, run = contestant.make()
+
+        def slow(xs: Tensor) -> tuple[Tensor, Tensor | float]:
+            clock.now += 0.5
+            return run(xs)
+
+        return dataclasses.replace(contestant, make=lambda: (parameters, slow))
+
+    taking_part[:2] = map(ticking, taking_part[:2])
+    found, notes = cells.measure(taking_part, repeats=2, seconds=1.0)
+    sections = [
+        f"{direction}, {rows} rows, 2 steps"
+        for direction in ("forward", "forward + backward")
+        for rows in (4, 8)
+    ]
+    assert [(m.section, m.name) for m in found] == [(s, n) for s in sections for n in "ab"]
+    # Two calls a second, of rows times steps.
+    assert [m.median for m in found] == pytest.approx([16, 16, 32, 32] * 2)
+    assert {shape for _, shape, _ in calls} == {(2, 4, 64), (2, 8, 64)}
+    assert [graph for _, _, graph in calls] == sorted(graph for _, _, graph in calls)
+    assert len(notes) == 1
+    assert "missing" in notes[0]
+
+
+def _never() -> Any:
+    raise AssertionError("must not be built")
+
+
+def test_the_two_dncs_are_of_one_size() -> None:
+    pytest.importorskip("dnc")
+    sizes = {
+        contestant.name: sum(parameter.numel() for parameter in contestant.make()[0])
+        for contestant in cells.CONTESTANTS
+        if "dnc" in contestant.name
+    }
+    # The package has a layer besides, from 160 outputs to 64.
+    assert sizes["dnc, the package"] - sizes["dnc"] == 160 * 64 + 64
+
+
 def test_both_algorithms_get_the_same_settings_and_networks_of_one_size() -> None:
     from benchmarks.training import memory_ppo, recurrent_ppo
 
@@ -298,6 +374,7 @@ def test_the_tables_in_the_docs_are_those_of_the_results() -> None:
         "speed-envs.json",
         "speed-training.json",
         "speed-memory.json",
+        "speed-cells.json",
         "speed-rl-ntm.json",
     ]
     for name, block in blocks:

@@ -89,6 +89,22 @@ def test_the_previous_action_of_a_discrete_space() -> None:
     assert env.step(np.int64(3))[0]["previous_action"].tolist() == [0.0, 0.0, 0.0, 1.0]
 
 
+def test_the_previous_reward_may_be_anything() -> None:
+    env = PreviousActionAndReward(make(MAZE, size=5))
+    env.reset(seed=0)
+    seen = {float(env.step(action)[0]["previous_reward"][0]) for action in [0, 0, 1, 1, 2, 2] * 40}
+    assert {float(np.float32(-0.1)), 0.0, 10.0} <= seen
+    for reward in (-1e30, 10.0, 1e30):
+        assert env.observation_space["previous_reward"].contains(np.array([reward], np.float32))  # type: ignore[index]  # a Dict
+
+
+def test_a_previous_action_may_start_anywhere() -> None:
+    env = PreviousActionAndReward(_Parts(spaces.MultiDiscrete([2, 3], start=[5, -1])))
+    env.reset()
+    observation, *_ = env.step(np.array([6, -1]))
+    assert observation["previous_action"].tolist() == [0.0, 1.0, 1.0, 0.0, 0.0]
+
+
 def test_what_was_shown_before_stays() -> None:
     env = PreviousActionAndReward(make("Tape-Copy-Easy-v0"))
     first, _ = env.reset(seed=0)
@@ -187,6 +203,19 @@ def test_a_flat_mask_is_the_conjunction_of_the_sub_masks() -> None:
         move, emit, symbol = env.action(number)
         assert masks[number] == (sub[move] and sub[3 + emit] and sub[5 + symbol])
     assert masks.sum() == 18
+
+
+@pytest.mark.parametrize("vectorization", ["vector_entry_point", "sync"])
+def test_flat_masks_of_a_vector_are_those_of_its_rows(vectorization: str) -> None:
+    kwargs: dict[str, Any] = {"forced_emission": True, "max_steps": 1}
+    one_id = "Tape-Reverse-Easy-v0"
+    inner = gym.make_vec(one_id, num_envs=2, vectorization_mode=vectorization, **kwargs)
+    vector = VectorFlatActions(inner)
+    vector.reset(seed=0)
+    row = FlatActions(make(one_id, **kwargs))
+    row.reset(seed=0)
+    assert not row.action_masks().all()
+    np.testing.assert_array_equal(vector.action_masks(), [row.action_masks()] * 2)
 
 
 @pytest.mark.parametrize("one_id", IDS)

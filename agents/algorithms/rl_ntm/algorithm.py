@@ -20,7 +20,12 @@ from agents.algorithms.rl_ntm.backend import PLAIN, Backend
 from agents.algorithms.rl_ntm.controller import Scores
 from agents.algorithms.rl_ntm.episodes import Recorder
 from agents.algorithms.rl_ntm.fast import FAST
-from agents.algorithms.rl_ntm.interfaces import InterfaceError, check_rules, check_targets
+from agents.algorithms.rl_ntm.interfaces import (
+    InterfaceError,
+    check_rules,
+    check_targets,
+    no_tape,
+)
 from agents.algorithms.rl_ntm.objective import (
     REWARDS,
     Played,
@@ -130,7 +135,10 @@ class RLNTM(MemoryAlgorithm):
         refuse_unknown(RLNTM, unknown, ALGORITHM_WORDS)
         check_integer("n_envs", n_envs, 1)
         if isinstance(env, str):
-            env = make_vec_env(env, n_envs, forced_emission=True, on_error="continue")
+            try:
+                env = make_vec_env(env, n_envs, forced_emission=True, on_error="continue")
+            except TypeError as error:
+                raise no_tape(f"{env} has no forced emission") from error
         super().__init__(
             policy,
             env,

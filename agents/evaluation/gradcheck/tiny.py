@@ -22,7 +22,7 @@ _DEFAULT_ENV_OF_RL_NTM = "Tape-ForwardReverse-v0"
 _TAPE = {"max_length": 1, "max_steps": 3, "forced_emission": True}
 _TAPE_OF_RL_NTM = {"symbols": 2, "on_error": "continue"}
 _TAPE_OF_OTHERS = {"symbols": 1, "on_error": "terminate", "wrong_reward": -0.5}
-_CELL = {"hidden_size": 4, "memory_size": 3, "word_size": 2}
+_CELL = {"hidden_size": 4, "memory_size": 3, "word_size": 2, "state_size": 3, "context_size": 2}
 # All switches of a training step are on, and its rollout ends in the middle of episodes.
 _SWITCHES = {
     "gamma": 0.9,

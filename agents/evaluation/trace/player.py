@@ -9,6 +9,7 @@ import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 
+from agents.environments.readable import readable_env
 from agents.evaluation.actors import model_policy
 from agents.evaluation.trace.episode import Trace
 from agents.evaluation.trace.history import find_history
@@ -34,7 +35,7 @@ def run_trace(
         env_kwargs: Arguments of the environment.
         name: What the trace calls the policy; by default what its code calls it.
     """
-    env = gym.make(env_id, disable_env_checker=True, **(env_kwargs or {}))
+    env = readable_env(gym.make(env_id, disable_env_checker=True, **(env_kwargs or {})))
     base: Any = env.unwrapped
     is_model = hasattr(policy, "predict")
     watcher = Watcher(policy)

@@ -77,9 +77,19 @@ BAD_OF_POLICIES: dict[str, list[Any]] = {
 BAD_OF_CELLS: dict[str, list[Any]] = {
     **dict.fromkeys(("input_size", "hidden_size", "memory_size", "word_size"), INTEGER),
     **dict.fromkeys(("num_read_heads", "num_write_heads"), INTEGER),
+    **dict.fromkeys(("state_size", "context_size", "conv_size"), INTEGER),
+    "r_min": SHARE,
+    "r_max": [*SHARE, 0.0],
+    "max_phase": [*ABOVE_NOUGHT, 6.3],
     "shift_range": [*_NO_INTEGER, None, -1],
-    "learned_initial_memory": FLAG,
+    **dict.fromkeys(("learned_initial_memory", "homogeneous"), FLAG),
     **dict.fromkeys(("masks", "deallocation", "sharpening", "interface_norm"), FLAG),
+    **dict.fromkeys(("memory_layers", "memory_width"), INTEGER),
+    "recall_weight": FROM_NOUGHT,
+    "recall_delay": [*_NO_INTEGER, None, -1],
+    "recall_decay": SHARE,
+    **dict.fromkeys(("rate_per_layer", "linear_values"), FLAG),
+    **dict.fromkeys(("stack_size", "num_layers", "num_heads", "key_size", "value_size"), INTEGER),
 }
 ENV = "Tape-ForwardReverse-v0"
 
@@ -134,10 +144,10 @@ def test_cells_refuse_bad_numbers(memory: str) -> None:
     for name in _numbers(cell):
         for value in BAD_OF_CELLS[name]:
             _refuses(lambda **sizes: cell(**{"input_size": 3, **sizes}), name, value)
-    if memory != "none":
-        kwargs: dict[str, Any] = {"memory": memory, "memory_kwargs": {"hidden_size": 0}}
+    for name in {"hidden_size", "stack_size"} & _numbers(cell):
+        kwargs: dict[str, Any] = {"memory": memory, "memory_kwargs": {name: 0}}
         env = make_vec_env(ENV, 2)
-        with pytest.raises(ValueError, match="hidden_size is 0; allowed: integers from 1 on"):
+        with pytest.raises(ValueError, match=f"{name} is 0; allowed: integers from 1 on"):
             MemoryPolicy(env.observation_space, env.action_space, **kwargs)
 
 

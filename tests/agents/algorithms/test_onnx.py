@@ -116,8 +116,8 @@ def test_every_cell_plays_the_same(memory: str, tmp_path: Path) -> None:
     names = _compare(model, path)
     assert {"observation.a", "observation.z", "episode_start", "action", "logits", "value"} <= names
     assert ("next_state.actor.hidden" in names) is (memory == "lstm")
-    assert ("state.controller.cell" in names) is (memory == "ntm")
-    assert ("state.hidden" in names) is (memory == "gru")
+    assert "state.controller.cell" in names or memory != "ntm"
+    assert "state.hidden" in names or memory != "gru"
 
 
 @pytest.mark.parametrize(

@@ -396,6 +396,7 @@ def test_a_loaded_model_plays_as_the_saved_one(tmp_path: Path) -> None:
     ("env", "message"),
     [
         (lambda: make_vec_env("CartPole-v1", 2), "plays the tape family"),
+        (lambda: "CartPole-v1", "plays the tape family, but CartPole-v1 has no forced emission"),
         (lambda: make_vec_env("Algorithmic/Copy-v0", 2), "plays the tape family"),
         (lambda: make_vec_env("Maze-InvisibleGoal-9x9-v0", 2), "Tape-Copy-v0"),
         (lambda: make_vec_env(WITHOUT, 2, on_error="continue"), "forced_emission is False"),
@@ -486,7 +487,8 @@ def test_a_gain_is_where_learning_starts() -> None:
 
 
 def test_a_trained_agent_gets_a_longer_tape() -> None:
-    policy = make(n_envs=2, policy_kwargs={"memory_size": 5, "memory_radius": 1}).policy
+    kwargs = {"memory_size": 5, "memory_radius": 1, "write_radius": 0}
+    policy = make(n_envs=2, policy_kwargs=kwargs).policy
     policy.resize_memory(40)
     assert policy.controller.initial_state(3).memory.shape[1] == 40
     with pytest.raises(InterfaceError, match="cells is 2; allowed: from 3 on"):

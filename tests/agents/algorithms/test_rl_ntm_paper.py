@@ -35,6 +35,23 @@ def test_its_attributes_are_the_preset_s() -> None:
     assert model._advance.error == settings["error"]
 
 
+def test_its_numbers_are_those_of_sections_7_and_9() -> None:
+    algorithm, policy, curriculum = PRESET.algorithm, PRESET.policy, PRESET.curriculum
+    assert (PRESET.n_envs, algorithm["learning_rate"], algorithm["gamma"]) == (200, 0.05, 1.0)
+    assert (policy["optimizer_class"], policy["optimizer_kwargs"]) == ("SGD", {"momentum": 0.9})
+    assert (algorithm["max_grad_norm"], algorithm["max_grad_norm_baseline"]) == (5.0, 2.0)
+    assert policy["inverse_temperature"] == 0.01
+    assert policy["hidden_size"] == 25  # of the published code
+    assert curriculum is not None
+    assert (curriculum["threshold"], curriculum["refractory"]) == (0.2, 100)
+    assert curriculum["error"] == "symbols"  # the zero-one loss, by the length of the target
+    controller = RLNTM.paper("Tape-ForwardReverse-Hard-v0", n_envs=2).policy.controller
+    assert (controller.mark, controller.log_gain.requires_grad) == (False, False)
+    assert all(not part.any() for part in controller.initial_state(3)[:4])
+    # Of 16,800 numbers: the standard error is 0.5 %.
+    assert controller.weight_in.std().item() == pytest.approx(0.1, rel=0.05)
+
+
 def test_windows_shortcuts_time_limits_and_levels_are_the_paper_s() -> None:
     model = RLNTM.paper("Tape-ForwardReverse-Hard-v0", n_envs=2, seed=0)
     interfaces, controller = model.policy.interfaces, model.policy.controller

@@ -117,11 +117,33 @@ def test_masks_pass_through_sb3s_wrappers() -> None:
     assert model.rollout_buffer.data.masks is not None
 
 
+@pytest.mark.parametrize("steps", [-1, "100", float("nan"), None])
+def test_steps_that_cannot_be_done_are_refused(steps: Any) -> None:
+    message = r"total_timesteps is .*; allowed: finite numbers from 0 on"
+    with pytest.raises((TypeError, ValueError), match=message):
+        _model(env=make_vec_env("Tape-Copy-Easy-v0", 2)).learn(steps)
+
+
+def test_a_model_without_environments_says_what_it_needs_to_learn(tmp_path: Path) -> None:
+    _model().save(tmp_path / "model")
+    loaded = MemoryPPO.load(tmp_path / "model")
+    with pytest.raises(ValueError, match=r"env is None; allowed: load\(path, env\), or set_env"):
+        loaded.learn(16)
+    loaded.set_env(GymnasiumVecEnv(RecallVectorEnv(4)))
+    assert loaded.learn(16).num_timesteps > 0
+
+
 def test_environments_made_by_sb3_or_given_by_name() -> None:
     for env in ("CartPole-v1", sb3_make_vec_env("CartPole-v1", 2)):
         model = _model(env=env)
         model.learn(64)
         assert len(model.ep_info_buffer) > 0
+
+
+@pytest.mark.parametrize("env", [None, 3, gym.make])
+def test_what_is_no_environment_is_refused(env: Any) -> None:
+    with pytest.raises(TypeError, match=r"env is .*; allowed: an id, a Gymnasium environment"):
+        MemoryPPO("MemoryPolicy", env)
 
 
 def test_vector_environments_of_gymnasium_take_the_place_of_sb3s(tmp_path: Path) -> None:

@@ -16,12 +16,18 @@ INPUT_SIZE = 5
 # ten products and quotients in a row, with at most 30 terms of order one: a few hundred roundings.
 ROUNDINGS = 1000
 ROUNDING = ROUNDINGS * torch.finfo(torch.float64).eps
+FAST_SIZES = {"hidden_size": 6, "num_heads": 2, "key_size": 3, "value_size": 4}
+TITANS_SIZES = {"hidden_size": 6, "memory_size": 5, "key_size": 3, "value_size": 4}
+MNM_SIZES = {"hidden_size": 6, "memory_layers": 2, "memory_width": 4}
 NTM_SIZES = {"hidden_size": 6, "memory_size": 5, "word_size": 3}
 # The cells of the table, and their options.
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "none": ("none", {}),
     "lstm": ("lstm", {"hidden_size": 6}),
     "gru": ("gru", {"hidden_size": 6}),
+    "mingru": ("mingru", {"hidden_size": 6}),
+    "lru": ("lru", {"hidden_size": 6, "state_size": 4}),
+    "ffm": ("ffm", {"hidden_size": 6, "memory_size": 4, "context_size": 3}),
     "ntm": ("ntm", NTM_SIZES),
     "ntm-many-heads": (
         "ntm",
@@ -29,6 +35,15 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         | {"num_read_heads": 2, "num_write_heads": 3, "controller": "feedforward"}
         | {"shift_range": 2, "learned_initial_memory": True},
     ),
+    "fwp": ("fwp", FAST_SIZES),
+    "fwp-dpfp": ("fwp", FAST_SIZES | {"feature_map": "dpfp"}),
+    "delta": ("delta", FAST_SIZES),
+    "delta-dpfp": ("delta", FAST_SIZES | {"feature_map": "dpfp", "conv_size": 1}),
+    "gated-delta": ("gated-delta", FAST_SIZES),
+    "gated-delta-one-head": ("gated-delta", FAST_SIZES | {"num_heads": 1, "conv_size": 2}),
+    "titans": ("titans", TITANS_SIZES),
+    "titans-matrix": ("titans", TITANS_SIZES | {"num_layers": 1, "conv_size": 1}),
+    "titans-deep": ("titans", TITANS_SIZES | {"num_layers": 3, "conv_size": 2}),
     "ntm-notebook": ("ntm", NTM_SIZES | {"variant": "notebook"}),
     "dnc": ("dnc", NTM_SIZES),
     "dnc-all-options": (
@@ -37,6 +52,36 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         | {"num_read_heads": 3, "controller": "feedforward", "masks": True}
         | {"deallocation": True, "sharpening": True, "interface_norm": True},
     ),
+    "mnm-g": ("mnm-g", MNM_SIZES),
+    "mnm-g-options": (
+        "mnm-g",
+        MNM_SIZES
+        | {"num_heads": 3, "rate_per_layer": True, "linear_values": True}
+        | {"recall_delay": 2, "recall_decay": 0.5},
+    ),
+    "mnm-p": ("mnm-p", MNM_SIZES),
+    "mnm-p-options": (
+        "mnm-p",
+        MNM_SIZES
+        | {"memory_layers": 3, "num_heads": 3, "rate_per_layer": False, "linear_values": True}
+        | {"recall_delay": 2, "recall_decay": 0.5},
+    ),
+    "mnm-p-bare": ("mnm-p", MNM_SIZES | {"num_heads": 2, "recall_weight": 0.0}),
+    "salu": ("salu", {"hidden_size": 5, "memory_size": 9, "key_size": 3, "value_size": 2}),
+    "salu-many-heads": (
+        "salu",
+        {"hidden_size": 5, "memory_size": 2, "key_size": 2, "value_size": 3, "num_heads": 3},
+    ),
+    "salu-of-one": ("salu", {"hidden_size": 4, "memory_size": 1, "num_heads": 2}),
+    **{
+        f"plastic-{rule}": ("plastic", {"hidden_size": 4, "rule": rule})
+        for rule in ("hebb", "oja", "clip", "modulated", "retroactive")
+    },
+    "plastic-homogeneous": ("plastic", {"hidden_size": 4, "homogeneous": True}),
+    "framestack": ("framestack", {"stack_size": 3}),
+    "framestack-of-one": ("framestack", {"stack_size": 1}),
+    "gtrxl": ("gtrxl", {"hidden_size": 6, "num_heads": 2, "memory_size": 2}),
+    "gtrxl-one-layer": ("gtrxl", {"hidden_size": 4, "num_layers": 1, "memory_size": 6}),
 }
 # The toys have states of lists, dicts and integers, losses of their own, gradients in a step.
 WITH_TOYS = [*CASES, *(f"toy-{name}" for name in TOYS)]

@@ -135,7 +135,8 @@ def normed(numbers: Array, weights: dict[str, Array]) -> Array:
     """Layer normalisation, with PyTorch's epsilon."""
     deviation = numbers - numbers.mean()
     scaled = deviation / np.sqrt((deviation**2).mean() + 1e-5)
-    return scaled * weights["interface_norm.weight"] + weights["interface_norm.bias"]
+    result: Array = scaled * weights["interface_norm.weight"] + weights["interface_norm.bias"]
+    return result
 
 
 def step(

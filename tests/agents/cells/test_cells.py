@@ -174,8 +174,14 @@ def test_losses_come_with_the_same_step(cell: MemoryCell[Any]) -> None:
 def test_only_a_cell_with_memory_learns_to_remember(name: str) -> None:
     """Four equally likely symbols; the first step shows one, the fifth asks for it."""
     torch.manual_seed(1)
-    kwargs = {"none": {}, "ntm": {"hidden_size": 16, "memory_size": 8, "word_size": 8}}
-    kwargs["dnc"] = kwargs["ntm"]
+    kwargs: dict[str, dict[str, Any]] = {
+        "none": {},
+        "ntm": {"hidden_size": 16, "memory_size": 8, "word_size": 8},
+        "dnc": {"hidden_size": 16, "memory_size": 8, "word_size": 8},
+        "salu": {"hidden_size": 16, "memory_size": 8, "key_size": 8, "value_size": 8},
+        "framestack": {"stack_size": 5},
+        "gtrxl": {"hidden_size": 16, "num_layers": 1, "memory_size": 4},
+    }
     cell = make_cell(name, 4, **kwargs.get(name, {"hidden_size": 16}))
     readout = nn.Linear(cell.output_size, 4)
     optimizer = torch.optim.Adam([*cell.parameters(), *readout.parameters()], lr=0.02)
@@ -183,7 +189,7 @@ def test_only_a_cell_with_memory_learns_to_remember(name: str) -> None:
     xs = torch.cat((torch.eye(4).unsqueeze(0), torch.zeros(4, 4, 4)))
     starts = torch.zeros(5, 4, dtype=torch.bool)
     starts[0] = True
-    for _ in range(100):
+    for _ in range(150):
         outs, _, _ = unroll(cell, xs, cell.initial_state(4), starts)
         loss = nn.functional.cross_entropy(readout(outs[-1]), symbols)
         optimizer.zero_grad()
@@ -197,7 +203,7 @@ def test_only_a_cell_with_memory_learns_to_remember(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "memory_kwargs", "message"),
     [
-        ("ltsm", {}, "memory is 'ltsm'; allowed: none, lstm, gru, ntm, dnc"),
+        ("ltsm", {}, f"memory is 'ltsm'; allowed: {', '.join(CELLS)}"),
         ("ltsm", {}, "(did you mean 'lstm'?)"),
         (
             "none",
@@ -220,7 +226,28 @@ def test_only_a_cell_with_memory_learns_to_remember(name: str) -> None:
         ("ntm", {"shift_range": -1}, "shift_range is -1; allowed: integers from 0 on"),
         ("ntm", {"shift_range": 4, "memory_size": 8}, "shift_range is 4; allowed: at most 3"),
         ("ntm", {"controller": "gru"}, "controller is 'gru'; allowed: lstm, feedforward"),
+        ("salu", {"memory_size": 0}, "memory_size is 0; allowed: integers from 1 on"),
+        ("salu", {"key_size": 0}, "key_size is 0; allowed: integers from 1 on"),
+        ("salu", {"value_size": 1.0}, "value_size is 1.0; allowed: integers from 1 on"),
+        ("salu", {"num_heads": 0}, "num_heads is 0; allowed: integers from 1 on"),
+        ("plastic", {"rule": "hebbian"}, "rule is 'hebbian'; allowed: hebb, oja, clip, modulated"),
+        ("plastic", {"homogeneous": 0}, "homogeneous is 0; allowed: False, True"),
+        ("framestack", {"stack_size": 0}, "stack_size is 0; allowed: integers from 1 on"),
+        ("gtrxl", {"num_layers": 0}, "num_layers is 0; allowed: integers from 1 on"),
+        ("gtrxl", {"num_heads": 0}, "num_heads is 0; allowed: integers from 1 on"),
+        ("gtrxl", {"num_heads": 3}, "num_heads is 3; allowed: divisors of hidden_size, 64"),
+        ("gtrxl", {"memory_size": 0}, "memory_size is 0; allowed: integers from 1 on"),
         ("ntm", {"learned_initial_memory": 1}, "learned_initial_memory is 1; allowed: False, True"),
+        ("fwp", {"hidden_size": 0}, "hidden_size is 0; allowed: integers from 1 on"),
+        ("fwp", {"num_heads": 0}, "num_heads is 0; allowed: integers from 1 on"),
+        ("fwp", {"key_size": 1.5}, "key_size is 1.5; allowed: integers from 1 on"),
+        ("fwp", {"value_size": -1}, "value_size is -1; allowed: integers from 1 on"),
+        ("fwp", {"feature_map": "relu"}, "feature_map is 'relu'; allowed: elu, dpfp"),
+        ("delta", {"conv_size": 0}, "conv_size is 0; allowed: integers from 1 on"),
+        ("delta", {"feature_map": "elu"}, "feature_map is 'elu'; allowed: silu, dpfp"),
+        ("gated-delta", {"num_heads": 0}, "num_heads is 0; allowed: integers from 1 on"),
+        ("titans", {"memory_size": 0}, "memory_size is 0; allowed: integers from 1 on"),
+        ("titans", {"num_layers": 0}, "num_layers is 0; allowed: integers from 1 on"),
         ("ntm", {"variant": "tutorial"}, "variant is 'tutorial'; allowed: paper, notebook"),
         ("dnc", {"num_read_heads": 0}, "num_read_heads is 0; allowed: integers from 1 on"),
         ("dnc", {"controller": "gru"}, "controller is 'gru'; allowed: lstm, feedforward"),

@@ -14,7 +14,8 @@ from agents.cells.dnc_addressing import allocate
 from agents.cells.lstm import LSTMState
 from agents.cells.none import NoState
 from agents.cells.unroll import unroll_steps
-from tests.agents.cells.dnc_reference import Array, Reference, Setting, step
+from tests.agents.cells.dnc_reference import Reference, Setting, step
+from tests.agents.cells.ntm_reference import Array
 
 INPUT_SIZE, HIDDEN_SIZE, MEMORY_SIZE, WORD_SIZE = 4, 6, 5, 3
 OPTIONS = ("masks", "deallocation", "sharpening", "interface_norm")
@@ -52,8 +53,14 @@ def random_state(cell: DNC, rows: int) -> DNCState:
 
 def row_of(state: DNCState, row: int) -> Reference:
     """One row of a state, for the reference."""
-    parts = [x[row].detach().numpy() for x in state[:-1]]
-    return Reference(*parts, tuple(x[row].detach().numpy() for x in state.controller))
+
+    def array(x: Tensor) -> Array:
+        return x[row].detach().numpy()
+
+    *parts, controller = state
+    reference: Any = Reference  # a type checker cannot count the parts
+    found: Reference = reference(*map(array, parts), tuple(map(array, controller)))
+    return found
 
 
 def flatten(out: Array, state: Reference) -> Array:
@@ -162,7 +169,7 @@ class Machine:
         }
         of_write = {"write_key": [0.0] * 3, "write_strength": -50.0, "erase": [50.0] * 3}
         of_write |= {"vector": [0.0] * 3, "allocate": 50.0, "write": -50.0}
-        numbers = of_read | of_write | wanted
+        numbers: dict[str, Any] = of_read | of_write | wanted
         assert numbers.keys() == {*names, *of_write}
         flat = np.concatenate([np.atleast_1d(numbers[name]) for name in (*names, *of_write)])
         with torch.no_grad():

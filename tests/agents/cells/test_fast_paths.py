@@ -80,3 +80,30 @@ def test_nothing_broken_crosses_an_episode_start(case: str, broken: float) -> No
     assert not torch.equal(outs[2, 0], whole[2, 0])
     for x, y in ((outs[5:], whole[5:]), (outs[:, 1], whole[:, 1]), (outs[:2], whole[:2])):
         torch.testing.assert_close(x, y, rtol=0, atol=ROUNDINGS * torch.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("case", FAST)
+def test_nothing_broken_is_hidden(case: str) -> None:
+    cell, dtype = make_fast(case)
+    cell.to(dtype)
+    xs = torch.randn(6, 2, INPUT_SIZE, dtype=dtype)
+    xs[2, 0] = torch.nan
+    starts = torch.zeros(6, 2, dtype=torch.bool)
+    starts[5, 0] = True
+    fast, plain = (run(cell, xs, cell.initial_state(2), starts) for run in (unroll, unroll_steps))
+    assert fast.outs[2, 0].isnan().any()
+    for x, y in zip(state_tensors(fast), state_tensors(plain), strict=True):
+        assert torch.equal(x.isnan(), y.isnan())
+    parameters = list(cell.parameters())
+    if parameters:
+        gradients = torch.autograd.grad(fast.outs[2].sum(), parameters, materialize_grads=True)
+        assert any(x.isnan().any() for x in gradients)
+
+
+@pytest.mark.parametrize("case", FAST)
+def test_no_rows_are_no_error(case: str) -> None:
+    cell, dtype = make_fast(case)
+    cell.to(dtype)
+    xs, starts = torch.zeros(3, 0, INPUT_SIZE, dtype=dtype), torch.zeros(3, 0, dtype=torch.bool)
+    outs = unroll(cell, xs, cell.initial_state(0), starts).outs
+    assert outs.shape == (3, 0, cell.output_size)

@@ -147,17 +147,6 @@ def test_the_fused_path_leaves_the_gradients_that_it_is_given(
     assert all(bool((x == 1).all()) for x in given)
 
 
-@pytest.mark.parametrize("cell_class", FUSED)
-def test_the_fused_path_hides_no_nan(cell_class: type[LSTM | GRU]) -> None:
-    cell: FusedCell[Any] = cell_class(INPUT_SIZE, HIDDEN_SIZE)
-    xs, starts = torch.zeros(3, 2, INPUT_SIZE), torch.tensor([[False] * 2] * 2 + [[True] * 2])
-    xs[1, 0] = torch.nan
-    outs, _, _ = cell.sequence(xs, cell.initial_state(2), starts)
-    assert outs[1, 0].isnan().all()
-    assert outs[[0, 2]].isfinite().all()
-    assert outs[:, 1].isfinite().all()
-
-
 @pytest.mark.parametrize(("name", "exact"), [("sigmoid", torch.sigmoid), ("tanh", torch.tanh)])
 def test_nonlinearities_of_the_kernels(name: str, exact: Callable[[Tensor], Tensor]) -> None:
     xs = torch.cat([torch.linspace(-100, 100, 200_001), torch.tensor([torch.inf, -torch.inf])])
@@ -293,13 +282,6 @@ def test_a_subclass_with_a_loss_of_its_own_gives_it() -> None:
     torch.testing.assert_close(
         unrolled.losses["size"][-1], unrolled.state.cell.square().mean(dim=1)
     )
-
-
-@pytest.mark.parametrize("cell_class", FUSED)
-def test_no_rows_are_no_error(cell_class: type[LSTM | GRU]) -> None:
-    cell: FusedCell[Any] = cell_class(INPUT_SIZE, HIDDEN_SIZE)
-    xs, starts = torch.zeros(3, 0, INPUT_SIZE), torch.zeros(3, 0, dtype=torch.bool)
-    assert unroll(cell, xs, cell.initial_state(0), starts).outs.shape == (3, 0, HIDDEN_SIZE)
 
 
 def test_a_state_of_other_rows_is_refused() -> None:

@@ -51,7 +51,7 @@ class GradientMemory(MemoryCell[dict[str, Tensor]]):
         self.rate = nn.Parameter(torch.tensor(0.3))
 
     def initial_state(self, batch_size: int) -> dict[str, Tensor]:
-        start = self.rate.new_zeros(self.size, self.size).fill_diagonal_(0.1)
+        start = torch.diag(self.rate.new_full((self.size,), 0.1))
         return {"memory": start.expand(batch_size, self.size, self.size)}
 
     def forward(self, x: Tensor, state: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:

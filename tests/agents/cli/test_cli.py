@@ -45,6 +45,21 @@ def test_the_list_says_what_is_solved_by_a_preset(capsys: Capture) -> None:
     assert all(result["solved"] == 0 for result in rows["Tape-Sort-Hard-v0"]["results"])
 
 
+@pytest.mark.parametrize("width", [80, 120])
+def test_nothing_of_the_list_is_lost_in_a_narrow_terminal(
+    width: int, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert main(["list", "--family", "tape"]) == 0
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines()[1:])) <= width  # the head is bold, by escapes
+    words = text.split()
+    assert set(words) >= {"3", "of", "(0.97", "0.98)"}
+    assert {"Tape-RepeatCopyForward-Hard-v0", "ppo/lstm", "rl_ntm/direct_access"} <= set(words)
+    assert "rl-ntm/DuplicatedInput" in words
+
+
 def test_a_family_is_listed_as_json(capsys: Capture) -> None:
     assert main(["list", "--family", "maze", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
@@ -53,18 +68,42 @@ def test_a_family_is_listed_as_json(capsys: Capture) -> None:
     assert rows[0]["optimum"] > rows[1]["optimum"] > rows[2]["optimum"] > 100
 
 
+def test_every_cell_is_listed(capsys: Capture) -> None:
+    from agents.cells import CELLS
+
+    assert main(["cells", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["name"] for row in rows] == list(CELLS)
+    assert [row["source"] for row in rows] == [cell.source for cell in CELLS.values()]
+    by_name = {row["name"]: row for row in rows}
+    # An LSTM has four gates; each of 128 units sees 64 inputs, 128 units and two biases.
+    lstm = by_name["lstm"]
+    assert lstm["input_size"] == 64
+    assert (lstm["parameters"], lstm["state_size"]) == (4 * 128 * (64 + 128 + 2), 2 * 128)
+    assert (by_name["none"]["parameters"], by_name["none"]["state_size"]) == (0, 0)
+    assert all(0 < row["microseconds"] < 1e6 for row in rows)
+    assert main(["cells"]) == 0
+    title, header, *lines = capsys.readouterr().out.splitlines()
+    assert "64" in title
+    assert "on this machine" in title
+    assert header.split()[:2] == ["cell", "parameters"]
+    assert [line.split()[0] for line in lines] == list(CELLS)
+    assert "99,328" in lines[list(CELLS).index("lstm")]
+
+
 def test_version_and_help(capsys: Capture) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"memory-envs {memory_envs.__version__}\n"
     assert main([]) == 0
-    for command in ("list", "train", "evaluate", "trace", "play", "gradcheck"):
+    for command in ("list", "cells", "train", "evaluate", "trace", "play", "gradcheck"):
         assert main([command, "--help"]) == 0
         assert f"memory-envs {command}" in capsys.readouterr().out
 
 
 def test_the_module_is_the_command_and_starts_without_torch() -> None:
     code = (
-        "import sys; from agents.cli.main import main; code = main(['list', '--family', 'maze']);"
+        "import sys; from agents.cli.main import main; main(['cells', '--help']);"
+        "code = main(['list', '--family', 'maze']);"
         "print(sorted(sys.modules.keys() & {'torch', 'stable_baselines3', 'matplotlib'}));"
         "sys.exit(code)"
     )
@@ -77,10 +116,25 @@ def test_the_module_is_the_command_and_starts_without_torch() -> None:
     assert "Traceback" not in run.stderr
 
 
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    for command in ("list", "evaluate random --env Tape-Copy-Easy-v0 --episodes 2"):
+        read, write = os.pipe()
+        os.close(read)
+        with os.fdopen(write) as target:
+            run = subprocess.run(
+                [sys.executable, "-m", "agents.cli.main", *command.split()],
+                cwd=ROOT,
+                stdout=target,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        assert (run.returncode, run.stderr) == (0, "")
+
+
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        ("trian", "command is 'trian'; allowed: list, train, "),
+        ("trian", "command is 'trian'; allowed: list, cells, train, "),
         ("list --family tap", "--family is 'tap'; allowed: "),
         ("train", "say what to train on: ID"),
         ("train Tape-Copy-v0 --env Tape-Copy-v0", "are two ids: give one"),
@@ -124,6 +178,9 @@ def test_the_module_is_the_command_and_starts_without_torch() -> None:
         ("train --continue-from nowhere", "nowhere is no folder of a run"),
         ("train Tape-Copy-v0 --continue-from .", "ID is decided by the run to continue"),
         ("train --continue-from .", "holds no settings.json"),
+        ("train --continue-from . --memory gru", "--memory is decided by the run to continue"),
+        ("train --continue-from . --algo ppo", "--algo is decided by the run to continue"),
+        ("train --continue-from . --seed 3", "--seed is decided by the run to continue"),
         ("train --continue-from . --start-from rl-ntm/Copy", "--start-from is decided by the run"),
         ("train Tape-Copy-v0 --start-from rl-ntm/Copi", "(did you mean 'rl-ntm/Copy'?)"),
         (
@@ -161,6 +218,9 @@ def test_the_module_is_the_command_and_starts_without_torch() -> None:
         (f"{RL_NTM} --set policy.memory_radius=20", "memory_size is 30 and memory_radius 20"),
         (f"{RL_NTM} --set policy.memory_size=x", "memory_size is 'x'"),
         ("gradcheck --algo popo", "--algo is 'popo'; allowed: "),
+        ("gradcheck --seed -1", "--seed is -1; allowed: integers from 0 on"),
+        ("trace random --env Tape-Copy-v0 --seed -1", "--seed is -1; allowed: integers from 0 on"),
+        ("play Tape-Copy-v0 --seed -1", "--seed is -1; allowed: integers from 0 on"),
         ("gradcheck --limit 0", "--limit is 0; allowed: integers from 1 on"),
         ("gradcheck --set max_steps", "--set is 'max_steps'; allowed: name=value"),
         ("play Tape-Cpy-v0", "(did you mean 'Tape-Copy-v0'?)"),
@@ -210,6 +270,16 @@ def test_an_evaluation_is_one_json_object(capsys: Capture) -> None:
     assert "score    1.000" in text
 
 
+def test_counts_are_whole_numbers_however_they_are_typed(capsys: Capture) -> None:
+    command = "evaluate random --env Tape-Copy-Easy-v0 --episodes"
+    for text in ("20", "2e1", "2_0"):
+        assert main([*command.split(), text]) == 0
+        assert "20 episodes" in capsys.readouterr().out
+    for text in ("1.5", "2e-1", "twenty", "inf"):
+        assert main([*command.split(), text]) == 2
+        assert "--episodes" in capsys.readouterr().err
+
+
 def test_a_trace_is_shown_and_written(capsys: Capture, tmp_path: Path) -> None:
     out = tmp_path / "deep" / "folder"
     command = f"trace oracle --env Tape-Reverse-Easy-v0 --seed 3 --png --out {out}"
@@ -219,9 +289,36 @@ def test_a_trace_is_shown_and_written(capsys: Capture, tmp_path: Path) -> None:
     assert sorted(os.listdir(out)) == ["trace.png", "trace.txt"]
 
 
+def test_of_many_runs_the_newest_are_named(
+    capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for number in range(9):
+        run = tmp_path / "runs" / f"run-{number}"
+        run.mkdir(parents=True)
+        os.utime(run, (number, number))
+    assert main(["evaluate", "runs/run-00"]) == 2
+    error = capsys.readouterr().err
+    newest = ", ".join(f"runs/run-{number}" for number in (8, 7, 6, 5, 4))
+    assert f"allowed: random, oracle, {newest}, 4 more below runs, --pretrained rl-ntm/" in error
+    assert "(did you mean 'runs/run-0'?)" in error
+
+
+def test_a_trace_that_cannot_be_written_says_so(capsys: Capture, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("a file, not a folder")
+    out = tmp_path / "file" / "inner"
+    command = f"trace random --env Tape-Copy-Easy-v0 --seed 3 --out {out}"
+    assert main(command.split()) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"memory-envs: {out / 'trace.txt'} cannot be written: ")
+    assert len(error.splitlines()) == 1
+
+
 def test_without_a_seed_a_long_episode_is_traced(capsys: Capture) -> None:
     assert main(["trace", "oracle", "--env", "Tape-Copy-v0"]) == 0
     assert "return 11 of 11" in capsys.readouterr().out
+    assert main(["trace", "oracle", "--env", "Tape-Copy-v0", "--seed", "0"]) == 0
+    assert "seed 0" in capsys.readouterr().out.splitlines()[0], "a seed like any other"
 
 
 def typed(env_id: str, *lines: str, seed: int = 3) -> str:
@@ -244,6 +341,13 @@ def test_a_mistake_ends_the_episode_and_a_new_one_begins() -> None:
     shown = typed("Tape-Copy-Easy-v0", "0", "n")
     assert "the episode is over, return 0; a new one begins" in shown
     assert shown.count("step 0") == 3
+
+
+@pytest.mark.parametrize("lines", [["r 3", "n"], ["r 3", "2 r", "r 1", "end"]], ids=["n", "end"])
+def test_a_new_episode_counts_from_nought(lines: list[str]) -> None:
+    shown = typed("Tape-Copy-Easy-v0", *lines, ".", "q", seed=31)
+    assert "reward 1   return 1" in shown
+    assert shown.split("reward ")[-1].startswith("0   return 0")
 
 
 def test_memory_is_moved_and_written_by_name() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import gymnasium as gym
@@ -17,10 +19,12 @@ import torch
 
 import agents
 from agents.cli.main import main
+from agents.cli.parser import parse
 from agents.saving.model_file import read_training
 from agents.training.plan import first_plan
+from agents.training.recipes import read_assignments
 from agents.training.run_directory import RunDirectory, training_seed
-from agents.training.training import Training
+from agents.training.training import StopReason, Training
 
 ROOT = Path(__file__).parents[3]
 ENV = "Tape-Copy-Easy-v0"
@@ -71,6 +75,32 @@ def test_the_settings_say_how_to_do_it_again(finished: Path) -> None:
     assert {"time", "commit", "machine", "preset", "stop_at_success"} <= settings.keys()
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "train Tape-Copy-v0",
+        "train --env Tape-Copy-v0 --algo ppo --memory none --timesteps 1e5 --n-envs 3",
+        "train Tape-Copy-v0 --seed 1 --device cpu --out 'a b' --wandb --stop-at-success 0.5",
+        "train Tape-Copy-v0 --start-from rl-ntm/Copy --set a=1 'b=[1, 2]'",
+        "train --continue-from runs/x --timesteps 5",
+    ],
+)
+def test_the_command_in_the_settings_is_the_one_that_was_given(command: str) -> None:
+    given = parse(shlex.split(command))
+    kept = shlex.split(given.command())
+    assert kept[0] == "memory-envs"
+    assert parse(kept[1:]) == given
+
+
+def test_a_folder_s_name_may_be_typed_as_it_is_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    result = SimpleNamespace(reason=StopReason.INTERRUPTED, path=Path("a b"))
+    monkeypatch.setattr("agents.training.train.run_training", lambda *_: result)
+    assert main(["train", ENV, "--memory", "none"]) == 130
+    assert capsys.readouterr().out == "continue it: memory-envs train --continue-from 'a b'\n"
+
+
 def test_the_same_command_makes_the_same_model(finished: Path, tmp_path: Path) -> None:
     out = tmp_path / "again"
     assert main([*f"train --timesteps 1024 --out {out}".split(), *TINY.split()]) == 0
@@ -105,6 +135,33 @@ def test_evaluating_the_run_finds_the_same_again(finished: Path, capsys: Capture
     checkpoint = next((finished / "checkpoints").iterdir())
     assert main(["evaluate", str(checkpoint), "--episodes", "20"]) == 0
     assert "20 episodes" in capsys.readouterr().out
+
+
+OWN_WAY = "deterministic=false evaluation_kwargs.max_length=1"
+
+
+def test_the_recipe_says_how_a_run_is_evaluated(tmp_path: Path, capsys: Capture) -> None:
+    out = tmp_path / "run"
+    command = f"train --timesteps 128 --out {out}"
+    assert main([*command.split(), *TINY.split(), *OWN_WAY.split()]) == 0
+    kept = json.loads((out / "evaluation.json").read_text())
+    assert (kept["deterministic"], kept["optimal_return"]) == (False, 2.0)
+    assert " of 2 " in (out / "trace.txt").read_text().splitlines()[0]
+    capsys.readouterr()
+    assert main(["evaluate", str(out), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == kept
+
+
+def test_a_training_is_watched_as_the_recipe_says() -> None:
+    """100 evaluations of 256 episodes; a success has to be confirmed by as many as at the end."""
+    changes: dict[str, Any] = {"timesteps": 100_000, **read_assignments(OWN_WAY.split(), "--set")}
+    training = Training(first_plan(ENV, "ppo", "none", changes, stop_at_success=0.5))
+    watch = training.evaluation
+    assert (watch.every, watch.episodes, watch.confirming_episodes) == (1000, 256, 1000)
+    assert (watch.deterministic, watch.stop_at) == (False, 0.5)
+    watch.env.reset()
+    assert {len(info["target"]) for info in watch.env.reset_infos} == {2}
+    assert training._checkpoints.every == 10_000
 
 
 def test_the_run_is_traced(finished: Path, capsys: Capture) -> None:

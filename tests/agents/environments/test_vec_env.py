@@ -7,10 +7,12 @@ import minigrid  # noqa: F401  # registers its environments
 import numpy as np
 import popgym  # noqa: F401  # the same
 import pytest
+import torch
 from gymnasium import spaces
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 from stable_baselines3.common.env_util import make_vec_env as sb3_make_vec_env
 from stable_baselines3.common.monitor import Monitor
+from stable_baselines3.common.vec_env import DummyVecEnv
 
 from agents import MemoryA2C
 from agents.environments.make_env import make_vec_env
@@ -336,6 +338,21 @@ def test_bad_arguments() -> None:
         make_vec_env("CartPol-v1")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"seed": -1}, "seed is -1; allowed: None, integers from 0 on"),
+        ({"env_kwargs": {"max_length": 5}}, "env_kwargs is {.*}; allowed: the environment's"),
+        ({"wrapper_class": FlatActions}, r"wrapper_class is .*; allowed: wrappers=\["),
+        ({"monitor_dir": "here"}, "monitor_dir is 'here'; allowed: SB3's VecMonitor"),
+        ({"vec_env_cls": DummyVecEnv}, "vec_env_cls is .*; allowed: gym.make_vec"),
+    ],
+)
+def test_arguments_of_sb3s_function_are_translated(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=message):
+        make_vec_env("Tape-Copy-Easy-v0", 2, **arguments)
+
+
 @pytest.mark.parametrize("mode", [AutoresetMode.SAME_STEP, AutoresetMode.DISABLED])
 def test_a_tuple_observation_is_shown_as_a_dict(mode: AutoresetMode) -> None:
     """POPGym's Autoencode: two decks of cards."""
@@ -376,6 +393,16 @@ def test_an_agent_learns_from_tuple_observations_and_plays_with_them() -> None:
     after: Any = row.step(action)[0]
     action, _ = model.predict(after, state)
     assert row.action_space.contains(action)
+
+
+@pytest.mark.parametrize("env_id", ["popgym:popgym-AutoencodeEasy-v0", "MiniGrid-MemoryS7-v0"])
+def test_an_id_and_one_environment_are_read_as_their_rows_are(env_id: str) -> None:
+    learned = []
+    for given in (make_vec_env(env_id), env_id, gym.make(env_id)):
+        model = MemoryA2C("MemoryPolicy", given, n_steps=8, seed=0).learn(16)
+        learned.append(model.get_parameters()["policy"])
+    for other in learned[1:]:
+        torch.testing.assert_close(other, learned[0], rtol=0, atol=0)
 
 
 def test_actions_of_several_parts_are_refused_with_the_wrapper_that_helps() -> None:

@@ -6,6 +6,7 @@ import inspect
 import json
 import re
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -493,8 +494,12 @@ def test_a_checked_model_is_as_it_was() -> None:
 
 
 def test_the_command_prints_json(capsys: pytest.CaptureFixture[str]) -> None:
-    assert GradCheck(algo="reinforce", memory="gru", changes=("max_steps=2",), json=True).run() == 0
+    check = GradCheck(algo="reinforce", memory="gru", changes=("max_steps=2",), json=True)
+    assert check.run() == 0
     reports = json.loads(capsys.readouterr().out)
+    assert replace(check, seed=1).run() == 0
+    other = json.loads(capsys.readouterr().out)
+    assert other[0]["objective"] != reports[0]["objective"], "of other parameters"
     assert [report["title"] for report in reports] == [
         f"reinforce, baseline {name}" for name in ("none", "time", "value")
     ]

@@ -199,6 +199,14 @@ def test_any_other_environment_is_shown_as_a_table() -> None:
     assert len(lines) == 3 + len(trace.rewards)
 
 
+@pytest.mark.parametrize(
+    "env_id", ["popgym:popgym-AutoencodeEasy-v0", "minigrid:MiniGrid-MemoryS7-v0"]
+)
+def test_a_model_is_traced_wherever_it_was_trained(env_id: str) -> None:
+    trace = run_trace(untrained(env_id, "lstm"), env_id, seed=3)
+    assert len(trace.rewards) == len(trace_text(trace).split("reward")[1].strip().splitlines()) - 1
+
+
 def test_the_longest_episode_is_found() -> None:
     seed = longest_episode("Tape-Copy-v0", first=7, tries=64)
     trace = run_trace(oracle_policy, "Tape-Copy-v0", seed=seed)

@@ -145,7 +145,10 @@ def test_the_command_writes_a_page_of_a_failure(
     command = f"trace random --env Tape-Copy-v0 --failure --html --out {tmp_path}"
     assert main(command.split()) == 0
     assert sorted(os.listdir(tmp_path)) == ["trace.html", "trace.txt"]
-    assert "failure" in capsys.readouterr().out.splitlines()[0]
+    shown = capsys.readouterr().out
+    assert "failure" in shown.splitlines()[0]
+    assert main(["trace", "random", "--env", "Tape-Copy-v0", "--failure", "--seed", "7"]) == 0
+    assert capsys.readouterr().out == shown, "7 is where seeds start"
     assert "failure" in embedded((tmp_path / "trace.html").read_text(encoding="utf-8"))["facts"]
     assert main(["trace", "random", "--env", "CartPole-v1", "--failure"]) == 2
     (line,) = capsys.readouterr().err.splitlines()

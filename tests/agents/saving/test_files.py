@@ -35,7 +35,7 @@ def _model(algorithm: Any = MemoryPPO, memory: str = "lstm", n_envs: int = 2, **
     env = sync(lambda: RandomEnv(OBSERVATIONS, ACTIONS), n_envs)
     if algorithm is MemoryPPO:
         kwargs = {"n_steps": 8, "batch_size": 8, "n_epochs": 1, **kwargs}
-    sizes: dict[str, Any] = {"none": {}, "ntm": {}}.get(memory, {"hidden_size": 4})
+    sizes = {} if memory in ("none", "framestack") else {"hidden_size": 4}
     policy_kwargs = {"memory": memory, "memory_kwargs": sizes, "encoder_size": 4}
     return algorithm("MemoryPolicy", env, seed=0, policy_kwargs=policy_kwargs, **kwargs)
 
@@ -512,6 +512,9 @@ def test_pickles_are_never_executed(saved: Path, tmp_path: Path) -> None:
 def test_bombs_of_size_are_refused(saved: Path, tmp_path: Path) -> None:
     path = tmp_path / "bomb.zip"
     zeros = bytes(50_000_000)
+    with zipfile.ZipFile(saved) as archive:
+        good = {name: archive.read(name) for name in archive.namelist()}
+    _refused(_write(path, good, zipfile.ZIP_DEFLATED), "is compressed")
     packed = _write(path, {METADATA: b"{}", TENSORS: zeros}, zipfile.ZIP_DEFLATED)
     assert packed.stat().st_size < 100_000
     _refused(packed, "is compressed")
@@ -573,6 +576,7 @@ def _set(*keys: str, value: Any) -> Callable[[dict[str, Any]], None]:
         (_set("counters", "num_timesteps", value=1.5), "counters"),
         (_set("counters", value={}), "counters"),
         (_set("n_envs", value=None), "no int 'n_envs'"),
+        (_set("n_envs", value=True), "no int 'n_envs'"),
     ],
 )
 def test_hostile_metadata_is_refused(

@@ -220,17 +220,37 @@ def test_an_event_ends_the_training_when_the_update_is_done() -> None:
 def test_checkpoints_come_every_so_often() -> None:
     saved: list[str] = []
     model = model_on(make_vec_env(ENV, 8))
-    model.learn(7 * 128, callback=CheckpointCallback(200, saved.append))
+    seldom = 1e9  # seconds: a rollout may take long
+    model.learn(7 * 128, callback=CheckpointCallback(200, saved.append, seconds=seldom))
     kept = ["model-256", "model-latest", "model-512", "model-latest", "model-768", "model-latest"]
     assert saved == ["model-latest", *kept], "the first at once"
+    saved.clear()
+    even = CheckpointCallback(256, saved.append, seconds=seldom)
+    model_on(make_vec_env(ENV, 8)).learn(4 * 128, callback=even)
+    assert saved == ["model-latest", "model-256", "model-latest"], "as soon as it is due"
     saved.clear()
     often = CheckpointCallback(200, saved.append, seconds=0)
     model_on(make_vec_env(ENV, 8)).learn(3 * 128, callback=often)
     assert saved == ["model-latest", "model-latest", "model-256", "model-latest"]
     saved.clear()
-    last = CheckpointCallback(10_000, saved.append, ends=lambda: len(saved) > 0)
+    last = CheckpointCallback(10_000, saved.append, ends=lambda: len(saved) > 0, seconds=seldom)
     model_on(make_vec_env(ENV, 8)).learn(3 * 128, callback=last)
     assert saved == ["model-latest"] * 3, "the training's end is kept"
+
+
+def test_a_killed_run_has_lost_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    saved: list[str] = []
+    now = [0.0]
+    monkeypatch.setattr("agents.training.callbacks.time.monotonic", lambda: now[0])
+    callback = CheckpointCallback(10**9, saved.append)
+    attach(callback)
+    callback.on_training_start({}, {})
+    counts = []
+    for second in range(25):
+        now[0] = float(second)
+        callback.on_rollout_start()
+        counts.append(len(saved))
+    assert [counts.index(number) for number in (1, 2, 3)] == [0, 10, 20]
 
 
 def test_the_display_gets_the_numbers() -> None:

@@ -89,9 +89,39 @@ def test_one_of_many_gets_the_folder_that_all_name(tmp_path: Path) -> None:
 
 
 def test_only_a_new_or_an_empty_folder_is_taken(tmp_path: Path) -> None:
-    RunDirectory(tmp_path).claim()
-    for path in (tmp_path, Path(__file__)):
-        with pytest.raises(TakenError, match=r"--out is '.*'; allowed: a new or an empty folder"):
-            RunDirectory(path).claim("--out")
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / "notes.txt").touch()
+    RunDirectory(tmp_path / "run").claim()
+    for path in (tmp_path / "run", full, Path(__file__)):
+        for take in (RunDirectory(path).claim, RunDirectory(path).check_free):
+            with pytest.raises(TakenError, match=r"--out is '.*'; allowed: a new or an empty fol"):
+                take("--out")
+    assert os.listdir(full) == ["notes.txt"]
     with pytest.raises(NotADirectoryError):
         RunDirectory(Path(__file__) / "run").claim()
+
+
+def test_who_comes_between_the_look_and_the_taking_has_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = RunDirectory.check_free
+
+    def overtaken(run: RunDirectory, name: str = "out") -> None:
+        look(run, name)
+        run.checkpoints.mkdir()
+
+    monkeypatch.setattr(RunDirectory, "check_free", overtaken)
+    with pytest.raises(TakenError):
+        RunDirectory(tmp_path / "run").claim()
+
+
+def test_the_newest_model_is_the_last_that_was_written(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    run.claim()
+    with pytest.raises(ValueError, match=r"holds no model\.zip and no checkpoint"):
+        run.newest_model()
+    run.latest.touch()
+    assert run.newest_model() == run.newest_checkpoint() == run.latest
+    run.model.touch()
+    assert run.newest_model() == run.model
