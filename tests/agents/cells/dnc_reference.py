@@ -114,8 +114,8 @@ def content(memory: Array, head: ReadHead | WriteHead) -> Array:
 
 
 def allocation(usage: Array) -> Array:
-    """a, from the free list: the slots in ascending order of usage, the first first."""
-    free_list = sorted(range(len(usage)), key=lambda slot: (usage[slot], slot))
+    """a, from the free list: the slots in ascending order of usage, each 0.0001 more than said."""
+    free_list = sorted(range(len(usage)), key=lambda slot: usage[slot] * (1 + 1e-4 * slot))
     weights = np.zeros(len(usage))
     product = 1.0
     for slot in free_list:

@@ -245,10 +245,10 @@ def test_slots_are_allocated_in_the_order_of_their_usage() -> None:
 def test_rounding_does_not_decide_which_of_equal_slots_comes_first(dtype: torch.dtype) -> None:
     torch.manual_seed(0)
     usage = torch.full((100, 32), 0.3, dtype=dtype)
-    rounded = usage * (1 + 2 * torch.finfo(dtype).eps * torch.randn_like(usage).sign())
-    torch.testing.assert_close(allocate(rounded), allocate(usage), rtol=1e-5, atol=0)
+    rounded = usage * (1 + 100 * torch.finfo(dtype).eps * torch.randn_like(usage).sign())
+    torch.testing.assert_close(allocate(rounded), allocate(usage), rtol=1e-3, atol=0)
     assert (allocate(usage).diff() < 0).all()
-    usage[:, 7] -= 1e-4
+    usage[:, 7] -= 1e-3
     assert (allocate(usage).argmax(-1) == 7).all()
 
 
