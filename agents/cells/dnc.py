@@ -204,8 +204,8 @@ class DNC(FusedCell[DNCState]):
             xs, starts, *state[:-1], *state.controller, *weights
         )
         hidden, reads = outs[-1].split((c.output_size, self.output_size - c.output_size), dim=1)
-        last = DNCState(*after, reads.view_as(state.reads), LSTMState(hidden, cell))
-        return Unrolled(outs, last, {})
+        parts = *after, reads.view_as(state.reads), LSTMState(hidden, cell)
+        return Unrolled(outs, DNCState._make(parts), {})
 
     def trace(self, x: Tensor, state: DNCState) -> tuple[Tensor, DNCState, dict[str, Tensor]]:
         """Takes the same step, and returns the state's parts and the interface besides."""

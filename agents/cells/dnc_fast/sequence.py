@@ -134,7 +134,7 @@ class DNCSequence(torch.autograd.Function):
 
 def _split(tensors: tuple[Tensor, ...], rows: list[int], of_steps: int) -> list[tuple[Tensor, ...]]:
     """Splits rows into chunks; the first tensors have steps before their rows."""
-    parts = [x.split(rows, dim=int(k < of_steps)) for k, x in enumerate(tensors)]
+    parts = [x.split_with_sizes(rows, int(k < of_steps)) for k, x in enumerate(tensors)]
     return list(zip(*parts, strict=True))
 
 
@@ -234,7 +234,8 @@ def _backward(
         torch.mm(by_gates[t], w.weight_hh, out=by_hidden)
         torch.mm(by_gates[t], from_found, out=by_found_before)
     start = kept.starts[0].unsqueeze(1)
-    by_reads = by_found_before.masked_fill_(start, 0).unflatten(1, (kept.read.shape[2], -1))
+    shape = len(by_cell), kept.read.shape[2], kept.memories.shape[2]
+    by_reads = by_found_before.masked_fill_(start, 0).view(shape)
     by_state = by_usage, by_precedence, by_links, by_read, by_written.unsqueeze(1), by_reads
     flat = by_gates.flatten(0, 1)
     by_xs, by_bias = (flat @ w.weight_ih[:, :inputs]).view(kept.xs.shape), flat.sum(0)
