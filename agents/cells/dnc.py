@@ -34,8 +34,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from agents.cells import addressing, dnc_addressing
-from agents.cells.base import MemoryCell
+from agents.cells.base import FusedCell, Unrolled
 from agents.cells.controllers import CONTROLLERS
+from agents.cells.dnc_fast.sequence import DNCSequence
 from agents.cells.lstm import LSTMState
 from agents.cells.none import NoState
 from memory_envs.arguments import check_choice, check_flag, check_integer
@@ -102,10 +103,11 @@ class Interface(NamedTuple):
     sharpness: Tensor | None
 
 
-class DNC(MemoryCell[DNCState]):
+class DNC(FusedCell[DNCState]):
     """A controller with a memory that allocates, frees and links its slots.
 
-    The output is the controller's beside all reads.
+    The output is the controller's beside all reads. With an LSTM and without the options of later
+    papers, whole sequences are compiled (`agents.cells.dnc_fast`).
 
     Args:
         input_size: Width of the input.
@@ -157,6 +159,8 @@ class DNC(MemoryCell[DNCState]):
         self.num_read_heads = num_read_heads
         self.deallocation = deallocation
         self.controller = CONTROLLERS[controller](input_size + reads, hidden_size)
+        options = (masks, deallocation, sharpening, interface_norm)
+        self._plain = controller == "lstm" and not any(options)
         mask, sharpness = masks * word_size, sharpening * 2
         # Of every read head key, strength, free gate, modes, mask, sharpness.
         self._read_sizes = (word_size, 1, 1, 3, mask, sharpness)
@@ -187,6 +191,21 @@ class DNC(MemoryCell[DNCState]):
         """Takes one step; see `MemoryCell.forward`."""
         out, state, _ = self._step(x, state)
         return out, state
+
+    def takes(self, xs: Tensor) -> bool:
+        """Says whether `sequence` can run these inputs: plain machines run float32 on a CPU."""
+        return self._plain and super().takes(xs)
+
+    def sequence(self, xs: Tensor, state: DNCState, starts: Tensor) -> Unrolled:
+        """Runs all steps in one autograd function; see `FusedCell.sequence`."""
+        c, i = self.controller, self.interface
+        weights = (c.weight_ih, c.weight_hh, c.bias_ih, c.bias_hh, i.weight, i.bias)
+        outs, *after, cell = DNCSequence.apply(  # type: ignore[no-untyped-call]  # PyTorch's own
+            xs, starts, *state[:-1], *state.controller, *weights
+        )
+        hidden, reads = outs[-1].split((c.output_size, self.output_size - c.output_size), dim=1)
+        parts = *after, reads.view_as(state.reads), LSTMState(hidden, cell)
+        return Unrolled(outs, DNCState._make(parts), {})
 
     def trace(self, x: Tensor, state: DNCState) -> tuple[Tensor, DNCState, dict[str, Tensor]]:
         """Takes the same step, and returns the state's parts and the interface besides."""

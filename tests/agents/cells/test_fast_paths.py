@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from agents.cells import CELLS
+from agents.cells import CELLS, MemoryCell
 from agents.cells.base import FusedCell, Unrolled
 from agents.cells.state import state_tensors
 from agents.cells.unroll import unroll, unroll_steps
@@ -24,16 +24,28 @@ from tests.agents.cells.cases import (
     state_after,
 )
 
-FAST = [case for case, (name, _) in CASES.items() if issubclass(CELLS[name], FusedCell)]
+
+def precision(cell: MemoryCell[Any]) -> torch.dtype | None:
+    """Float64 if the cell's fast path takes that, where an error shows better; None without one."""
+    for dtype in (torch.float64, torch.float32):
+        xs = torch.zeros(1, 1, INPUT_SIZE, dtype=dtype)
+        if isinstance(cell, FusedCell) and cell.takes(xs):
+            return dtype
+    return None
+
+
+FAST = [case for case in CASES if precision(make_case(case)) is not None]
 
 
 def make_fast(case: str) -> tuple[FusedCell[Any], torch.dtype]:
-    """The cell, in float64 if its fast path takes that, where an error shows better."""
+    """The cell, and the precision of its fast path."""
     cell = cast(FusedCell[Any], make_case(case))
-    for dtype in (torch.float64, torch.float32):
-        if cell.takes(torch.zeros(1, 1, INPUT_SIZE, dtype=dtype)):
-            return cell, dtype
-    raise AssertionError(f"{case} takes neither float64 nor float32")
+    return cell, cast(torch.dtype, precision(cell))
+
+
+def test_every_cell_with_a_fast_path_is_tested() -> None:
+    fused = {name for name, cls in CELLS.items() if issubclass(cls, FusedCell)}
+    assert {CASES[case][0] for case in FAST} == fused
 
 
 def with_gradients(unrolled: Unrolled, inputs: list[Tensor]) -> list[Tensor]:

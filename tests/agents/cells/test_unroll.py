@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from agents.cells import make_cell
 from agents.cells.base import FusedCell, MemoryCell, Unrolled
 from agents.cells.gru import GRU, GRUState
-from agents.cells.kernels import Floats, sigmoid, tanh
+from agents.cells.kernels import Floats, exp, sigmoid, tanh
 from agents.cells.lstm import LSTM, LSTMState
 from agents.cells.ntm import NTM
 from agents.cells.state import detach_state, map_state
@@ -168,7 +168,25 @@ def _apply_tanh(xs: Floats, found: Floats) -> None:
         found[k] = tanh(xs[k])
 
 
-_APPLY: dict[str, Any] = {"sigmoid": _apply_sigmoid, "tanh": _apply_tanh}
+@njit
+def _apply_exp(xs: Floats, found: Floats) -> None:
+    for k in range(len(xs)):
+        found[k] = exp(xs[k])
+
+
+_APPLY: dict[str, Any] = {"exp": _apply_exp, "sigmoid": _apply_sigmoid, "tanh": _apply_tanh}
+
+
+def test_the_kernels_exponential() -> None:
+    xs = torch.cat([torch.linspace(-87, 87, 200_001), torch.zeros(1)])
+    found = np.empty(len(xs), np.float32)
+    _APPLY["exp"](xs.numpy(), found)
+    exact = xs.double().exp()
+    assert ((torch.as_tensor(found).double() - exact).abs() / exact).max() < 3e-7
+    assert found[-1] == 1
+    _APPLY["exp"](np.array([-1e30, -np.inf, np.nan], np.float32), found[:3])
+    assert found[0] == found[1] < 1e-37
+    assert np.isnan(found[2])
 
 
 @pytest.mark.parametrize("name", ["lstm", "gru"])

@@ -1,0 +1,280 @@
+"""The plain DNC over a whole sequence, as one autograd function.
+
+Forward, the inputs' part of the controller's gates is one product. Then each step is the controller
+(a product for what it has just put out, one for what was read, and the kernel of
+`agents.cells.lstm`), the product that makes the interface, and a kernel for the memory. Backward
+likewise, then each weight's gradient is one product over all steps.
+
+Of every step what is small is kept; memory and links are kept every so many steps only, and made
+again between, so that the numbers kept of them grow with the root of the number of steps. Rows of
+the batch do not know each other: they are split among PyTorch's threads.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import reduce
+from typing import Any, NamedTuple
+
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from agents.cells.dnc_fast.backward_kernels import dnc_step_backward, replay
+from agents.cells.dnc_fast.kernels import dnc_step
+from agents.cells.gated import enter, project, weight_gradient
+from agents.cells.kernels import lstm_step, lstm_step_backward
+from agents.cells.threads import in_threads, row_chunks
+
+# Fewer rows do not occupy a thread.
+ROWS_OF_A_THREAD = 8
+
+
+class Weights(NamedTuple):
+    """The parameters: of the controller, with I inputs and H units, and of the interface.
+
+    Attributes:
+        weight_ih: ``(4 * H, I + R * W)``.
+        weight_hh: ``(4 * H, H)``.
+        bias_ih: ``(4 * H,)``.
+        bias_hh: ``(4 * H,)``.
+        weight: ``(P, H)``.
+        bias: ``(P,)``.
+    """
+
+    weight_ih: Tensor
+    weight_hh: Tensor
+    bias_ih: Tensor
+    bias_hh: Tensor
+    weight: Tensor
+    bias: Tensor
+
+
+class Entering(NamedTuple):
+    """What some rows begin with: inputs ``(T, B, I)``, episode starts, and the state's parts."""
+
+    xs: Tensor
+    starts: Tensor
+    memory: Tensor
+    usage: Tensor
+    precedence: Tensor
+    links: Tensor
+    read_weights: Tensor
+    write_weights: Tensor
+    reads: Tensor
+    hidden: Tensor
+    cell: Tensor
+
+
+class Kept(NamedTuple):
+    """What is kept of some rows for the way back; see the kernels."""
+
+    xs: Tensor
+    starts: Tensor
+    gates: Tensor
+    cells: Tensor
+    squashed: Tensor
+    outs: Tensor
+    hiddens: Tensor
+    interface: Tensor
+    usage: Tensor
+    order: Tensor
+    precedence: Tensor
+    written: Tensor
+    read: Tensor
+    content: Tensor
+    along: Tensor
+    found_before: Tensor
+    memories: Tensor
+    links: Tensor
+
+    def of_lstm(self) -> tuple[Tensor, ...]:
+        """What both kernels of the LSTM take first."""
+        return self.starts, self.gates, self.cells, self.squashed
+
+    def of_memory(self) -> tuple[Tensor, ...]:
+        """What both kernels of the memory take first."""
+        weightings = self.written, self.read, self.content, self.along
+        return self.starts, self.interface, self.usage, self.order, self.precedence, *weightings
+
+
+class DNCSequence(torch.autograd.Function):
+    """The DNC over T steps."""
+
+    @staticmethod
+    def forward(ctx: Any, *tensors: Tensor) -> tuple[Tensor, ...]:
+        """Takes the parts of `Entering`, then those of `Weights`.
+
+        Returns:
+            The outputs ``(T, B, H + R * W)``, and after them the state but for what the last output
+            holds, reads and hidden state.
+        """
+        count = len(Entering._fields)
+        entering, weights = tensors[:count], Weights(*tensors[count:])
+        ctx.rows = row_chunks(entering[0].shape[1], ROWS_OF_A_THREAD)
+        chunks = [Entering(*chunk) for chunk in _split(entering, ctx.rows, 2)]
+        results = in_threads(lambda chunk: _forward(chunk, weights), chunks)
+        ctx.save_for_backward(*weights, *(x for kept, _ in results for x in kept))
+        return _join([after for _, after in results], 1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        """Takes the gradients by what `forward` returned."""
+        count, size = len(Weights._fields), len(Kept._fields)
+        weights, saved = Weights(*ctx.saved_tensors[:count]), ctx.saved_tensors[count:]
+        kept = [Kept(*saved[k : k + size]) for k in range(0, len(saved), size)]
+        chunks = list(zip(kept, _split(grads, ctx.rows, 1), strict=True))
+        results = in_threads(lambda chunk: _backward(*chunk, weights), chunks)
+        by_xs, *by_state = _join([by_entering for by_entering, _ in results], 1)
+        by_weights = zip(*(by for _, by in results), strict=True)
+        return by_xs, None, *by_state, *(reduce(torch.add, parts) for parts in by_weights)
+
+
+def _split(tensors: tuple[Tensor, ...], rows: list[int], of_steps: int) -> list[tuple[Tensor, ...]]:
+    """Splits rows into chunks; the first tensors have steps before their rows."""
+    parts = [x.split_with_sizes(rows, int(k < of_steps)) for k, x in enumerate(tensors)]
+    return list(zip(*parts, strict=True))
+
+
+def _join(chunks: list[tuple[Tensor, ...]], of_steps: int) -> tuple[Tensor, ...]:
+    """Puts together what `_split` splits."""
+    if len(chunks) == 1:
+        return chunks[0]
+    parts = enumerate(zip(*chunks, strict=True))
+    return tuple(torch.cat(part, dim=int(k < of_steps)) for k, part in parts)
+
+
+def _place(e: Entering, w: Weights) -> Kept:
+    """Makes the places of what is kept, with what is there before the first step."""
+    T, B, inputs = e.xs.shape
+    H, N, (R, W) = e.hidden.shape[1], e.usage.shape[1], e.reads.shape[1:]
+    new, points = e.xs.new_empty, math.ceil(T / _stretch(T))
+    return Kept(
+        xs=e.xs,
+        starts=e.starts.contiguous(),
+        gates=project(e.xs, w.weight_ih[:, :inputs], w.bias_ih + w.bias_hh),
+        cells=_entering(e.cell, e.starts),
+        squashed=new(T, B, H),
+        outs=new(T, B, H),
+        hiddens=_entering(e.hidden, e.starts),
+        interface=new(T, B, len(w.bias)),
+        usage=_before_and_after(e.usage, T),
+        order=new(T, B, N, dtype=torch.int32),
+        precedence=_before_and_after(e.precedence, T),
+        written=_before_and_after(e.write_weights.squeeze(1), T),
+        read=_before_and_after(e.read_weights, T),
+        content=new(T, B, R + 1, N),
+        along=new(T, B, 2, R, N),
+        found_before=_entering(e.reads.flatten(1), e.starts),
+        memories=new(points, B, W, N),
+        links=new(points, B, N, N),
+    )
+
+
+def _forward(e: Entering, w: Weights) -> tuple[Kept, tuple[Tensor, ...]]:
+    """Returns what is kept, and what `DNCSequence.forward` does, of some rows."""
+    kept, (T, _, inputs), stretch = _place(e, w), e.xs.shape, _stretch(len(e.xs))
+    memory, links = _copy(e.memory.transpose(1, 2)), _copy(e.links)
+    found = torch.empty_like(kept.found_before[1:])
+    of_lstm = _arrays(*kept.of_lstm(), kept.outs, kept.hiddens)
+    of_memory = _arrays(*kept.of_memory(), memory, links, found, kept.found_before)
+    from_hidden, from_found = w.weight_hh.t().contiguous(), w.weight_ih[:, inputs:].t().contiguous()
+    to_interface = w.weight.t().contiguous()
+    for t in range(T):
+        if t % stretch == 0:
+            kept.memories[t // stretch], kept.links[t // stretch] = memory, links
+        gates = kept.gates[t]
+        gates.addmm_(kept.hiddens[t], from_hidden).addmm_(kept.found_before[t], from_found)
+        lstm_step(t, *of_lstm)
+        torch.addmm(w.bias, kept.outs[t], to_interface, out=kept.interface[t])
+        dnc_step(t, *of_memory)
+    return kept, (
+        torch.cat((kept.outs, found), dim=2),
+        memory.transpose(1, 2),
+        kept.usage[T].clone(),
+        kept.precedence[T].clone(),
+        links,
+        kept.read[T].clone(),
+        kept.written[T].unsqueeze(1).clone(),
+        kept.cells[T].clone(),
+    )
+
+
+def _backward(
+    kept: Kept, grads: tuple[Tensor, ...], w: Weights
+) -> tuple[tuple[Tensor, ...], list[Tensor]]:
+    """Returns the gradients by what entered, except for episode starts, and by the weights."""
+    T, _, inputs = kept.xs.shape
+    H, stretch = kept.outs.shape[2], _stretch(T)
+    by_outs, by_found = _copy(grads[0][..., :H]), _copy(grads[0][..., H:])
+    by_memory = _copy(grads[1].transpose(1, 2))
+    by_usage, by_precedence, by_links, by_read = (_copy(x) for x in grads[2:6])
+    by_written, by_cell = _copy(grads[6].squeeze(1)), _copy(grads[7])
+    by_hidden, by_found_before = torch.zeros_like(by_cell), torch.zeros_like(by_found[0])
+    by_gates, by_interface = torch.empty_like(kept.gates), torch.empty_like(kept.interface)
+    memories = kept.memories.new_empty(stretch + 1, *kept.memories.shape[1:])
+    links = kept.links.new_empty(stretch + 1, *kept.links.shape[1:])
+    of_lstm = _arrays(*kept.of_lstm(), by_outs, by_hidden, by_cell, by_gates)
+    state = by_memory, by_usage, by_precedence, by_links, by_read, by_written
+    of_memory = _arrays(
+        *kept.of_memory(), memories, links, by_found, by_found_before, *state, by_interface
+    )
+    again = kept.starts, kept.interface, kept.precedence, kept.written
+    from_found = w.weight_ih[:, inputs:].contiguous()
+    for t in reversed(range(T)):
+        if t == T - 1 or t % stretch == stretch - 1:
+            first = t - t % stretch
+            memories[0], links[0] = kept.memories[t // stretch], kept.links[t // stretch]
+            replay(first, *_arrays(*again, memories[: t - first + 2], links[: t - first + 2]))
+        dnc_step_backward(t, t % stretch, *of_memory)
+        by_outs[t].addmm_(by_interface[t], w.weight)
+        lstm_step_backward(t, *of_lstm)
+        torch.mm(by_gates[t], w.weight_hh, out=by_hidden)
+        torch.mm(by_gates[t], from_found, out=by_found_before)
+    start = kept.starts[0].unsqueeze(1)
+    shape = len(by_cell), kept.read.shape[2], kept.memories.shape[2]
+    by_reads = by_found_before.masked_fill_(start, 0).view(shape)
+    by_state = by_usage, by_precedence, by_links, by_read, by_written.unsqueeze(1), by_reads
+    flat = by_gates.flatten(0, 1)
+    by_xs, by_bias = (flat @ w.weight_ih[:, :inputs]).view(kept.xs.shape), flat.sum(0)
+    by_found_weight = weight_gradient(by_gates, kept.found_before[:-1])
+    return (
+        (by_xs, by_memory.transpose(1, 2), *by_state, by_hidden.masked_fill_(start, 0), by_cell),
+        [
+            torch.cat((weight_gradient(by_gates, kept.xs), by_found_weight), dim=1),
+            weight_gradient(by_gates, kept.hiddens[:-1]),
+            by_bias,
+            by_bias,
+            weight_gradient(by_interface, kept.outs),
+            by_interface.flatten(0, 1).sum(0),
+        ],
+    )
+
+
+def _stretch(steps: int) -> int:
+    """Returns after how many steps memory and links are kept again."""
+    return math.isqrt(steps - 1) + 1
+
+
+def _arrays(*tensors: Tensor) -> list[npt.NDArray[Any]]:
+    return [x.numpy() for x in tensors]
+
+
+def _copy(x: Tensor) -> Tensor:
+    return x.clone(memory_format=torch.contiguous_format)
+
+
+def _before_and_after(before: Tensor, steps: int) -> Tensor:
+    """Returns a place for what is before the first step and after each, ``(T + 1, B, ...)``."""
+    found = before.new_empty(steps + 1, *before.shape)
+    found[0] = before
+    return found
+
+
+def _entering(before: Tensor, starts: Tensor) -> Tensor:
+    """Returns a place for what enters each step, ``(T + 1, B, M)``, with the first of it."""
+    found = before.new_empty(len(starts) + 1, *before.shape)
+    enter(before, starts, found)
+    return found
