@@ -7,8 +7,8 @@ from typing import Any
 from agents.cells.base import MemoryCell
 from agents.cells.gru import GRU
 from agents.cells.lstm import LSTM
-from agents.cells.mnm_g import MNMG
-from agents.cells.mnm_p import MNMP
+from agents.cells.mnm.mnm_g import MNMG
+from agents.cells.mnm.mnm_p import MNMP
 from agents.cells.none import NoMemory
 from agents.cells.ntm import NTM
 from agents.saving.registry import find_class, register, registered_names
