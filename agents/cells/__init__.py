@@ -16,8 +16,8 @@ from agents.cells.gtrxl import GTrXL
 from agents.cells.lru import LRU
 from agents.cells.lstm import LSTM
 from agents.cells.mingru import MinGRU
-from agents.cells.mnm_g import MNMG
-from agents.cells.mnm_p import MNMP
+from agents.cells.mnm.mnm_g import MNMG
+from agents.cells.mnm.mnm_p import MNMP
 from agents.cells.none import NoMemory
 from agents.cells.ntm import NTM
 from agents.cells.plastic import Plastic
