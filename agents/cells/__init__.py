@@ -6,7 +6,7 @@ from typing import Any
 
 from agents.cells.base import MemoryCell
 from agents.cells.delta import DeltaNet
-from agents.cells.dnc import DNC
+from agents.cells.dnc.cell import DNC
 from agents.cells.ffm import FFM
 from agents.cells.framestack import FrameStack
 from agents.cells.fwp import FastWeightProgrammer
