@@ -22,7 +22,7 @@ from agents.cells.threads import in_threads, row_chunks
 
 # What rows that go together have in memories and their gradients: a part of a core's own cache.
 _BLOCK_BYTES = 2**21
-_ROWS_AT_ONCE = 3  # `agents.cells.mnm.fast.products` takes them so
+_ROWS_AT_ONCE = 6  # `agents.cells.products` takes them so
 
 
 class Carried(NamedTuple):

@@ -11,17 +11,21 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from agents.cells.kernels import Bools, Floats, inlined, lstm_row, lstm_row_backward, sigmoid
-from agents.cells.mnm.fast.products import (
+from agents.cells.kernels import (
     ONE,
     TWO,
     ZERO,
-    add_product,
+    Bools,
+    Floats,
     compiled,
-    squash,
-    unsquash,
+    inlined,
+    lstm_row,
+    lstm_row_backward,
+    sigmoid,
 )
 from agents.cells.mnm.fast.row import Switches, Traces, write_and_read, write_and_read_backward
+from agents.cells.mnm.fast.squash import squash, unsquash
+from agents.cells.products import add_product
 
 Ints = npt.NDArray[np.int64]
 
