@@ -10,6 +10,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from agents.cells.kernels import ZERO, Floats, compiled, inlined
 from agents.cells.lanes import LANES, keep_last, load, spread, store
 
@@ -33,43 +36,94 @@ def add_product(left: Floats, right: Floats, out: Floats) -> None:
                     total[n] += number * row[n]
         return
     for start in range(0, N, LANES):
-        # The last vector begins early enough to be whole; what is not new in it is added nowhere.
         n, new = min(start, N - LANES), min(N - start, LANES)
-        r = 0
-        while r + 6 <= R:
-            a = b = c = d = e = f = spread(ZERO)
-            for k in range(K):
-                x = load(right[k], n)
-                a += left[r, k] * x
-                b += left[r + 1, k] * x
-                c += left[r + 2, k] * x
-                d += left[r + 3, k] * x
-                e += left[r + 4, k] * x
-                f += left[r + 5, k] * x
-            _add_last(a, new, out[r], n)
-            _add_last(b, new, out[r + 1], n)
-            _add_last(c, new, out[r + 2], n)
-            _add_last(d, new, out[r + 3], n)
-            _add_last(e, new, out[r + 4], n)
-            _add_last(f, new, out[r + 5], n)
-            r += 6
-        while r + 3 <= R:
-            a = b = c = spread(ZERO)
-            for k in range(K):
-                x = load(right[k], n)
-                a += left[r, k] * x
-                b += left[r + 1, k] * x
-                c += left[r + 2, k] * x
-            _add_last(a, new, out[r], n)
-            _add_last(b, new, out[r + 1], n)
-            _add_last(c, new, out[r + 2], n)
-            r += 3
-        while r < R:
-            a = spread(ZERO)
-            for k in range(K):
-                a += left[r, k] * load(right[k], n)
-            _add_last(a, new, out[r], n)
-            r += 1
+        _add_columns(left, right, n, new, out, n)
+
+
+@compiled
+def add_packed_product(left: Floats, right: Floats, out: Floats) -> None:
+    """Does what `add_product` does; the second matrix is the ``(P, K, 16)`` that `pack` returns."""
+    N = out.shape[1]
+    if N < LANES:
+        add_product(left, right[0], out)
+        return
+    for p in range(len(right)):
+        start = p * LANES
+        n, new = min(start, N - LANES), min(N - start, LANES)
+        _add_columns(left, right[p], 0, new, out, n)
+
+
+def pack(matrix: Tensor) -> Tensor:
+    """Returns the columns of a matrix that many rows are to be multiplied with, sixteen by sixteen.
+
+    What then is read one after the other lies so. In a wide matrix it lies far apart, and where the
+    width is a power of two, a processor's cache has few places for it.
+
+    Args:
+        matrix: ``(K, N)``.
+
+    Returns:
+        ``(P, K, 16)``; the last sixteen columns may have some of those before them. If N is less,
+        ``(1, K, N)``.
+    """
+    N = matrix.shape[1]
+    width = min(N, LANES)
+    columns = matrix.unfold(1, width, LANES)
+    if N > LANES and N % LANES > 0:
+        columns = torch.cat((columns, matrix[:, None, -width:]), dim=1)
+    return columns.transpose(0, 1).contiguous()
+
+
+@compiled
+def _add_columns(left: Floats, right: Floats, place: int, new: int, out: Floats, n: int) -> None:
+    """Adds a product to sixteen columns of `out` from n on.
+
+    The second matrix has its columns from a place on. Only the last ones may be new, and what is
+    not new is added nowhere: so columns are made that are fewer than sixteen.
+    """
+    R, K = left.shape
+    r = 0
+    while r + 6 <= R:
+        a = b = c = d = e = f = spread(ZERO)
+        for k in range(K):
+            x = load(right[k], place)
+            a += left[r, k] * x
+            b += left[r + 1, k] * x
+            c += left[r + 2, k] * x
+            d += left[r + 3, k] * x
+            e += left[r + 4, k] * x
+            f += left[r + 5, k] * x
+        _add_last(a, new, out[r], n)
+        _add_last(b, new, out[r + 1], n)
+        _add_last(c, new, out[r + 2], n)
+        _add_last(d, new, out[r + 3], n)
+        _add_last(e, new, out[r + 4], n)
+        _add_last(f, new, out[r + 5], n)
+        r += 6
+    while r + 3 <= R:
+        a = b = c = spread(ZERO)
+        for k in range(K):
+            x = load(right[k], place)
+            a += left[r, k] * x
+            b += left[r + 1, k] * x
+            c += left[r + 2, k] * x
+        _add_last(a, new, out[r], n)
+        _add_last(b, new, out[r + 1], n)
+        _add_last(c, new, out[r + 2], n)
+        r += 3
+    fours = K - K % 4
+    while r < R:
+        # Four sums, since each number that is added waits for the one before.
+        a = b = c = d = spread(ZERO)
+        for k in range(0, fours, 4):
+            a += left[r, k] * load(right[k], place)
+            b += left[r, k + 1] * load(right[k + 1], place)
+            c += left[r, k + 2] * load(right[k + 2], place)
+            d += left[r, k + 3] * load(right[k + 3], place)
+        for k in range(fours, K):
+            a += left[r, k] * load(right[k], place)
+        _add_last((a + b) + (c + d), new, out[r], n)
+        r += 1
 
 
 @inlined

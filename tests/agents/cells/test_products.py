@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import torch
 
 from agents.cells.kernels import Floats
-from agents.cells.products import add_outer, add_product, dots
+from agents.cells.products import add_outer, add_packed_product, add_product, dots, pack
 
 
 def outer(left: Floats, right: Floats, out: Floats) -> None:
@@ -21,7 +22,11 @@ def transposed(left: Floats, right: Floats, out: Floats) -> None:
     out += product
 
 
-@pytest.mark.parametrize("product", [add_product, outer, transposed])
+def packed(left: Floats, right: Floats, out: Floats) -> None:
+    add_packed_product(left, pack(torch.from_numpy(right)).numpy(), out)
+
+
+@pytest.mark.parametrize("product", [add_product, packed, outer, transposed])
 @pytest.mark.parametrize("rows", [1, 2, 3, 6, 11])
 @pytest.mark.parametrize("inner", [1, 3, 4, 5, 50])
 @pytest.mark.parametrize("columns", [1, 15, 16, 33])
