@@ -4,6 +4,7 @@ import errno
 import io
 import json
 import pickle
+import shutil
 import struct
 import zipfile
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from agents import MemoryA2C, MemoryPPO, ModelFileError, Reinforce
 from agents.cells import CELLS
 from agents.saving.archive import METADATA, TENSORS
 from agents.saving.spaces_json import decode, decode_space, encode, encode_space
+from agents.training.run_directory import RunDirectory
 from tests.agents.toy_envs import RandomEnv, sync
 
 OBSERVATIONS = spaces.Dict(
@@ -487,8 +489,35 @@ def test_files_of_others_are_refused(tmp_path: Path) -> None:
     text.write_text("no zip at all")
     _refused(text, "no readable zip")
     _refused(_write(tmp_path / "empty.zip", {}), "instead of metadata.json")
-    with pytest.raises(FileNotFoundError):
-        agents.load(tmp_path / "missing")
+
+
+def test_a_path_without_a_model_is_answered_with_one_nearby(
+    saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = RunDirectory(Path("runs") / "x")
+
+    def said(path: str, kind: type[Exception]) -> str:
+        with pytest.raises(kind) as error:
+            agents.load(path)
+        return str(error.value)
+
+    nothing = "path is 'runs/x', where there is nothing; allowed: a model file"
+    assert said("runs/x", FileNotFoundError) == nothing
+    run.checkpoints.mkdir(parents=True)
+    folder = "runs/x is not a valid model file: it is a folder; allowed: a model file"
+    assert said("runs/x", ModelFileError) == folder
+    shutil.copy(saved, run.latest)
+    near = ", such as runs/x/checkpoints/model-latest.zip"
+    assert said("runs/x", ModelFileError) == folder + near
+    assert said("runs/x/model", FileNotFoundError).endswith(near)
+    shutil.copy(saved, run.model)
+    assert said("runs/x", ModelFileError) == f"{folder}, such as runs/x/model.zip"
+    assert said("runs/y", FileNotFoundError).endswith(", such as runs/x/model.zip")
+    assert said("", ModelFileError).startswith(". is not a valid model file: it is a folder")
+    # The name of a file without its suffix goes before that of a folder.
+    shutil.copy(saved, "runs/x.zip")
+    agents.load("runs/x")
 
 
 def test_pickles_are_never_executed(saved: Path, tmp_path: Path) -> None:
