@@ -48,9 +48,9 @@ def check_symbols(space: spaces.Space[Any], observation: Any, name: str = "obser
         return
     if not isinstance(space, spaces.Discrete | spaces.MultiDiscrete):
         return
-    seen = np.asarray(observation)
-    if seen.shape[seen.ndim - len(space.shape) :] != space.shape:
-        raise ValueError(f"{name} has shape {seen.shape}; allowed: {space.shape}, or a batch of it")
+    seen, shape = np.asarray(observation), space.shape or ()
+    if seen.shape[seen.ndim - len(shape) :] != shape:
+        raise ValueError(f"{name} has shape {seen.shape}; allowed: {shape}, or a batch of it")
     sizes = space.n if isinstance(space, spaces.Discrete) else space.nvec
     low, high = space.start, space.start + sizes - 1
     wrong = ~((low <= seen) & (seen <= high))  # NaN is wrong, too
