@@ -584,7 +584,18 @@ def _set(*keys: str, value: Any) -> Callable[[dict[str, Any]], None]:
         (_set("settings", "learning_rate", value={"$schedule": ["os", 1, 1]}), "not a number"),
         (_set("settings", "policy_kwargs", value={"memory": "x"}), "memory is 'x'"),
         (_set("settings", "policy_kwargs", "optimizer_class", value={"$optimizer": "os"}), "$"),
+        (
+            _set(
+                "settings", "policy_kwargs", "optimizer_class", value={"$optimizer": "lr_scheduler"}
+            ),
+            "$",
+        ),
+        (
+            _set("settings", "policy_kwargs", "activation_fn", value={"$activation": "functional"}),
+            "$",
+        ),
         (_set("settings", "learning_rate", value={"$function": "x"}), "not a number"),
+        (_set("settings", "learning_rate", value={"$function": True}), "not a number"),
         (_set("settings", "policy_kwargs", "activation_fn", value={"$activation": "os"}), "$"),
         (_set("settings", "policy_kwargs", "activation_fn", value={"$activation": "GRU"}), "GRU"),
         (_set("settings", "policy_kwargs", "encoder_size", value=10**12), r"tensor policy\."),
@@ -594,6 +605,14 @@ def _set(*keys: str, value: Any) -> Callable[[dict[str, Any]], None]:
         (
             _set("observation_space", value={"type": "MultiBinary", "n": [10**6, 10**6]}),
             "too large",
+        ),
+        (_set("observation_space", value={"type": "MultiBinary", "n": [-2, 3]}), "is not a shape"),
+        (
+            _set(
+                "observation_space",
+                value={"type": "Box", "low": 0, "high": 1, "shape": [2], "dtype": "O"},
+            ),
+            "dtype O of a Box is not numeric",
         ),
         (
             _set(
@@ -706,6 +725,7 @@ def test_wrong_use_is_not_blamed_on_the_file(saved: Path) -> None:
         spaces.Discrete(4, start=-2),
         spaces.MultiDiscrete([3, 4], start=[1, 2]),
         spaces.MultiDiscrete(np.array([[3, 4], [5, 6]])),
+        spaces.MultiDiscrete([3, 4], dtype=np.int32),
         spaces.MultiBinary((2, 3)),
         spaces.Box(0, 255, (3, 7, 7), np.uint8),
         spaces.Box(-np.inf, np.inf, (2,), np.float32),
