@@ -203,6 +203,8 @@ def test_only_a_cell_with_memory_learns_to_remember(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "memory_kwargs", "message"),
     [
+        ("lstm", {"input_size": 3}, "argument of memory 'lstm' is 'input_size'"),
+        ("ntm", {"variant": "paper", "memory_size": 2}, "shift_range is 1"),
         ("ltsm", {}, f"memory is 'ltsm'; allowed: {', '.join(CELLS)}"),
         ("ltsm", {}, "(did you mean 'lstm'?)"),
         (
