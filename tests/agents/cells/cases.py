@@ -57,7 +57,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         "mnm-g",
         MNM_SIZES
         | {"num_heads": 3, "rate_per_layer": True, "linear_values": True}
-        | {"recall_delay": 2, "recall_decay": 0.5},
+        | {"recall_delay": 2, "recall_decay": 0.5, "normalized_writes": False},
     ),
     "mnm-p": ("mnm-p", MNM_SIZES),
     "mnm-p-options": (
@@ -65,6 +65,12 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         MNM_SIZES
         | {"memory_layers": 3, "num_heads": 3, "rate_per_layer": False, "linear_values": True}
         | {"recall_delay": 2, "recall_decay": 0.5},
+    ),
+    "mnm-p-as-printed": (
+        "mnm-p",
+        MNM_SIZES
+        | {"num_heads": 4, "rate_per_layer": False, "linear_values": True}
+        | {"normalized_writes": False},
     ),
     "mnm-p-bare": ("mnm-p", MNM_SIZES | {"num_heads": 2, "recall_weight": 0.0}),
     "salu": ("salu", {"hidden_size": 5, "memory_size": 9, "key_size": 3, "value_size": 2}),

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from agents.cells.dnc import DNC, MASK_MIN, DNCState
-from agents.cells.dnc_addressing import allocate
+from agents.cells.dnc.addressing import allocate
+from agents.cells.dnc.cell import DNC, MASK_MIN, DNCState
 from agents.cells.lstm import LSTMState
 from agents.cells.none import NoState
 from agents.cells.unroll import unroll_steps

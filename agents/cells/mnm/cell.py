@@ -12,21 +12,23 @@ What the paper leaves open, and what is done here:
   that it reads what was stored at previous time steps, says otherwise.
 - Every layer of the memory has a tanh, the last too, as the one formula of section 3.2 says. With
   `linear_values` the last has none, as in Appendix C. Layers have no biases.
-- The error of a value (equations 2 and 5) is the mean over its D numbers, not their sum: it is
-  called a mean, and Appendix C has 2 / d_v in its gradient (equation 9). A rate from 0 to 1 then
-  fits any width: as numbers in keys and layers are at most 1, the last layer's step never makes an
-  error larger. The gradient keeps its factor 2.
-- The local write takes the mean over heads, as equation 2 does, so that a rate means the same for
-  any number of them.
+- The errors that are written are those of equations 2 to 4 as printed: of a value, the sum over its
+  numbers; over heads the mean in equation 2, the sum in equation 4; the gradient with its factor 2.
+- A layer's step is divided by the squared length of what the layer sees, summed over heads, as in
+  the normalised least mean squares filter: a rate of 1 then corrects a layer's error, whatever the
+  length of the key. As printed (`normalized_writes=False`), a step is too long by that square, up
+  to H D: once a controller's keys have grown threefold, writes throw the memory about, and
+  gradients through 60 steps overflow. Appendix C's 2 / d_v in the gradient bounds it, too, but
+  lets the short keys of an untrained controller write next to nothing.
 - Rates: one a step in MNM-g, as in equation 3; one a layer and step in MNM-p, as in equation 4.
   `rate_per_layer` chooses.
 - The first memory is drawn from a normal distribution with variance 1 / D, which keeps the size of
   what passes through a layer. It is drawn once, is saved with the model, and is never trained
   (section 3.5).
-- The meta objective (equation 5) is the cell's own loss `recall`. Trainers take the mean over
-  steps and rows, which is the divisor T; H and D are in the mean error. Pairs of before the episode
-  count nothing. Gradients reach the targets, as the equation says: what is to be stored is learned,
-  too.
+- The meta objective is the cell's own loss `recall`. It is equation 5 divided by d_v, so that its
+  weight means the same for any width; trainers take its mean over steps and rows, which is the
+  divisor T. Pairs of before the episode count nothing. Gradients reach the targets, as the equation
+  says: what is to be stored is learned, too.
 - Widths of keys, values and layers are one number, as in all of Table 2, and the output is as wide
   as the controller.
 """
@@ -41,7 +43,7 @@ from torch import Tensor, nn
 
 from agents.cells.base import MemoryCell
 from agents.cells.lstm import LSTM, LSTMState
-from agents.cells.neural_memory import activations, recall, squared_error, write
+from agents.cells.mnm.memory import activations, recall, squared_error, write
 from memory_envs.arguments import check_flag, check_integer, check_number
 
 
@@ -96,6 +98,7 @@ class MNM(MemoryCell[MNMState]):
         num_heads: Number of keys that are read, and of pairs that are written, in a step, H.
         rate_per_layer: Whether every layer has a rate of its own.
         linear_values: Whether the memory's last layer has no tanh.
+        normalized_writes: Whether a write is divided by the squared length of the keys.
         recall_weight: Weight of the meta objective in the total loss; 0 for none.
         recall_delay: How many steps old the oldest pairs are that the meta objective recalls.
         recall_decay: Their weight falls by this factor with every step, from 0 to 1.
@@ -115,6 +118,7 @@ class MNM(MemoryCell[MNMState]):
         num_heads: int = 1,
         rate_per_layer: bool = False,
         linear_values: bool = False,
+        normalized_writes: bool = True,
         recall_weight: float = 1.0,
         recall_delay: int = 0,
         recall_decay: float = 1.0,
@@ -126,6 +130,7 @@ class MNM(MemoryCell[MNMState]):
         super().__init__(input_size, hidden_size)
         self.num_heads = check_integer("num_heads", num_heads, 1)
         self.linear_values = check_flag("linear_values", linear_values)
+        self.normalized_writes = check_flag("normalized_writes", normalized_writes)
         weight = check_number("recall_weight", recall_weight, 0)
         self.loss_weights = {"recall": weight} if weight else {}
         self.recall_delay = check_integer("recall_delay", recall_delay, 0)
@@ -188,7 +193,8 @@ class MNM(MemoryCell[MNMState]):
         interaction = self._interaction(hidden)
         _, write_keys, values, rates = interaction
         layers = activations(state.memory, write_keys, self.linear_values)
-        memory = write(state.memory, layers, self.errors(state.memory, layers, values), rates)
+        errors = self.errors(state.memory, layers, values)
+        memory = write(state.memory, layers, errors, rates, self.normalized_writes)
         read = recall(memory, interaction.read_keys, self.linear_values).mean(dim=1)
         out = self.output(torch.cat((hidden, read), dim=1))
         written = (Pairs(write_keys, values), *state.written)[: self.recall_delay]

@@ -2,9 +2,9 @@
 
 A step goes row by row of the batch, whose memory and links then fit into the fastest cache. Within
 a row the slots come last, memory is ``(W, N)``, so that nearly every inner loop runs over slots.
-Arrays are float32 unless said otherwise. The letters are those of `agents.cells.dnc`, P is the size
-of an interface. An interface holds for each read head key, strength, free gate and three modes;
-then key, strength, erase and write vector, allocation gate and write gate.
+Arrays are float32 unless said otherwise. The letters are those of `agents.cells.dnc.cell`, P is the
+size of an interface. An interface holds for each read head key, strength, free gate and three
+modes; then key, strength, erase and write vector, allocation gate and write gate.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.cells.addressing import MIN_NORM
-from agents.cells.dnc_addressing import LIST_STEP
+from agents.cells.dnc.addressing import LIST_STEP
 from agents.cells.kernels import ONE, Bools, Floats, compiled, exp, sigmoid
 
 Integers = npt.NDArray[np.int32]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from agents.cells.mnm import MNM
-from agents.cells.neural_memory import gradient_errors
+from agents.cells.mnm.cell import MNM
+from agents.cells.mnm.memory import gradient_errors
 
 
 class MNMG(MNM):
     """Writes by one gradient step on the squared error of the values (equations 2 and 3).
 
-    Arguments, and what the paper leaves open, are those of `agents.cells.mnm`.
+    Arguments, and what the paper leaves open, are those of `agents.cells.mnm.cell`.
     """
 
     def errors(self, memory: Tensor, layers: Tensor, values: Tensor) -> Tensor:
