@@ -196,8 +196,9 @@ def _section(name: str, runs: list[dict[str, Any]]) -> list[str]:
 
 
 def _notes(page: Path) -> str:
-    """What is written by hand and put below the tables."""
-    return page.with_name(f"{page.stem}-notes.txt").read_text(encoding="utf-8")
+    """What is written by hand and put below the tables, if anything is."""
+    notes = page.with_name(f"{page.stem}-notes.txt")
+    return notes.read_text(encoding="utf-8") if notes.exists() else ""
 
 
 _CUT_OFF = [

@@ -24,9 +24,15 @@ MAZE_SEEDS = {
     "none": 1,
 }
 BEST = "lstm"  # in the maze
-# First looks: the same number of steps for all, enough for the quick ones to come far.
-MAZE_LOOK = ["timesteps=750000"]
-TAPE_LOOK = ["timesteps=1500000"]
+# First looks: the same settings for all, with every memory's own sizes, and the same number of
+# steps, enough for the quick ones to come far. The preset of the LSTM on the tape has settings that
+# the others' lacks; all are given them.
+MAZE_LOOK = ["timesteps=750000", "policy.memory_kwargs={}"]
+TAPE_LOOK = [
+    "timesteps=1500000",
+    'algorithm.ent_coef={"start":0.08,"end":0.003}',
+    "policy.memory_kwargs={}",
+]
 # Section 4.3 and Appendix D of Munkhdalai et al. (2019) take the settings of Miconi et al. (2018):
 # one episode an update, Adam with 1e-4, discount 0.9, value loss 0.03. In place of entropy these
 # penalise the sum of the squared probabilities of actions, times 0.1. Around equal probabilities,
