@@ -28,7 +28,7 @@ PAGE = ROOT / "docs" / "results" / "memories.md"
 FIGURE = ROOT / "docs" / "images" / "maze-returns.png"
 MAZE_STEPS = 250  # in an episode
 MARK = 175.0  # what the paper's agents come to after 250,000 episodes and more
-SEARCH_BOUND = 495.9  # `benchmarks.maze_bound`, 9x9
+BOUND = 467.9  # of any agent: `benchmarks.maze_bound`, 9x9
 _POINTS = 150  # of a curve that is kept
 _TITLES = {
     "maze": "PPO with our preset",
@@ -226,8 +226,9 @@ def maze_page(results: dict[str, list[dict[str, Any]]]) -> str:
         "",
         "Written by `python -m benchmarks.memory_results` from the folders that",
         "`python -m benchmarks.memory_runs` left. Return is the mean over 1,000 fresh episodes.",
-        f"With {MAZE.format(9)}, random play gets 8, an agent that has to find the goal",
-        f"first {SEARCH_BOUND} at most, one that knows it 533. An episode has {MAZE_STEPS} steps.",
+        f"With {MAZE.format(9)}, random play gets 8, one that knows goal and place 533, and",
+        "the best that an agent can do, which has to find the one and to work out the other,",
+        f"{BOUND} ([computed exactly](../environments.md)). An episode has {MAZE_STEPS} steps.",
         f"Episodes to {MARK:g} are those of training until the mean return of the latest ones",
         f"(128 with the preset) was {MARK:g}. Munkhdalai et al. (2019), Fig. 6, come to that after",
         "250,000 with MNM, and with plastic networks after nearly a million.",
@@ -274,8 +275,8 @@ def draw(runs: list[dict[str, Any]]) -> None:
         steps, values = zip(*run["curve"], strict=True)
         episodes = [step / MAZE_STEPS for step in steps]
         axes.plot(episodes, values, color=colour, linewidth=1.2, label=label)
-    bound = "at most, if the goal is to be found"
-    axes.axhline(SEARCH_BOUND, color=GREEN, linewidth=1.0, linestyle="--", label=bound)
+    bound = "the best that there can be"
+    axes.axhline(BOUND, color=GREEN, linewidth=1.0, linestyle="--", label=bound)
     axes.axhline(MARK, color=GREY, linewidth=1.0, linestyle=":", label=f"{MARK:g}")
     axes.set(xlabel="episodes of training", ylabel="return", ylim=(-30, 540))
     axes.legend(frameon=False, fontsize="small")
