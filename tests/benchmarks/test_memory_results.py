@@ -74,8 +74,8 @@ def test_a_training_that_was_killed_shows_its_last_evaluation_in_brackets(tmp_pa
     assert found is not None
     assert (found["minutes"], found["cpu_minutes"]) == (3.0, 1.5)
     page = memory_results.maze_page({"maze": [found]})
-    assert "| 9x9 | ppo/lstm | 0 | (99.5) | none | 3 | 4 | 3.0 | 1.5 | c |" in page
-    assert "| 9x9 | ppo/lstm | 3 |  |  | 3 | 1 | 99.5 |" in page
+    assert "| 9x9 | ppo/lstm | 0 | (99.5) | none | 3 | never | 4 | 3.0 | 1.5 | c |" in page
+    assert "| 9x9 | ppo/lstm | 3 |  |  | 3 |  | 1 | 99.5 |" in page
 
 
 def test_long_curves_are_thinned_but_keep_where_the_mark_was_passed(tmp_path: Path) -> None:
@@ -83,9 +83,9 @@ def test_long_curves_are_thinned_but_keep_where_the_mark_was_passed(tmp_path: Pa
     found = memory_results.read_run(Run("long", MAZE, "ppo", "lstm", 0), tmp_path / "long")
     assert found is not None
     assert len(found["curve"]) < 200
-    assert memory_results.episodes_to_mark(found) == 702
+    assert memory_results.episodes_to(175.0, found) == 702
     assert found["curve"][-1] == [250 * 1001, 200.0]
-    assert memory_results.episodes_to_mark({"curve": [[250, 3.0]]}) is None
+    assert memory_results.episodes_to(175.0, {"curve": [[250, 3.0]]}) is None
 
 
 def test_results_of_earlier_folders_stay(tmp_path: Path) -> None:
