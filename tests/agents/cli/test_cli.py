@@ -140,6 +140,15 @@ def test_the_module_is_the_command_and_starts_without_torch() -> None:
     assert "Traceback" not in run.stderr
 
 
+def test_the_list_compiles_nothing() -> None:
+    code = (
+        "import sys; from agents.cli.main import main; code = main(['list']);"
+        "print('numba' in sys.modules); sys.exit(code)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (run.returncode, run.stdout.splitlines()[-1], run.stderr) == (0, "False", "")
+
+
 def test_a_reader_that_goes_away_is_no_error() -> None:
     for command in ("list", "evaluate random --env Tape-Copy-Easy-v0 --episodes 2"):
         read, write = os.pipe()
