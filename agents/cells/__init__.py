@@ -1,4 +1,4 @@
-"""Memory cells, one a file; their states, and the time loop."""
+"""Memory cells, each in a file or a folder of its own; their states, and the time loop."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from agents.cells.base import MemoryCell
 from agents.cells.delta import DeltaNet
-from agents.cells.dnc import DNC
+from agents.cells.dnc.cell import DNC
 from agents.cells.ffm import FFM
 from agents.cells.framestack import FrameStack
 from agents.cells.fwp import FastWeightProgrammer
@@ -16,8 +16,8 @@ from agents.cells.gtrxl import GTrXL
 from agents.cells.lru import LRU
 from agents.cells.lstm import LSTM
 from agents.cells.mingru import MinGRU
-from agents.cells.mnm_g import MNMG
-from agents.cells.mnm_p import MNMP
+from agents.cells.mnm.mnm_g import MNMG
+from agents.cells.mnm.mnm_p import MNMP
 from agents.cells.none import NoMemory
 from agents.cells.ntm import NTM
 from agents.cells.plastic import Plastic
@@ -60,7 +60,7 @@ for _cell in CELLS.values():
 
 
 def make_cell(
-    memory: str | type[MemoryCell[Any]], input_size: int, **memory_kwargs: Any
+    memory: str | type[MemoryCell[Any]], input_size: int, /, **memory_kwargs: Any
 ) -> MemoryCell[Any]:
     """Makes a cell.
 

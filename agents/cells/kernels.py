@@ -68,6 +68,53 @@ def tanh(x: np.float32) -> np.float32:
 
 
 @compiled
+def lstm_row(gate: Floats, old: Floats, new: Floats, tanh_new: Floats, out: Floats) -> None:
+    """Takes one step of one row of an LSTM.
+
+    Args:
+        gate: What enters the nonlinearities of i, f, g, o, ``(4 * H,)``; replaced by what leaves.
+        old: The cell state before the step, ``(H,)``.
+        new: Takes that after it.
+        tanh_new: Takes the hyperbolic tangent of that.
+        out: Takes the output.
+    """
+    H = len(out)
+    i, f, g, o = gate[:H], gate[H : 2 * H], gate[2 * H : 3 * H], gate[3 * H :]
+    for h in range(H):
+        i[h], f[h], g[h], o[h] = sigmoid(i[h]), sigmoid(f[h]), tanh(g[h]), sigmoid(o[h])
+        cell = f[h] * old[h] + i[h] * g[h]
+        tanh_cell = tanh(cell)
+        new[h], tanh_new[h], out[h] = cell, tanh_cell, o[h] * tanh_cell
+
+
+@compiled
+def lstm_row_backward(
+    gate: Floats, old: Floats, tanh_new: Floats, by_out: Floats, by_cell: Floats, by_gate: Floats
+) -> None:
+    """Goes back through `lstm_row`.
+
+    Args:
+        gate: See `lstm_row`; so are the next two, as the forward pass left them.
+        old: ``(H,)``.
+        tanh_new: ``(H,)``.
+        by_out: The gradient by the output, ``(H,)``.
+        by_cell: That by the cell state after the step; is replaced by that by the one before it.
+        by_gate: Takes that by what entered the nonlinearities, ``(4 * H,)``.
+    """
+    H = len(by_out)
+    i, f, g, o = gate[:H], gate[H : 2 * H], gate[2 * H : 3 * H], gate[3 * H :]
+    by_i, by_f = by_gate[:H], by_gate[H : 2 * H]
+    by_g, by_o = by_gate[2 * H : 3 * H], by_gate[3 * H :]
+    for h in range(H):
+        to_cell = by_cell[h] + by_out[h] * o[h] * (ONE - tanh_new[h] * tanh_new[h])
+        by_i[h] = to_cell * g[h] * i[h] * (ONE - i[h])
+        by_f[h] = to_cell * old[h] * f[h] * (ONE - f[h])
+        by_g[h] = to_cell * i[h] * (ONE - g[h] * g[h])
+        by_o[h] = by_out[h] * tanh_new[h] * o[h] * (ONE - o[h])
+        by_cell[h] = to_cell * f[h]
+
+
+@compiled
 def lstm_step(
     t: int,
     starts: Bools,
@@ -89,20 +136,15 @@ def lstm_step(
         outs: Takes the output of step t, ``(T, B, H)``.
         hiddens: The hidden states that enter the steps, like `cells`.
     """
-    T, B, H = outs.shape
+    T, B, _ = outs.shape
     for b in range(B):
-        gate, old, out, tanh_cell = gates[t, b], cells[t, b], outs[t, b], squashed[t, b]
-        i, f, g, o = gate[:H], gate[H : 2 * H], gate[2 * H : 3 * H], gate[3 * H :]
         cell, hidden = cells[t + 1, b], hiddens[t + 1, b]
-        for h in range(H):
-            i[h], f[h], g[h], o[h] = sigmoid(i[h]), sigmoid(f[h]), tanh(g[h]), sigmoid(o[h])
-            new = f[h] * old[h] + i[h] * g[h]
-            tanh_new = tanh(new)
-            tanh_cell[h], out[h] = tanh_new, o[h] * tanh_new
-            cell[h], hidden[h] = new, out[h]
+        lstm_row(gates[t, b], cells[t, b], cell, squashed[t, b], outs[t, b])
         if t + 1 < T and starts[t + 1, b]:
             cell[:] = 0
             hidden[:] = 0
+        else:
+            hidden[:] = outs[t, b]
 
 
 @compiled
@@ -126,29 +168,19 @@ def lstm_step_backward(
         cells: ``(T + 1, B, H)``.
         squashed: ``(T, B, H)``.
         grad_outs: The gradient by the outputs, ``(T, B, H)``.
-        grad_hidden: That by the hidden state that enters step t + 1, ``(B, H)``.
+        grad_hidden: That by the hidden state that enters step t + 1, ``(B, H)``; is overwritten.
         grad_cell: That by the cell state after step t, ``(B, H)``; is replaced by that by the cell
             state before it.
         grad_gates: Takes, at step t, that by what entered the nonlinearities, ``(T, B, 4 * H)``.
     """
-    T, B, H = squashed.shape
+    T, B, _ = squashed.shape
     for b in range(B):
-        by_hidden, by_cell, by_out = grad_hidden[b], grad_cell[b], grad_outs[t, b]
-        gate, old, tanh_cell = gates[t, b], cells[t, b], squashed[t, b]
-        i, f, g, o = gate[:H], gate[H : 2 * H], gate[2 * H : 3 * H], gate[3 * H :]
-        by_gate = grad_gates[t, b]
-        by_i, by_f = by_gate[:H], by_gate[H : 2 * H]
-        by_g, by_o = by_gate[2 * H : 3 * H], by_gate[3 * H :]
+        by_out, by_cell = grad_hidden[b], grad_cell[b]
         if t + 1 < T and starts[t + 1, b]:
-            by_hidden[:] = 0
-        for h in range(H):
-            to_hidden = by_hidden[h] + by_out[h]
-            to_cell = by_cell[h] + to_hidden * o[h] * (ONE - tanh_cell[h] * tanh_cell[h])
-            by_i[h] = to_cell * g[h] * i[h] * (ONE - i[h])
-            by_f[h] = to_cell * old[h] * f[h] * (ONE - f[h])
-            by_g[h] = to_cell * i[h] * (ONE - g[h] * g[h])
-            by_o[h] = to_hidden * tanh_cell[h] * o[h] * (ONE - o[h])
-            by_cell[h] = to_cell * f[h]
+            by_out[:] = 0
+        by_out += grad_outs[t, b]
+        gate, old, tanh_cell = gates[t, b], cells[t, b], squashed[t, b]
+        lstm_row_backward(gate, old, tanh_cell, by_out, by_cell, grad_gates[t, b])
         if starts[t, b]:
             by_cell[:] = 0
 

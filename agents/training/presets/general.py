@@ -1,5 +1,7 @@
 """Recipes for every environment that no other module knows."""
 
+from dataclasses import replace
+
 from agents.training.recipes import Recipe, linear
 
 _POLICY = {"encoder_size": 64, "net_arch": [64], "critic_memory": "shared"}
@@ -43,5 +45,29 @@ REINFORCE = Recipe(
     },
     policy=_POLICY,
 )
+# Long episodes make the sum over their steps noisy. The learning rate has to fall to nothing, since
+# on the way, single updates lose what was learned.
+CARTPOLE = replace(
+    REINFORCE,
+    timesteps=300_000,
+    n_envs=8,
+    algorithm=REINFORCE.algorithm | {"learning_rate": linear(0.003, 0.0)},
+)
+# The sizes of the notebook that trains it so.
+CARTPOLE_NTM = replace(
+    CARTPOLE,
+    policy=_POLICY
+    | {
+        "memory_kwargs": {
+            "variant": "notebook",
+            "hidden_size": 64,
+            "memory_size": 32,
+            "word_size": 20,
+        }
+    },
+)
 
-RECIPES = {"*": {"ppo/lstm": PPO, "ppo/*": PPO, "a2c/*": A2C, "reinforce/*": REINFORCE}}
+RECIPES = {
+    "CartPole-v1": {"ppo/lstm": PPO, "reinforce/ntm": CARTPOLE_NTM, "reinforce/*": CARTPOLE},
+    "*": {"ppo/lstm": PPO, "ppo/*": PPO, "a2c/*": A2C, "reinforce/*": REINFORCE},
+}

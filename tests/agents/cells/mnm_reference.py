@@ -17,6 +17,7 @@ Array = npt.NDArray[np.float64]
 class Options(NamedTuple):
     num_heads: int
     linear_values: bool
+    normalized_writes: bool
     recall_decay: float
 
 
@@ -52,13 +53,23 @@ def function(memory: list[Array], key: Array, linear_values: bool) -> list[Array
 
 
 def objective(memory: list[Array], pairs: list[tuple[Array, Array]], linear_values: bool) -> float:
-    """Equation 2, the norm divided by d_v as in equation 9."""
+    """Equation 2."""
     total = 0.0
     for key, value in pairs:
         predicted = function(memory, key, linear_values)[-1]
         for i in range(len(value)):
-            total += (predicted[i] - value[i]) ** 2 / len(value)
+            total += (predicted[i] - value[i]) ** 2
     return total / len(pairs)
+
+
+def divisors(
+    memory: list[Array], pairs: list[tuple[Array, Array]], options: Options
+) -> list[float]:
+    """What each layer's step is divided by; not in the paper."""
+    if not options.normalized_writes:
+        return [1.0] * len(memory)
+    seen = [function(memory, key, options.linear_values) for key, _ in pairs]
+    return [1e-3 + sum(float(z[depth] @ z[depth]) for z in seen) for depth in range(len(memory))]
 
 
 def gradient_write(
@@ -66,6 +77,7 @@ def gradient_write(
 ) -> list[Array]:
     """Equation 3, with the gradient by central differences of the fourth order."""
     written = []
+    rates = rates / divisors(memory, pairs, options)
     for depth, matrix in enumerate(memory):
         new = matrix.copy()
         for i in range(len(matrix)):
@@ -75,7 +87,10 @@ def gradient_write(
                     moved = [m.copy() for m in memory]
                     moved[depth][i, j] += offset * step
                     slope += factor * objective(moved, pairs, options.linear_values)
-                new[i, j] -= rates[depth] * slope / (12 * step)
+                slope /= 12 * step
+                if options.normalized_writes:  # half the sum over heads; a share for each layer
+                    slope *= len(pairs) / 2 / len(memory)
+                new[i, j] -= rates[depth] * slope
         written.append(new)
     return written
 
@@ -87,8 +102,9 @@ def local_write(
     weights: dict[str, Array],
     options: Options,
 ) -> list[Array]:
-    """Equation 4, with the mean over heads; the last layer's target is the value."""
+    """Equation 4, summed over heads; the last layer's target is the value."""
     written = []
+    rates = rates / divisors(memory, pairs, options)
     for depth, matrix in enumerate(memory):
         new = matrix.copy()
         for key, value in pairs:
@@ -100,7 +116,7 @@ def local_write(
             for i in range(len(matrix)):
                 for j in range(len(matrix)):
                     error = layers[depth + 1][i] - target[i]
-                    new[i, j] -= rates[depth] * error * layers[depth][j] / len(pairs)
+                    new[i, j] -= rates[depth] * error * layers[depth][j]
         written.append(new)
     return written
 
@@ -134,12 +150,12 @@ def step(
         read += function(memory, key, options.linear_values)[-1] / H
     out = weights["output.weight"] @ np.concatenate([hidden, read]) + weights["output.bias"]
 
-    # Equation 5, whose mean over steps is left to whoever trains.
+    # Equation 5 by d_v, whose mean over steps is left to whoever trains.
     written = [pairs, *state.written]
     loss = 0.0
     for delay, old in enumerate(written):
         loss += options.recall_decay**delay * objective(memory, old, options.linear_values)
-    return out, Reference(memory, read, hidden, cell, written), loss
+    return out, Reference(memory, read, hidden, cell, written), loss / len(read)
 
 
 class SparseDistributedMemory:

@@ -115,7 +115,7 @@ def disturb() -> list[float]:
 def progress(run: RunDirectory) -> dict[str, list[tuple[int, float]]]:
     """What was logged but for times."""
     columns = run.read_progress()
-    clocks = ("time/fps", "time/time_elapsed", "time/iterations")
+    clocks = ("time/fps", "time/time_elapsed", "time/cpu_time", "time/iterations")
     return {name: values for name, values in columns.items() if name not in clocks}
 
 

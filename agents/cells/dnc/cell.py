@@ -11,8 +11,9 @@ Functions name the headings of the paper's Methods. Its output ``y = W_h h + W_r
 whatever reads this cell, which gets h beside all reads.
 
 What the paper leaves open. Everything starts at zero: memory, usage, links, precedence, weightings
-and reads. Of slots that are as good as equally used, the first is allocated first
-(`agents.cells.dnc_addressing.LIST_STEP`). Lengths in the cosine are at least
+and reads. Of slots that are as good as equally used, by at most a thousandth, the first is
+allocated first (`agents.cells.dnc.addressing.LIST_SPREAD`). The weights of the interface start as
+Xavier's, its biases at zero, the controller orthogonal. Lengths in the cosine are at least
 `agents.cells.addressing.MIN_NORM`. Gradients pass through everything but the order of the free
 list; some published code stops them where usage sees write weightings, the paper does not. The
 controller is one layer. Nothing is clipped.
@@ -33,10 +34,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from agents.cells import addressing, dnc_addressing
+from agents.cells import addressing
 from agents.cells.base import FusedCell, Unrolled
 from agents.cells.controllers import CONTROLLERS
-from agents.cells.dnc_fast.sequence import DNCSequence
+from agents.cells.dnc.addressing import (
+    allocate,
+    follow_links,
+    retention,
+    update_links,
+    update_precedence,
+    update_usage,
+)
+from agents.cells.dnc.fast.sequence import DNCSequence
 from agents.cells.lstm import LSTMState
 from agents.cells.none import NoState
 from memory_envs.arguments import check_choice, check_flag, check_integer
@@ -107,7 +116,7 @@ class DNC(FusedCell[DNCState]):
     """A controller with a memory that allocates, frees and links its slots.
 
     The output is the controller's beside all reads. With an LSTM and without the options of later
-    papers, whole sequences are compiled (`agents.cells.dnc_fast`).
+    papers, whole sequences are compiled (`agents.cells.dnc.fast`).
 
     Args:
         input_size: Width of the input.
@@ -217,15 +226,15 @@ class DNC(FusedCell[DNCState]):
         seen = torch.cat((x, state.reads.flatten(1)), dim=1)
         hidden, controller = self.controller(seen, state.controller)
         interface = self._interface(hidden)
-        retained = dnc_addressing.retention(interface.free_gates, state.read_weights)
-        usage = dnc_addressing.update_usage(state.usage, state.write_weights, retained)
+        retained = retention(interface.free_gates, state.read_weights)
+        usage = update_usage(state.usage, state.write_weights, retained)
         write_weights = _address_write(state.memory, usage, interface)
         memory = state.memory * retained.unsqueeze(2) if self.deallocation else state.memory
         memory = addressing.erase_and_add(
             memory, write_weights, interface.erase, interface.write_vector
         )
-        links = dnc_addressing.update_links(state.links, state.precedence, write_weights)
-        precedence = dnc_addressing.update_precedence(state.precedence, write_weights)
+        links = update_links(state.links, state.precedence, write_weights)
+        precedence = update_precedence(state.precedence, write_weights)
         read_weights = _address_reads(memory, links, state.read_weights, interface)
         reads = addressing.read(memory, read_weights)
         out = torch.cat((hidden, reads.flatten(1)), dim=1)
@@ -276,7 +285,7 @@ def _address_write(memory: Tensor, usage: Tensor, interface: Interface) -> Tenso
     content = addressing.content_weighting(
         memory, interface.write_key, interface.write_strength, interface.write_mask
     )
-    allocation = dnc_addressing.allocate(usage)
+    allocation = allocate(usage)
     return interface.write_gate * torch.lerp(content, allocation, interface.allocation_gate)
 
 
@@ -285,6 +294,6 @@ def _address_reads(memory: Tensor, links: Tensor, previous: Tensor, interface: I
     content = addressing.content_weighting(
         memory, interface.read_keys, interface.read_strengths, interface.read_masks
     )
-    forward, backward = dnc_addressing.follow_links(links, previous, interface.sharpness)
+    forward, backward = follow_links(links, previous, interface.sharpness)
     back, by_content, ahead = interface.read_modes.chunk(3, dim=2)
     return back * backward + by_content * content + ahead * forward

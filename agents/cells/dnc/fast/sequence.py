@@ -21,8 +21,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from agents.cells.dnc_fast.backward_kernels import dnc_step_backward, replay
-from agents.cells.dnc_fast.kernels import dnc_step
+from agents.cells.dnc.fast.backward_kernels import dnc_step_backward, replay
+from agents.cells.dnc.fast.kernels import dnc_step
 from agents.cells.gated import enter, project, weight_gradient
 from agents.cells.kernels import lstm_step, lstm_step_backward
 from agents.cells.threads import in_threads, row_chunks

@@ -1,7 +1,7 @@
 """What a DNC does between its matrix products, compiled: the way back through a step.
 
 Memory and links are not kept for each step: `replay` makes them again, for some steps at a time,
-from what was written. Names and shapes are those of `agents.cells.dnc_fast.kernels`; ``by_x`` is
+from what was written. Names and shapes are those of `agents.cells.dnc.fast.kernels`; ``by_x`` is
 the gradient by x.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from agents.cells.dnc_fast.backward_parts import (
+from agents.cells.dnc.fast.backward_parts import (
     allocate_backward,
     choose_backward,
     follow_backward,
@@ -23,7 +23,7 @@ from agents.cells.dnc_fast.backward_parts import (
     weigh_backward,
     write_backward,
 )
-from agents.cells.dnc_fast.kernels import (
+from agents.cells.dnc.fast.kernels import (
     BESIDE_KEY,
     ZERO,
     Integers,
@@ -103,7 +103,7 @@ def dnc_step_backward(
     """Goes back through step t of the memory.
 
     Args:
-        t: See `agents.cells.dnc_fast.kernels.dnc_step`; so are those from `starts` to `along`, as
+        t: See `agents.cells.dnc.fast.kernels.dnc_step`; so are those from `starts` to `along`, as
             the forward pass left them.
         place: Where memory and links before step t are in `memories` and `links`.
         starts: ``(T, B)``.

@@ -1,6 +1,6 @@
 """The way back through each part of a step, for one row.
 
-Names and shapes are those of the parts in `agents.cells.dnc_fast.kernels`; ``by_x`` is the gradient
+Names and shapes are those of the parts in `agents.cells.dnc.fast.kernels`; ``by_x`` is the gradient
 by x, and is added to where x is used in more than one place.
 """
 
@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from agents.cells.dnc_fast.kernels import (
+from agents.cells.dnc.fast.kernels import (
     BESIDE_KEY,
     SHORTEST,
     ZERO,
@@ -139,7 +139,7 @@ def link_backward(
 ) -> None:
     """Adds to the gradients by write weighting and precedence, and replaces that by the links.
 
-    Four rows at a time, as in `agents.cells.dnc_fast.kernels.follow`.
+    Four rows at a time, as in `agents.cells.dnc.fast.kernels.follow`.
     """
     N = len(written)
     fours = N - N % 4

@@ -1,4 +1,0 @@
-"""The plain differentiable neural computer over whole sequences, compiled.
-
-`agents.cells.dnc` has the same equations in PyTorch, with their sources; nobody has to read both.
-"""

@@ -1,0 +1,194 @@
+"""MNM-p's compiled sequences: products, threads, and what training keeps.
+
+What they compute is held against the steps in test_fast_paths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from agents.cells.kernels import Floats
+from agents.cells.mnm.fast import sequence
+from agents.cells.mnm.fast.products import add_outer, add_product, dots
+from agents.cells.mnm.fast.steps import run_rows
+from agents.cells.mnm.mnm_p import MNMP
+from agents.cells.state import state_tensors
+from agents.cells.unroll import unroll, unroll_steps
+from tests.agents.cells.cases import starts_of
+
+INPUT_SIZE = 3
+EPS = torch.finfo(torch.float32).eps
+
+
+def make_mnm(**memory_kwargs: Any) -> MNMP:
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 6, "memory_layers": 2, "memory_width": 5, "num_heads": 2}
+    return MNMP(INPUT_SIZE, **(sizes | memory_kwargs))
+
+
+def outer(left: Floats, right: Floats, out: Floats) -> None:
+    add_outer(np.ascontiguousarray(left.T), right, out)
+
+
+def transposed(left: Floats, right: Floats, out: Floats) -> None:
+    product = np.full_like(out, np.nan)
+    dots(np.ascontiguousarray(left), np.ascontiguousarray(right.T), product)
+    out += product
+
+
+@pytest.mark.parametrize("product", [add_product, outer, transposed])
+@pytest.mark.parametrize("rows", [1, 2, 3, 4, 9])
+@pytest.mark.parametrize("inner", [1, 3, 4, 5, 50])
+@pytest.mark.parametrize("columns", [1, 4, 33])
+def test_products(
+    product: Callable[[Floats, Floats, Floats], None], rows: int, inner: int, columns: int
+) -> None:
+    random = np.random.default_rng(0)
+    left = random.standard_normal((rows, 2 * inner)).astype(np.float32)[:, ::2]
+    right, out = (random.standard_normal((n, columns)).astype(np.float32) for n in (inner, rows))
+    expected = out.astype(np.float64) + left.astype(np.float64) @ right.astype(np.float64)
+    sizes = np.abs(out) + np.abs(left) @ np.abs(right)
+    product(left, right, out)
+    # A rounding for each product and each sum, of a number no larger than the sum of the sizes.
+    assert (np.abs(out - expected) <= 2 * (inner + 1) * np.finfo(np.float32).eps * sizes).all()
+
+
+def run(cell: MNMP, xs: Tensor, starts: Tensor) -> list[Tensor]:
+    """The results of a sequence, and the gradients by inputs and parameters."""
+    xs = xs.clone().requires_grad_()
+    unrolled = cell.sequence(xs, cell.initial_state(xs.shape[1]), starts)
+    total = torch.stack([x.square().sum() for x in state_tensors(unrolled)]).sum()
+    return [*state_tensors(unrolled), *torch.autograd.grad(total, [xs, *cell.parameters()])]
+
+
+@pytest.fixture
+def set_threads() -> Iterator[Callable[[int], None]]:
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("threads", "block_bytes", "blocks"), [(2, 1, 7), (2, 2**30, 2), (9, 1, 7)]
+)
+def test_neither_threads_nor_blocks_change_what_comes_of_a_row(
+    threads: int,
+    block_bytes: int,
+    blocks: int,
+    set_threads: Callable[[int], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of twenty rows, three at a time: seven blocks at most, and one for each thread at least.
+
+    Gradients by parameters are sums over rows, in an order that is PyTorch's.
+    """
+    cell, xs, starts = make_mnm(), torch.randn(5, 20, INPUT_SIZE), starts_of("random", 5, 20)
+    set_threads(1)
+    expected = run(cell, xs, starts)
+    set_threads(threads)
+    monkeypatch.setattr(sequence, "_BLOCK_BYTES", block_bytes)
+    taken = []
+
+    def note(first: int, last: int, *rest: Any) -> None:
+        taken.append((first, last))
+        run_rows(first, last, *rest)
+
+    monkeypatch.setattr(sequence, "run_rows", note)
+    shared = len(expected) - len(list(cell.parameters()))
+    for k, (found, before) in enumerate(zip(run(cell, xs, starts), expected, strict=True)):
+        atol = 0.0 if k < shared else 100 * EPS * max(1.0, before.abs().max().item())
+        torch.testing.assert_close(found, before, rtol=0, atol=atol)
+    assert len(taken) == blocks
+    assert sorted(row for first, last in taken for row in range(first, last)) == list(range(20))
+
+
+def test_training_keeps_no_memory_a_step() -> None:
+    """What a step keeps is less than a quarter of the fast weights, 48 kB a row."""
+    cell = make_mnm(memory_layers=3, memory_width=64, num_heads=1)
+
+    def kept(steps: int, starts: Tensor) -> int:
+        tensors: dict[int, int] = {}
+
+        def note(x: Tensor) -> Tensor:
+            tensors[x.untyped_storage().data_ptr()] = x.untyped_storage().nbytes()
+            return x
+
+        xs = torch.randn(steps, 2, INPUT_SIZE)
+        with torch.autograd.graph.saved_tensors_hooks(note, lambda x: x):
+            unrolled = cell.sequence(xs, cell.initial_state(2), starts[:steps])
+        assert unrolled.outs.requires_grad
+        return sum(tensors.values())
+
+    memory, none, one = (
+        cell.initial_memory.nbytes,
+        starts_of("none", 20, 2),
+        starts_of("none", 20, 2),
+    )
+    one[5, 0] = True
+    assert 0 < kept(20, none) - kept(10, none) < 10 * 2 * memory / 4
+    assert kept(20, one) - kept(20, none) == memory
+
+
+def test_long_sequences_are_undone_as_well() -> None:
+    """Each write that is taken off again leaves a rounding: some tens of thousands of them here."""
+    cell = make_mnm(memory_width=16, hidden_size=16)
+    with torch.no_grad():
+        cell.rate.bias.fill_(4.0)
+    xs, starts = torch.randn(1000, 2, INPUT_SIZE), starts_of("none", 1000, 2)
+    weights = torch.randn(1000, 2, 16)
+
+    def gradients(cell: MNMP, xs: Tensor) -> list[Tensor]:
+        total = (unroll(cell, xs, cell.initial_state(2), starts).outs * weights).sum()
+        return list(torch.autograd.grad(total, list(cell.parameters())))
+
+    found = gradients(cell, xs)
+    for x, y in zip(found, gradients(cell.double(), xs.double()), strict=True):
+        assert (x - y).abs().max() < 1e-3 * y.abs().max()
+
+
+def test_it_can_be_gone_back_twice_and_leaves_the_gradients_that_it_is_given() -> None:
+    cell = make_mnm()
+    xs = torch.randn(4, 3, INPUT_SIZE, requires_grad=True)
+    unrolled = cell.sequence(xs, cell.initial_state(3), starts_of("random", 4, 3))
+    values = [x for x in state_tensors(unrolled) if x.requires_grad]
+    given = [torch.ones_like(x) for x in values]
+    (first,) = torch.autograd.grad(values, xs, given, retain_graph=True)
+    (second,) = torch.autograd.grad(values, xs, given)
+    assert first.equal(second)
+    assert all(bool((x == 1).all()) for x in given)
+
+
+def test_no_rows_are_no_error() -> None:
+    cell, xs = make_mnm(), torch.zeros(3, 0, INPUT_SIZE)
+    outs, state, losses = unroll(cell, xs, cell.initial_state(0), starts_of("none", 3, 0))
+    assert outs.shape == (3, 0, cell.output_size)
+    assert state.memory.shape == (0, 2, 5, 5)
+    assert losses["recall"].shape == (3, 0)
+
+
+def test_old_pairs_are_recalled_step_by_step() -> None:
+    xs = torch.zeros(1, 1, INPUT_SIZE)
+    assert make_mnm().takes(xs)
+    assert not make_mnm(recall_delay=1).takes(xs)
+
+
+class Lazy(MNMP):
+    """Writes half of what it should."""
+
+    def errors(self, memory: Tensor, layers: Tensor, values: Tensor) -> Tensor:
+        return 0.5 * super().errors(memory, layers, values)
+
+
+def test_a_subclass_that_writes_otherwise_goes_step_by_step() -> None:
+    torch.manual_seed(0)
+    cell = Lazy(INPUT_SIZE, hidden_size=6, memory_width=5)
+    xs, starts = torch.randn(4, 3, INPUT_SIZE), starts_of("random", 4, 3)
+    outs = unroll(cell, xs, cell.initial_state(3), starts).outs
+    assert outs.equal(unroll_steps(cell, xs, cell.initial_state(3), starts).outs)
+    assert not outs.allclose(cell.sequence(xs, cell.initial_state(3), starts).outs)
