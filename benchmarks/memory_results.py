@@ -31,7 +31,7 @@ BOUND = 467.9  # of any agent, 9x9: `benchmarks.maze_bound`
 # What the paper's agents come to after 250,000 episodes and more, and nine tenths of the bound.
 MARKS = (175.0, 421.0)
 _TO_MARKS = [f"episodes to {mark:g}" for mark in MARKS]
-_POINTS = 150  # of a curve that is kept
+_POINTS = 80  # of a curve that is kept
 _TITLES = {
     "maze": "PPO with our preset",
     "maze-large": "Larger mazes",
@@ -273,6 +273,15 @@ def page(results: dict[str, list[dict[str, Any]]]) -> str:
     return "\n".join(lines) + "\n" + _notes(PAGE)
 
 
+def pages(results: dict[str, list[dict[str, Any]]]) -> dict[Path, str]:
+    """The pages for which there are results."""
+    made = {MAZE_PAGE: maze_page, PAGE: page}
+    on_maze_page = {name in _ON_MAZE_PAGE for name, runs in results.items() if runs}
+    return {
+        path: make(results) for path, make in made.items() if (make is maze_page) in on_maze_page
+    }
+
+
 def draw(runs: list[dict[str, Any]]) -> None:
     """Return against episodes, a line for each training, a colour for each memory."""
     figure = Figure(figsize=(7, 4), layout="constrained")
@@ -315,8 +324,8 @@ def main() -> None:
         results[name] = joined(name, results.get(name, []), folder / name)
     write_text(RESULTS, json.dumps(results, indent=1) + "\n")
     draw([run for run in results["maze"] if run["curve"]])
-    write_text(MAZE_PAGE, maze_page(results))
-    write_text(PAGE, page(results))
+    for path, text in pages(results).items():
+        write_text(path, text)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The memories' trainings, and the pages of their results."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -95,3 +96,31 @@ def test_results_of_earlier_folders_stay(tmp_path: Path) -> None:
     known = memory_results.joined("maze", [], tmp_path)
     assert [run["agent"] for run in known] == ["ppo/lstm", "ppo/gru"]
     assert memory_results.joined("maze", known, tmp_path / "elsewhere") == known
+
+
+def test_first_looks_have_a_page_of_their_own(tmp_path: Path) -> None:
+    progress(tmp_path / "look", [10.0])
+    found = memory_results.read_run(Run("look", MAZE, "ppo", "gru", 0), tmp_path / "look")
+    assert found is not None
+    pages = memory_results.pages({"maze": [], "maze-first-look": [found]})
+    assert list(pages) == [memory_results.PAGE]
+    assert "| ppo/gru | 0 | (99.50) | none | 250 | 0.0 | 0.0 | c |" in pages[memory_results.PAGE]
+
+
+def test_the_pages_are_what_the_results_say() -> None:
+    results = json.loads(memory_results.RESULTS.read_text(encoding="utf-8"))
+    pages = memory_results.pages(results)
+    assert memory_results.MAZE_PAGE in pages
+    for path, text in pages.items():
+        assert path.read_text(encoding="utf-8") == text
+
+
+def test_a_label_is_what_its_command_did() -> None:
+    for name, records in json.loads(memory_results.RESULTS.read_text(encoding="utf-8")).items():
+        planned = {(run.env, f"{run.algorithm}/{run.memory}", run.seed): run for run in plan(name)}
+        for record in records:
+            run = planned[record["env"], record["agent"], record["seed"]]
+            words = ["memory-envs", *run.command(Path("nowhere"))]
+            if run.seed == 0:  # the default, which recorded commands leave out
+                del words[words.index("--seed") : words.index("--seed") + 2]
+            assert shlex.split(record["command"]) == words

@@ -32,7 +32,7 @@ _PPO: dict[str, Any] = {
     "normalize_value": True,
 }
 PPO = _adapted(general.PPO, 3_000_000, **_PPO)
-# Three heads, as in the paper; its memory is 100 wide, which takes four times as long.
+# Three heads, as in the paper, whose sizes, 200 and 100, take three times as long.
 MNM_P = _with_memory(PPO, num_heads=3)
 LARGE = _adapted(general.PPO, 8_000_000, **_PPO)
 A2C = _adapted(
