@@ -45,8 +45,8 @@ REINFORCE = Recipe(
     },
     policy=_POLICY,
 )
-# The sum over the steps of a long episode is noisy: with eight episodes an update, one of them could
-# lose what was learned, and the learning rate has to fall to nothing.
+# The sum over the steps of a long episode is noisy: with eight episodes an update, a single one
+# could lose what was learned. The learning rate falls to nothing.
 CARTPOLE = replace(
     REINFORCE,
     timesteps=1_000_000,
