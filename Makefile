@@ -69,5 +69,5 @@ docs: $(VENV)/.installed-agents,docs ## build the documentation into docs/_build
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --builder html docs docs/_build/html
 
 clean: ## remove what the tools left, but neither .venv nor runs/
-	rm -rf build dist *.egg-info docs/_build .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf build dist *.egg-info docs/_build .hypothesis .numba_cache .mypy_cache .pytest_cache .ruff_cache
 	find memory_envs agents benchmarks tests docs -name __pycache__ -type d -exec rm -rf {} +

@@ -1,6 +1,6 @@
 """The models in `agents.algorithms.pretrained`, and the table of what they reach.
 
-python -m benchmarks.pretrained add RUN      takes in the model of a run's folder
+python -m benchmarks.pretrained add RUN NAME takes in the model of a run's folder
 python -m benchmarks.pretrained measure      measures all of them again
 python -m benchmarks.pretrained page         writes docs/results/pretrained.md again
 
@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import agents
-from agents.algorithms.pretrained import INDEX, Pretrained, read_index
+from agents.algorithms.pretrained import INDEX, Pretrained, Score, read_index
 from agents.environments.spec import environment_spec
 from agents.evaluation.actors import model_policy
 from agents.evaluation.evaluate import evaluation_env, play
 from agents.saving.atomic import write_text
 from agents.training.run_directory import RunDirectory
 from benchmarks.results import without_folder
-from memory_envs import ENVIRONMENTS
 
 ROOT = Path(__file__).parents[1]
 MODELS = ROOT / "agents" / "algorithms" / "pretrained"
@@ -33,35 +32,36 @@ FIRST_SEED = 10**9  # neither trained on nor evaluated during training; see `run
 
 def measure(
     model: Any, about: Pretrained, levels: Iterable[int], episodes: int, first_seed: int
-) -> dict[int, float]:
-    """Share of fresh episodes that a model solves, by level.
+) -> dict[int, Score]:
+    """What a model reaches in fresh episodes, by level.
 
     Args:
         model: plays its most probable actions.
         about: says in which environment.
-        levels: lengths of the input.
+        levels: lengths of the input, or 0 alone where there are none.
         episodes: of each level.
         first_seed: see `Pretrained`.
     """
-    shares = {}
+    scores = {}
     for level in levels:
-        kwargs = {**about.env_kwargs, "min_length": level, "max_length": level}
-        env = evaluation_env(about.env, episodes, **kwargs)
+        length = {"min_length": level, "max_length": level} if level else {}
+        env = evaluation_env(about.env, episodes, **{**about.env_kwargs, **length})
         try:
             seed = first_seed + level * episodes
-            success = play(model_policy(model, True), env, episodes, seed).success
+            played = play(model_policy(model, True), env, episodes, seed)
         finally:
             env.close()
-        assert success is not None
-        shares[level] = success
-    return shares
+        returns = played.returns
+        scores[level] = Score(played.success, float(returns.mean()), float(returns.std()))
+    return scores
 
 
 def measured(model: Any, about: Pretrained) -> Pretrained:
-    """What is known of a model, with its success at every level up to the hardest."""
-    levels = range(1, about.env_kwargs["max_length"] + 1)
-    shares = measure(model, about, levels, EPISODES, FIRST_SEED)
-    return replace(about, success=shares, episodes=EPISODES, first_seed=FIRST_SEED)
+    """What is known of a model, with what it reaches at every level up to the hardest."""
+    hardest = about.env_kwargs.get("max_length")
+    levels = range(1, hardest + 1) if hardest else [0]
+    scores = measure(model, about, levels, EPISODES, FIRST_SEED)
+    return replace(about, scores=scores, episodes=EPISODES, first_seed=FIRST_SEED)
 
 
 def describe(run: RunDirectory, steps: int) -> Pretrained:
@@ -75,30 +75,28 @@ def describe(run: RunDirectory, steps: int) -> Pretrained:
     if settings["part"]:
         raise ValueError(f"{run.path} continues another run; allowed: what one command trains")
     env_kwargs = settings["recipe"]["env_kwargs"]
-    hardest = {**environment_spec(env_id).kwargs, **env_kwargs}["max_length"]
+    hardest = {**environment_spec(env_id).kwargs, **env_kwargs}.get("max_length")
+    length = {"min_length": hardest, "max_length": hardest} if hardest else {}
     return Pretrained(
         env=env_id,
-        env_kwargs={**env_kwargs, "min_length": hardest, "max_length": hardest},
-        controller=settings["memory"],
+        env_kwargs={**env_kwargs, **length},
+        memory=settings["memory"],
         seed=settings["seed"],
         command=without_folder(settings["command"]),
         commit=settings["commit"],
         steps=steps,
-        success={},
+        scores={},
         episodes=0,
         first_seed=0,
     )
 
 
-def add(folder: Path, name: str | None = None) -> str:
+def add(folder: Path, name: str) -> None:
     """Take in the model of a run.
 
     Args:
         folder: of the run.
-        name: of the model; by default the algorithm's and the task's, such as "rl-ntm/Copy".
-
-    Returns:
-        The name.
+        name: of the model, such as "rl-ntm/Copy" or "maze/lstm".
 
     Raises:
         ValueError: if the folder holds no run, or no model, or continues another run.
@@ -106,11 +104,10 @@ def add(folder: Path, name: str | None = None) -> str:
     run = RunDirectory(folder)
     model = agents.load(run.newest_model())
     about = measured(model, describe(run, model.num_timesteps))
-    algorithm = run.read_settings()["algorithm"].replace("_", "-")
-    name = name or f"{algorithm}/{ENVIRONMENTS[about.env].task}"
-    model.save(MODELS / f"{name}.zip", exclude=["optimizer"])
+    path = MODELS / f"{name}.zip"
+    path.parent.mkdir(exist_ok=True)
+    model.save(path, exclude=["optimizer"])
     write({**read_index(), name: about})
-    return name
 
 
 def write(models: Mapping[str, Pretrained]) -> None:
@@ -127,32 +124,43 @@ def page(models: Mapping[str, Pretrained]) -> str:
     lines = [
         "# Pretrained models",
         "",
-        "Written by `python -m benchmarks.pretrained` from `pretrained/index.json`. Success",
-        "is the share of 1,000 episodes of one length, with fresh seeds, that are solved whole,",
-        "with the most probable moves. The preset was chosen on these tasks, seed 0 among others",
-        "([how far to trust it](rl-ntm.md)). Training stopped at the first evaluation with enough",
+        "Written by `python -m benchmarks.pretrained` from `pretrained/index.json`. Return and",
+        "success, the share of episodes that are solved, are those of 1,000 episodes with fresh",
+        "seeds and the most probable actions; where inputs have lengths, of the greatest length.",
+        "The presets were chosen on these tasks, seed 0 among others ([how far to trust",
+        "RL-NTM's](rl-ntm.md)). RL-NTM's training stopped at the first evaluation with enough",
         "success; there is one every 300,000 steps. [How to use them](../pretrained.md).",
         "",
-        "| model | environment | controller | hardest length | success there | lowest at any "
-        "| seed | steps | commit |",
-        "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | --- |",
+        "| model | environment | memory | length | return | success | lowest at any length | seed "
+        "| steps | commit |",
+        "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
     ]
     for name, about in models.items():
-        level, shares = about.hardest_level, about.success
+        hardest = about.scores[about.hardest_level]
+        shares = [score.success for score in about.scores.values() if score.success is not None]
+        lowest = min(shares) if about.hardest_level else None
         lines.append(
-            f"| `{name}` | {about.env} | {about.controller} | {level} | {shares[level]:.3f} "
-            f"| {min(shares.values()):.3f} | {about.seed} | {about.steps:,} "
-            f"| {(about.commit or 'unknown')[:7]} |"
+            f"| `{name}` | {about.env} | {about.memory} | {about.hardest_level or ''} "
+            f"| {hardest.return_mean:.2f} | {_share(hardest.success)} | {_share(lowest)} "
+            f"| {about.seed} | {about.steps:,} | {(about.commit or 'unknown')[:7]} |"
         )
-    lines += ["", "## By length", "", "| length | " + " | ".join(f"`{n}`" for n in models) + " |"]
-    lines.append("| ---: |" + " ---: |" * len(models))
-    for level in range(1, max((about.hardest_level for about in models.values()), default=0) + 1):
-        shares_here = (about.success.get(level) for about in models.values())
-        cells = ("" if share is None else f"{share:.3f}" for share in shares_here)
+    by_length = {name: about for name, about in models.items() if about.hardest_level}
+    lines += ["", "## Success by length", ""]
+    lines.append("| length | " + " | ".join(f"`{name}`" for name in by_length) + " |")
+    lines.append("| ---: |" + " ---: |" * len(by_length))
+    for level in range(
+        1, max((about.hardest_level for about in by_length.values()), default=0) + 1
+    ):
+        scores = (about.scores.get(level) for about in by_length.values())
+        cells = (_share(score.success if score else None) for score in scores)
         lines.append(f"| {level} | " + " | ".join(cells) + " |")
     lines += ["", "## Training", "", "One run each, with these commands:", "", "```console"]
     lines += [about.command for about in models.values()]
     return "\n".join([*lines, "```", ""])
+
+
+def _share(share: float | None) -> str:
+    return "" if share is None else f"{share:.3f}"
 
 
 def main() -> None:
@@ -161,14 +169,14 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     adding = commands.add_parser("add", help="take in the model of a run's folder")
     adding.add_argument("run", type=Path)
-    adding.add_argument("--name", help="such as rl-ntm/Copy")
+    adding.add_argument("name", help="such as rl-ntm/Copy")
     commands.add_parser("measure", help="measure all models again")
     commands.add_parser("page", help="write the page again")
     arguments = parser.parse_args()
     if arguments.command == "add":
-        name = add(arguments.run, arguments.name)
-        about = read_index()[name]
-        print(f"{name}: success {about.success[about.hardest_level]:.3f} at the hardest level")
+        add(arguments.run, arguments.name)
+        about = read_index()[arguments.name]
+        print(f"{arguments.name}: {about.scores[about.hardest_level]}")
     elif arguments.command == "measure":
         index = read_index().items()
         write({name: measured(agents.load_pretrained(name), about) for name, about in index})

@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from agents.cells import CELLS
+from agents.cells import CELLS, MemoryCell
 from memory_envs import ENVIRONMENTS
 
 PAGE = Path(__file__).with_name("environments.md")
@@ -44,12 +44,21 @@ def cells_page() -> str:
         "# Memory cells\n\nWritten by `docs/generate.py` from the docstrings. The names are what "
         "`memory=` takes, the\narguments are `memory_kwargs`.\n"
     ]
+    told = {MemoryCell.__module__, *(cls.__module__ for cls in CELLS.values())}
     for name, cls in CELLS.items():
-        module = inspect.getdoc(importlib.import_module(cls.__module__)) or ""
-        about = inspect.cleandoc(cls.__doc__ or "").split("\n\nArgs:")[0]
-        text = f"{module}\n\n{about}".replace("``", "`")
-        parts.append("\n\n".join([f"## {name}", text, *_arguments(cls)]) + "\n")
+        for base in cls.__mro__:
+            if issubclass(base, MemoryCell) and base.__module__ not in told:
+                told.add(base.__module__)
+                sharing = [f"`{other}`" for other, one in CELLS.items() if issubclass(one, base)]
+                title = f"## What {', '.join(sharing[:-1])} and {sharing[-1]} share"
+                parts.append(f"{title}\n\n{_module_text(base)}\n")
+        about = inspect.cleandoc(cls.__doc__ or "").split("\n\nArgs:")[0].replace("``", "`")
+        parts.append("\n\n".join([f"## {name}", _module_text(cls), about, *_arguments(cls)]) + "\n")
     return "\n".join(parts)
+
+
+def _module_text(cls: type[Any]) -> str:
+    return (inspect.getdoc(importlib.import_module(cls.__module__)) or "").replace("``", "`")
 
 
 def _arguments(cls: type[Any]) -> list[str]:

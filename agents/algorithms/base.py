@@ -178,6 +178,7 @@ class MemoryAlgorithm(MemoryModel):
             tb_log_name or type(self).__name__,
             progress_bar,
         )
+        processor_time = time.process_time()
         callback.on_training_start(locals(), globals())
         iteration = 0
         while self.num_timesteps < total_timesteps:
@@ -186,7 +187,7 @@ class MemoryAlgorithm(MemoryModel):
             iteration += 1
             self._update_current_progress_remaining(self.num_timesteps, total_timesteps)
             if log_interval and iteration % log_interval == 0:
-                self._log_progress(iteration)
+                self._log_progress(iteration, time.process_time() - processor_time)
             self.train()
         callback.on_training_end()
         return self
@@ -232,8 +233,8 @@ class MemoryAlgorithm(MemoryModel):
             )
         self.optimizer.step()
 
-    def _log_progress(self, iteration: int) -> None:
-        """Logs what SB3 logs after each rollout, by SB3's names."""
+    def _log_progress(self, iteration: int, processor_seconds: float) -> None:
+        """Logs what SB3 logs after each rollout, by SB3's names, and the processor's time."""
         assert self.ep_info_buffer is not None
         assert self.ep_success_buffer is not None
         seconds = max((time.time_ns() - self.start_time) / 1e9, sys.float_info.epsilon)
@@ -245,6 +246,8 @@ class MemoryAlgorithm(MemoryModel):
                 self.logger.record(f"rollout/{name}", mean)
         self.logger.record("time/fps", int(steps / seconds))
         self.logger.record("time/time_elapsed", int(seconds), exclude="tensorboard")
+        # Of all threads. On a busy machine it says more of what a training takes.
+        self.logger.record("time/cpu_time", int(processor_seconds), exclude="tensorboard")
         self.logger.record("time/total_timesteps", self.num_timesteps, exclude="tensorboard")
         if self.ep_success_buffer:
             self.logger.record("rollout/success_rate", safe_mean(self.ep_success_buffer))

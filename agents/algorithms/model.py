@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import os
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -138,6 +139,8 @@ class MemoryModel(BaseAlgorithm):
     ) -> None:
         policy_kwargs = common["policy_kwargs"]
         check_instance("policy_kwargs", policy_kwargs, (dict, NoneType), "a dict, or None")
+        log = common["tensorboard_log"]
+        check_instance("tensorboard_log", log, (str, os.PathLike, NoneType), "a folder, or None")
         super().__init__(
             policy,
             # Here, as SB3 would make a scalar environment of an id, and ask it for pictures.
@@ -145,7 +148,7 @@ class MemoryModel(BaseAlgorithm):
             learning_rate=check_schedule("learning_rate", common["learning_rate"]),
             policy_kwargs=dict(policy_kwargs or {}),
             stats_window_size=check_integer("stats_window_size", common["stats_window_size"], 1),
-            tensorboard_log=common["tensorboard_log"],
+            tensorboard_log=log,
             verbose=check_integer("verbose", common["verbose"], 0, 2),
             device=check_device(common["device"]),
             support_multi_env=True,

@@ -1,4 +1,4 @@
-"""Memory cells, one a file; their states, and the time loop."""
+"""Memory cells, each in a file or a folder of its own; their states, and the time loop."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ for _cell in CELLS.values():
 
 
 def make_cell(
-    memory: str | type[MemoryCell[Any]], input_size: int, **memory_kwargs: Any
+    memory: str | type[MemoryCell[Any]], input_size: int, /, **memory_kwargs: Any
 ) -> MemoryCell[Any]:
     """Makes a cell.
 

@@ -102,21 +102,22 @@ class Unrolled(NamedTuple):
 class FusedCell(MemoryCell[S]):
     """A cell that runs a whole sequence faster than step by step.
 
-    A subclass that changes the step, its losses or the initial state but not `sequence` goes step
-    by step. What needs derivatives that `sequence` does not have calls
-    `agents.cells.unroll.unroll_steps`.
+    A subclass that changes a part of the step but not `sequence` goes step by step. What needs
+    derivatives that `sequence` does not have calls `agents.cells.unroll.unroll_steps`.
     """
 
+    # The methods that `sequence` stands for; a cell adds others that its step is made of.
+    parts_of_step: ClassVar[frozenset[str]] = frozenset(
+        ("forward", "forward_with_losses", "initial_state")
+    )
     keeps_pace: ClassVar[bool] = True
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Notes whether `sequence` still does what the step does."""
+        """Notes whether `sequence` still does what the step does: no part of it is newer."""
         super().__init_subclass__(**kwargs)
-        own = vars(cls).keys()
-        if "sequence" in own:
-            cls.keeps_pace = True
-        elif own & {"forward", "forward_with_losses", "initial_state"}:
-            cls.keeps_pace = False
+        defined = [vars(base).keys() for base in cls.__mro__]
+        sequence = next(k for k, names in enumerate(defined) if "sequence" in names)
+        cls.keeps_pace = not any(names & cls.parts_of_step for names in defined[:sequence])
 
     def takes(self, xs: Tensor) -> bool:
         """Says whether `sequence` can run these inputs; compiled kernels want float32 on a CPU."""

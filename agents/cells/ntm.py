@@ -122,12 +122,12 @@ class NTM(MemoryCell[NTMState]):
         check_integer("num_read_heads", num_read_heads, 1)
         check_integer("num_write_heads", num_write_heads, 1)
         check_integer("shift_range", shift_range, 0)
-        if 2 * shift_range >= memory_size:
+        check_choice("variant", variant, VARIANTS)
+        if variant == "paper" and 2 * shift_range >= memory_size:
             allowed = f"at most {(memory_size - 1) // 2} with {memory_size} slots"
             raise ValueError(f"shift_range is {shift_range}; allowed: {allowed}")
         check_choice("controller", controller, CONTROLLERS)
         check_flag("learned_initial_memory", learned_initial_memory)
-        check_choice("variant", variant, VARIANTS)
         reads = num_read_heads * word_size
         super().__init__(input_size, hidden_size + reads)
         self.memory_size = memory_size

@@ -73,8 +73,8 @@ class Titans(MemoryCell[TitansState]):
     Args:
         input_size: Width of the input.
         hidden_size: Width of the layer and of its output.
-        memory_size: Units of each hidden layer of the memory.
-        num_layers: Layers of weights in the memory; 1 for a matrix.
+        memory_width: Units of each hidden layer of the memory.
+        memory_layers: Layers of weights in the memory; 1 for a matrix.
         key_size: Numbers in a key and a query.
         value_size: Numbers in a value.
         conv_size: Steps that the short convolution sees, this one included; 1 for no convolution.
@@ -89,20 +89,20 @@ class Titans(MemoryCell[TitansState]):
         self,
         input_size: int,
         hidden_size: int = 64,
-        memory_size: int = 32,
-        num_layers: int = 2,
+        memory_width: int = 32,
+        memory_layers: int = 2,
         key_size: int = 16,
         value_size: int = 16,
         conv_size: int = 4,
     ) -> None:
-        check_integer("memory_size", memory_size, 1)
-        check_integer("num_layers", num_layers, 1)
+        check_integer("memory_width", memory_width, 1)
+        check_integer("memory_layers", memory_layers, 1)
         sizes = (input_size, hidden_size, 1, key_size, value_size, conv_size)
         layer = FastLayer(*sizes, activation=True, output_gate=True)
         super().__init__(input_size, hidden_size)
         self.layer = layer
         self.gates = nn.Linear(hidden_size, len(_FIRST_GATES))
-        widths = [key_size, *[memory_size] * (num_layers - 1), value_size]
+        widths = [key_size, *[memory_width] * (memory_layers - 1), value_size]
         self.initial_memory = nn.ParameterList(
             torch.empty(inputs, outputs).uniform_(-(inputs**-0.5), inputs**-0.5)
             for inputs, outputs in pairwise(widths)

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from agents.algorithms.pretrained import read_index
 from agents.cli.common import checked, make_console, option
+from agents.cli.optima import read_optima
 from agents.training.presets.results import preset_results
 from memory_envs import ENVIRONMENTS
 from memory_envs.arguments import check_choice
@@ -36,8 +37,9 @@ class List:
         families = {spec.family for spec in ENVIRONMENTS.values()}
         if self.family is not None:
             checked(check_choice, "--family", self.family, families)
+        optima = read_optima()
         rows = [
-            _row(env_id)
+            _row(env_id, optima[env_id])
             for env_id, spec in ENVIRONMENTS.items()
             if self.family in (None, spec.family)
         ]
@@ -51,18 +53,14 @@ class List:
         return 0
 
 
-def _row(env_id: str) -> dict[str, Any]:
-    from agents.evaluation.evaluate import summarize
-
-    spec = ENVIRONMENTS[env_id]
-    summary, results = summarize(env_id), preset_results(env_id)
+def _row(env_id: str, optimum: dict[str, Any]) -> dict[str, Any]:
+    spec, results = ENVIRONMENTS[env_id], preset_results(env_id)
     return {
         "id": env_id,
         "family": spec.family,
         "task": spec.task,
         "tier": spec.tier,
-        "optimum": round(summary.optimum, 6),
-        "max_steps": summary.max_steps,
+        **optimum,
         "solved_by": str(results[0]) if results and results[0].solved else None,
         "results": [asdict(result) for result in results],
         "pretrained": [name for name, model in read_index().items() if model.env == env_id],

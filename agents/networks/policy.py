@@ -284,7 +284,8 @@ class MemoryPolicy(BasePolicy):
             The action or actions, and the memory state after them.
 
         Raises:
-            ValueError: If `episode_start` or `action_masks` does not fit the observations.
+            ValueError: If an observation is not of the policy's space, or `episode_start` or
+                `action_masks` does not fit the observations.
         """
         self.set_training_mode(False)
         obs, vectorized = read_observation(self, observation)

@@ -58,7 +58,8 @@ def model_source(path: ModelSource) -> Path | BufferedIOBase:
     """
     if isinstance(path, str | os.PathLike):
         path = Path(path)
-        return path if path.suffix else path.with_suffix(".zip")
+        # The present folder has no name to which a suffix could be added.
+        return path if path.suffix or not path.name else path.with_suffix(".zip")
     file: Any = path  # as a type checker cannot know what is really given
     if isinstance(file, TextIOBase) or not hasattr(file, "seek"):
         allowed = "a path, or a file that is open in binary mode"
@@ -158,9 +159,12 @@ def read_model(
 
     Raises:
         ModelFileError: If it is not a model file.
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If there is no such file; like the other for a folder, it names a model
+            nearby.
     """
     source = model_source(path)
+    if isinstance(source, Path):
+        _check_path(Path(cast(str | Path, path)), source)
     metadata, tensors = read_archive(source)
     if metadata.get("format") != _FORMAT:
         found = str(metadata.get("format"))[:50]
@@ -184,6 +188,35 @@ def read_model(
         raise ModelFileError(source, f"its counters are not the integers {', '.join(_COUNTERS)}")
     tensors = {k: v for k, v in tensors.items() if not k.startswith(f"{_TRAINING}.")}
     return source, metadata, tensors
+
+
+def _check_path(given: Path, path: Path) -> None:
+    """Refuses a path at which there is no file, and names a model that may have been meant.
+
+    Args:
+        given: The path as the user gave it.
+        path: The same with a suffix.
+
+    Raises:
+        ModelFileError: If it is a folder.
+        FileNotFoundError: If it is nothing.
+    """
+    found = path if path.exists() else given
+    if found.exists() and not found.is_dir():
+        return
+    folder = found if found.is_dir() else found.parent
+    # A run has its model in its folder, its checkpoints in one below.
+    near = _newest(folder, "*.zip") or _newest(folder, "*/*.zip")
+    allowed = "allowed: a model file" + (f", such as {near}" if near else "")
+    if found.is_dir():
+        raise ModelFileError(found, f"it is a folder; {allowed}")
+    raise FileNotFoundError(f"path is {str(given)!r}, where there is nothing; {allowed}")
+
+
+def _newest(folder: Path, pattern: str) -> Path | None:
+    """Returns the newest of the files in a folder whose names match, if there is one."""
+    files = (path for path in folder.glob(pattern) if path.is_file())
+    return max(files, key=lambda path: path.stat().st_mtime, default=None)
 
 
 def read_training(path: Path) -> TrainingState:

@@ -72,6 +72,8 @@ class EvaluationCallback(BaseCallback):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Returns to a state that `state_dict` gave."""
         self._next_seed, self._due = int(state["next_seed"]), int(state["due"])
+        reached = state["stopped_at"]
+        self.stopped = None not in (reached, self.stop_at) and reached >= self.stop_at
 
     def held_out(self) -> HeldOut:
         """Returns what a display shows of the evaluations."""

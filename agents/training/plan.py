@@ -150,7 +150,9 @@ def next_plan(
 
 
 def _check_unfinished(run: RunDirectory, timesteps: int, stop_at_success: float | None) -> None:
-    """Raises FinishedError if a run's newest checkpoint is its end."""
+    """Raises FinishedError if a run's newest checkpoint is its end, and was evaluated."""
+    if not run.evaluation.exists():  # killed after its last step, or before: something is left
+        return
     from agents.saving.model_file import read_model, read_training
 
     steps = read_model(run.latest)[1]["counters"]["num_timesteps"]

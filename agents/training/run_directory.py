@@ -6,7 +6,7 @@
                           model-latest.zip is replaced every ten seconds, and at the end
     tensorboard/          the TensorBoard log
     progress.csv          the same numbers as a table
-    evaluation.json       the model on fresh episodes
+    evaluation.json       the model on fresh episodes; written last: the run is finished
     learning_curve.png    success, return and level against steps
     trace.txt, trace.png  one episode, step by step; trace.html if it was asked for
 

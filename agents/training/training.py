@@ -163,6 +163,10 @@ class Training:
 
     def _learn(self, run: RunDirectory, display: Display) -> None:
         recipe, model = self.plan.recipe, self.model
+        fresh = self.parent is None
+        remaining = recipe.timesteps - (0 if fresh else model.num_timesteps)
+        if remaining <= 0 or self.evaluation.stopped:  # of a run that was killed at its end
+            return
         callbacks: list[BaseCallback] = [
             *([] if self._advance is None else [self._advance]),
             self._stop,
@@ -176,8 +180,6 @@ class Training:
                 self._stop.event.is_set,
             ),
         ]
-        fresh = self.parent is None
-        remaining = recipe.timesteps - (0 if fresh else model.num_timesteps)
         model.learn(remaining, callback=callbacks, reset_num_timesteps=fresh)
         if not self._ends():
             self._checkpoint(run.latest.stem)
@@ -201,7 +203,6 @@ class Training:
         name = f"{plan.algorithm}/{plan.memory}"
         env_kwargs = recipe.evaluation_env_kwargs
         with cannot_write(run):
-            write_json(run.evaluation, evaluation.to_dict())
             learning_curve_png(
                 run.read_progress(),
                 run.learning_curve,
@@ -213,6 +214,8 @@ class Training:
             trace = run_trace(self.model, plan.env, seed, recipe.deterministic, env_kwargs, name)
             write_text(run.trace_text, trace_text(trace))
             trace_png(trace, run.trace_image)
+            # Last: a run that has it is finished.
+            write_json(run.evaluation, evaluation.to_dict())
         return evaluation, trace
 
     def _check_success(self) -> None:

@@ -66,9 +66,9 @@ class InvisibleGoalEnv(MemoryEnv[MazeState]):
 
     That of a player who knows the goal and walks straight to it each time. It depends on the cells
     the agent is put on and is exact for every episode; see `memory_envs.oracles`. In the 9x9 maze
-    its mean is 532. An agent has to search first, and stays below it: at most 495.9 can then be
-    expected, by the exact computation in `memory_envs.oracles.maze_search`, and by no agent that
-    has to work out where it is.
+    its mean is 532. An agent has to search first, and to work out where it was put: at most 467.9
+    can then be expected, by the exact computation in `memory_envs.oracles.maze_search`; 495.9 if it
+    were told where it is.
 
     ## Version History
 

@@ -1,16 +1,17 @@
 """What a player can get in the maze who has to find the goal first: search, then return.
 
-The player knows the maze, where it is and where it has been, but neither the goal nor the cells on
-which it will be put. That is all a memory can give, and more: an agent sees only the walls around
-it, and has to work out where it is. So no agent's expected return is higher than the value here,
-which is below `memory_envs.oracles.optimal_return`, whose player knows the goal.
+The player knows the maze, where it begins and where it has been, but neither the goal nor the cells
+on which it will be put. Of these it sees the walls around it alone, as an agent does, and has to
+work out where it is: what that is worth, no agent's expected return is above, and one that does
+everything right reaches it. For comparison there is a player who always knows where it is. Both are
+below `memory_envs.oracles.optimal_return`, whose player knows the goal.
 
 Once the goal is found, the best play is that of a small decision process for each goal, solved
-backwards from the last step. Before that, a player can only walk: its plan is a walk through the
-free cells, and the goal, equally likely on each of them, is found when the walk first comes there.
-The best walk is found by going through all walks step by step. Walks that visited the same cells
-and end on the same cell have the same future, so that only the best of them is kept; and those go
-that could not be the best any more, by a bound from above.
+backwards from the last step; `maze_lost` has the first player's. Before that, a player can only
+walk: its plan is a walk through the free cells, and the goal, equally likely on each of them, is
+found when the walk first comes there. The best walk is found by going through all walks step by
+step. Walks that visited the same cells and end on the same cell have the same future, so that only
+the best of them is kept; and those go that could not be the best any more, by a bound from above.
 
 The bound. Cells are of two colours, like those of a chessboard, and a walk changes colour with
 every step. So a cell not yet visited can at best be reached at the next step of its colour, the
@@ -23,9 +24,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from memory_envs.arguments import check_integer
+from memory_envs.arguments import check_flag, check_integer
 from memory_envs.maze.layout import Layout, make_layout
 from memory_envs.maze.optimum import GOAL_REWARD, WALL_REWARD
+from memory_envs.oracles.maze_lost import lost_values
 
 FloatArray = npt.NDArray[np.float64]
 _WORD = 64  # visited cells are the bits of 64-bit words
@@ -79,12 +81,16 @@ def known_goal_values(size: int, max_steps: int) -> FloatArray:
 class _Search:
     """The search for the best walk through one maze."""
 
-    def __init__(self, size: int, max_steps: int) -> None:
+    def __init__(self, size: int, max_steps: int, knows_place: bool) -> None:
         self.layout: Layout = make_layout(size)
         self.max_steps = max_steps
         count = len(self.layout.cells)
+        if knows_place:
+            returning = known_goal_values(size, max_steps).mean(axis=2)
+        else:
+            returning = lost_values(size, max_steps)
         # By cell and step: what it is worth, over all, that the goal is found there then.
-        after = GOAL_REWARD + known_goal_values(size, max_steps).mean(axis=2)[::-1]
+        after = GOAL_REWARD + returning[::-1]
         after[0] = 0.0  # the first cell does not pay at the start
         self.worth: FloatArray = after.T / count
         self.colours = self.layout.cells.sum(axis=1) % 2
@@ -160,7 +166,11 @@ class _Search:
 
 
 def search_value(
-    size: int, max_steps: int = 250, beam: int = 2000, most_walks: int = 1_000_000
+    size: int,
+    max_steps: int = 250,
+    beam: int = 2000,
+    most_walks: int = 1_000_000,
+    knows_place: bool = False,
 ) -> Value:
     """Returns the expected return of the best play that has to find the goal first.
 
@@ -170,13 +180,16 @@ def search_value(
         beam: How many walks a first, incomplete search holds, which finds a good one.
         most_walks: How many walks the complete search may hold. If it needed more, the bounds that
             it has by then are returned.
+        knows_place: Whether the player is told where it is put, instead of seeing the walls around
+            it alone.
 
     Raises:
-        TypeError, ValueError: If a number is not an integer in its range.
+        TypeError, ValueError: If an argument is of another type or out of its range.
     """
     check_integer("max_steps", max_steps, 1)
     check_integer("beam", beam, 1)
     check_integer("most_walks", most_walks, 1)
-    search = _Search(size, max_steps)
+    check_flag("knows_place", knows_place)
+    search = _Search(size, max_steps, knows_place)
     lowest = search.run(0.0, beam, beam=True).lower
     return search.run(lowest, most_walks, beam=False)

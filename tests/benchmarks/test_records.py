@@ -80,11 +80,14 @@ def test_a_label_of_the_defaults_is_a_task_of_the_panel() -> None:
 def test_a_label_of_a_pretrained_model_is_what_its_command_did() -> None:
     for name, about in read_index().items():
         words = shlex.split(about.command)
-        algorithm, _, rest = name.partition("/")
+        kind, _, rest = name.partition("/")
         assert words[words.index("--env") + 1] == about.env
-        assert rest.partition("-")[0] in about.env
-        if algorithm == "rl-ntm":
+        assert words[words.index("--memory") + 1] == about.memory
+        if kind == "rl-ntm":  # the rest is a task, otherwise a memory
             assert words[words.index("--algo") + 1] == "rl_ntm"
-            assert words[words.index("--memory") + 1] == about.controller
+            assert rest.partition("-")[0] in about.env
+        else:
+            assert about.env.lower().startswith(kind)
+            assert rest == about.memory
         seed = words[words.index("--seed") + 1] if "--seed" in words else "0"
         assert seed == str(about.seed)

@@ -1,6 +1,7 @@
 """The curriculum: Table 3 of Zaremba & Sutskever (2015) exactly, and when it moves on."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import gymnasium as gym
@@ -8,7 +9,11 @@ import numpy as np
 import pytest
 
 from memory_envs import Curriculum
-from memory_envs.tape import TapeEnv, TapeVectorEnv
+from memory_envs.tape import TASKS, TapeEnv, TapeVectorEnv
+
+
+def _nothing(source: Any, size: int, symbols: int, out: Any) -> int:
+    return 0
 
 
 def _exact(low: int, high: int, level: int, p_any: float = 0.1, p_below: float = 0.25) -> Any:
@@ -272,3 +277,9 @@ def test_a_curriculum_leads_through_levels_of_the_desired_output() -> None:
         TapeEnv("RepeatCopy", max_length=9, complexity="output", curriculum=Curriculum(28))
     with pytest.raises(ValueError, match=r"complexity is 'both'; allowed: input, output"):
         TapeEnv("Copy", complexity="both")
+    shrinking = replace(
+        TASKS["Copy"], name="Shrinking", target=_nothing, target_cells=lambda length: 20 - length
+    )
+    TapeEnv(shrinking)
+    with pytest.raises(ValueError, match=r"complexity is 'output'; allowed .* 'Shrinking', whose"):
+        TapeEnv(shrinking, complexity="output")

@@ -396,3 +396,43 @@ def test_copying_the_definition_of_a_task_does_not_change_it() -> None:
     first, second = TapeVectorEnv(50, "Reverse"), TapeVectorEnv(50, twin)
     np.testing.assert_array_equal(first.reset(seed=3)[0], second.reset(seed=3)[0])
     np.testing.assert_array_equal(first.get_state().target, second.get_state().target)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("length", 0),
+        ("length", 11),
+        ("level", 2),
+        ("level", 31),
+        ("source_size", 0),
+        ("source_size", 13),
+        ("target_size", 32),
+        ("limit", 0),
+        ("input_head", -2),
+        ("input_head", 12),
+        ("memory_head", -1),
+        ("memory_head", 12),
+        ("emitted", 31),
+        ("correct", 1),
+        ("steps", -1),
+    ],
+)
+def test_a_corrupted_state_is_refused(field: str, value: int) -> None:
+    env = TapeEnv("RepeatCopyForward", complexity="output")
+    env.reset(seed=0)
+    state, kept = env.get_state(), env.get_state()
+    state.rows[field] = value
+    message = rf"^state\.rows\.{field} is {value} in row 0; allowed: -?\d+ to \d+$"
+    with pytest.raises(ValueError, match=message):
+        env.set_state(state)
+    assert env.get_state().rows.tolist() == kept.rows.tolist()
+
+
+def test_a_state_without_a_generator_holds_no_episode() -> None:
+    env = TapeEnv("RepeatCopyForward")
+    env.reset(seed=0)
+    state = env.get_state()
+    state.rows["rng_key"] = 0
+    with pytest.raises(ValueError, match=r"^state\.rows\.length is .*: 0 before the first reset$"):
+        env.set_state(state)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from memory_envs.arguments import check_choice
 
@@ -23,39 +23,53 @@ if TYPE_CHECKING:  # imported when a model is loaded: `memory-envs list` needs n
 INDEX = "index.json"
 
 
+class Score(NamedTuple):
+    """What a model reaches with its most probable actions.
+
+    Attributes:
+        success: The share of episodes that are solved; None where the environment knows no success.
+        return_mean: The mean return.
+        return_std: The standard deviation of the returns.
+    """
+
+    success: float | None
+    return_mean: float
+    return_std: float
+
+
 @dataclass(frozen=True)
 class Pretrained:
     """What is known of a model.
 
     Attributes:
         env: The id that it was trained on.
-        env_kwargs: The arguments of the environment at the hardest level.
-        controller: The kind of its controller, or the name of its memory cell.
+        env_kwargs: The arguments of the environment, at the hardest level if there are levels.
+        memory: The name of its memory cell, or of its controller.
         seed: The seed of the training.
         command: The command that trained it.
         commit: The commit of the code that trained it.
         steps: Environment steps of the training.
-        success: The share of `episodes` fresh episodes that are solved with the most probable
-            actions, by level.
-        episodes: See `success`.
+        scores: What it reaches in `episodes` fresh episodes of each level, from 1 on; those of an
+            environment without levels are under 0.
+        episodes: See `scores`.
         first_seed: The episodes of level n have the seeds from ``first_seed + n * episodes`` on.
     """
 
     env: str
     env_kwargs: dict[str, Any]
-    controller: str
+    memory: str
     seed: int
     command: str
     commit: str | None
     steps: int
-    success: dict[int, float]
+    scores: dict[int, Score]
     episodes: int
     first_seed: int
 
     @property
     def hardest_level(self) -> int:
-        """The highest level."""
-        return max(self.success)
+        """The highest level; 0 if there are none."""
+        return max(self.scores)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the fields, ready for JSON."""
@@ -68,8 +82,8 @@ def read_index() -> Mapping[str, Pretrained]:
     data = json.loads(resources.files(__name__).joinpath(INDEX).read_text(encoding="utf-8"))
     found = {}
     for name, fields in data.items():
-        success = {int(level): share for level, share in fields["success"].items()}
-        found[name] = Pretrained(**{**fields, "success": success})
+        scores = {int(level): Score(*score) for level, score in fields["scores"].items()}
+        found[name] = Pretrained(**{**fields, "scores": scores})
     return found
 
 

@@ -21,6 +21,7 @@ from agents.algorithms.rl_ntm.interfaces import InterfaceError, find_interfaces
 from agents.algorithms.time_baseline import TimeBaseline
 from agents.cells.state import where_state
 from agents.networks.distributions import Categorical, DiscreteHead
+from agents.networks.inputs import check_symbols
 from agents.networks.sb3_words import refuse_unknown
 from memory_envs.arguments import check_flag, check_integer, check_number, check_or_none
 
@@ -150,8 +151,12 @@ class RLNTMPolicy(BasePolicy):
 
         Returns:
             Actions, and the state to hand back next time.
+
+        Raises:
+            ValueError: If an observation is not of the policy's space.
         """
         self.set_training_mode(False)
+        check_symbols(self.observation_space, observation)
         obs = np.atleast_2d(np.asarray(observation))
         symbols = self.symbols_seen(torch.as_tensor(obs, device=self.device))
         initial = self.controller.initial_state(len(obs))

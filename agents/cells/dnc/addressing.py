@@ -16,11 +16,11 @@ from agents.cells.addressing import sharpen
 # from a slot without links no sharp weighting is made out of nothing.
 LINK_EPSILON = 1e-6
 
-# In the order of the free list, and nowhere else, each slot counts as used by this share more than
-# the one before it. Slots that nothing, or next to nothing, has told apart yet, as after an
-# episode's start, would otherwise be allocated in an order that rounding decides: another one on
-# every machine.
-LIST_STEP = 1e-4
+# In the order of the free list, and nowhere else, slots count as used by a share more that grows
+# evenly from none for the first to this for one after the last. Slots that nothing, or next to
+# nothing, has told apart yet, as after an episode's start, would otherwise be allocated in an order
+# that rounding decides: another one on every machine.
+LIST_SPREAD = 1e-3
 
 
 def retention(free_gates: Tensor, read_weights: Tensor) -> Tensor:
@@ -54,7 +54,7 @@ def allocate(usage: Tensor) -> Tensor:
     """Returns the allocation weighting a, ``(B, 1, N)`` ("Dynamic memory allocation").
 
     A slot gets its free share times the usage of all slots before it in the free list, which is
-    sorted by usage, but for differences by `LIST_STEP`. The list is not made: which slots
+    sorted by usage, but for differences by `LIST_SPREAD`. The list is not made: which slots
     come before which is a matrix as large as the links, and says the same. As in the paper, no
     gradient knows that the order may change.
 
@@ -62,7 +62,7 @@ def allocate(usage: Tensor) -> Tensor:
         usage: ``(B, N)``.
     """
     slots = torch.arange(usage.shape[1], dtype=usage.dtype, device=usage.device)
-    order = usage * (1 + LIST_STEP * slots)
+    order = usage * (1 + LIST_SPREAD / usage.shape[1] * slots)
     own, other = order.unsqueeze(2), order.unsqueeze(1)
     before = (other < own) | ((other == own) & (slots < slots.unsqueeze(1)))
     factors = torch.where(before, usage.unsqueeze(1), usage.new_ones(()))

@@ -11,8 +11,9 @@ Functions name the headings of the paper's Methods. Its output ``y = W_h h + W_r
 whatever reads this cell, which gets h beside all reads.
 
 What the paper leaves open. Everything starts at zero: memory, usage, links, precedence, weightings
-and reads. Of slots that are as good as equally used, the first is allocated first
-(`agents.cells.dnc.addressing.LIST_STEP`). Lengths in the cosine are at least
+and reads. Of slots that are as good as equally used, by at most a thousandth, the first is
+allocated first (`agents.cells.dnc.addressing.LIST_SPREAD`). The weights of the interface start as
+Xavier's, its biases at zero, the controller orthogonal. Lengths in the cosine are at least
 `agents.cells.addressing.MIN_NORM`. Gradients pass through everything but the order of the free
 list; some published code stops them where usage sees write weightings, the paper does not. The
 controller is one layer. Nothing is clipped.

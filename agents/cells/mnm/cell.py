@@ -12,25 +12,31 @@ What the paper leaves open, and what is done here:
   that it reads what was stored at previous time steps, says otherwise.
 - Every layer of the memory has a tanh, the last too, as the one formula of section 3.2 says. With
   `linear_values` the last has none, as in Appendix C. Layers have no biases.
-- The errors that are written are those of equations 2 to 4 as printed: of a value, the sum over its
-  numbers; over heads the mean in equation 2, the sum in equation 4; the gradient with its factor 2.
-- A layer's step is divided by the squared length of what the layer sees, summed over heads, as in
-  the normalised least mean squares filter: a rate of 1 then corrects a layer's error, whatever the
-  length of the key. As printed (`normalized_writes=False`), a step is too long by that square, up
-  to H D: once a controller's keys have grown threefold, writes throw the memory about, and
-  gradients through 60 steps overflow. Appendix C's 2 / d_v in the gradient bounds it, too, but
-  lets the short keys of an untrained controller write next to nothing.
+- The errors that are written as printed (`normalized_writes=False`) are those of equations 2 to 4:
+  of a value, the sum over its numbers; over heads the mean in equation 2, and so the gradient's
+  factor 2 / H. Equation 4 has one head; here its steps are summed, so that each pair is written as
+  far as it would be alone.
+- By default a layer's step is divided by the squared length of what the layer sees, summed over
+  heads, as in the normalised least mean squares filter. At a rate of 1, one head's error is then
+  corrected whole, whatever the length of its key: by the local step in every layer, by the
+  gradient step in a memory of one linear layer, and about so in a deeper one, whose layers share
+  the work. As printed, a step is too long by that square, up to H D: where a controller's keys
+  have grown threefold, writes throw the memory about, and gradients through some sixty steps come
+  to 1e11. Appendix C's 2 / d_v in the gradient bounds it, too, but lets the short keys of an
+  untrained controller write next to nothing.
 - Rates: one a step in MNM-g, as in equation 3; one a layer and step in MNM-p, as in equation 4.
   `rate_per_layer` chooses.
 - The first memory is drawn from a normal distribution with variance 1 / D, which keeps the size of
   what passes through a layer. It is drawn once, is saved with the model, and is never trained
   (section 3.5).
 - The meta objective is the cell's own loss `recall`. It is equation 5 divided by d_v, so that its
-  weight means the same for any width; trainers take its mean over steps and rows, which is the
-  divisor T. Pairs of before the episode count nothing. Gradients reach the targets, as the equation
-  says: what is to be stored is learned, too.
+  weight means the same for any width. PPO and A2C take its mean over steps and rows, which is the
+  divisor T; REINFORCE takes its sum over an episode's steps, as it does of the policy's loss. Pairs
+  of before the episode count nothing. Gradients reach the targets, as the equation says: what is to
+  be stored is learned, too.
 - Widths of keys, values and layers are one number, as in all of Table 2, and the output is as wide
-  as the controller.
+  as the controller. The controller starts as `lstm` does, with gates that keep for different times;
+  those of `ntm` and `dnc` start orthogonal.
 """
 
 from __future__ import annotations
@@ -98,9 +104,10 @@ class MNM(MemoryCell[MNMState]):
         num_heads: Number of keys that are read, and of pairs that are written, in a step, H.
         rate_per_layer: Whether every layer has a rate of its own.
         linear_values: Whether the memory's last layer has no tanh.
-        normalized_writes: Whether a write is divided by the squared length of the keys.
+        normalized_writes: Whether a layer's step is divided by the squared length of what it sees.
         recall_weight: Weight of the meta objective in the total loss; 0 for none.
-        recall_delay: How many steps old the oldest pairs are that the meta objective recalls.
+        recall_delay: How many steps old the oldest pairs are that the meta objective recalls. With
+            any, `mnm-p` goes step by step, many times slower than its compiled sequences.
         recall_decay: Their weight falls by this factor with every step, from 0 to 1.
 
     Raises:
@@ -202,7 +209,8 @@ class MNM(MemoryCell[MNMState]):
 
     def _interaction(self, hidden: Tensor) -> Interaction:
         vectors = self.interface(hidden).tanh()
-        vectors = vectors.view(hidden.shape[0], 3 * self.num_heads + 1, -1)
+        width = self.initial_memory.shape[2]
+        vectors = vectors.view(hidden.shape[0], 3 * self.num_heads + 1, width)
         read_keys, write_keys, values = vectors[:, :-1].chunk(3, dim=1)
         return Interaction(read_keys, write_keys, values, self.rate(vectors[:, -1]).sigmoid())
 

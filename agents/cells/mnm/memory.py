@@ -50,10 +50,13 @@ def squared_error(values: Tensor, targets: Tensor) -> Tensor:
     return (values - targets).square().mean(dim=(1, 2))
 
 
-def gradient_errors(memory: Tensor, layers: Tensor, targets: Tensor, linear_values: bool) -> Tensor:
+def gradient_errors(
+    memory: Tensor, layers: Tensor, targets: Tensor, linear_values: bool, scale: float
+) -> Tensor:
     """Returns what the gradient step makes of the error of the values (equation 3).
 
-    The gradient of equation 2 by M^l is the sum over heads of these errors times z^(l-1)T. It is
+    With a scale of 2 / H, the gradient of equation 2 by M^l is the sum over heads of these errors
+    times z^(l-1)T. It is
     written out and not taken by `torch.autograd`: a rollout then needs no graph, and in training
     the second derivatives are first derivatives of plain operations.
 
@@ -62,12 +65,13 @@ def gradient_errors(memory: Tensor, layers: Tensor, targets: Tensor, linear_valu
         layers: z^0 to z^L of the keys, ``(B, L + 1, H, D)``.
         targets: What the keys are to be bound to, ``(B, H, D)``.
         linear_values: Whether the last layer has no tanh.
+        scale: What the differences of values and targets are multiplied by.
 
     Returns:
         Errors before the tanh of layers 1 to L, ``(B, L, H, D)``.
     """
     *hidden, values = layers[:, 1:].unbind(1)
-    error = (values - targets) * (2 / targets.shape[1])
+    error = (values - targets) * scale
     errors = [error if linear_values else error * (1 - values * values)]
     for z, above in zip(reversed(hidden), reversed(memory[:, 1:].unbind(1)), strict=True):
         errors.append(torch.bmm(errors[-1], above) * (1 - z * z))

@@ -11,9 +11,13 @@ from agents.cells.mnm.memory import gradient_errors
 class MNMG(MNM):
     """Writes by one gradient step on the squared error of the values (equations 2 and 3).
 
+    All layers correct the same error. Where writes are normalized, each does its L-th part, and the
+    factor 2 / H of the gradient is left out, which the divisor stands for.
+
     Arguments, and what the paper leaves open, are those of `agents.cells.mnm.cell`.
     """
 
     def errors(self, memory: Tensor, layers: Tensor, values: Tensor) -> Tensor:
         """Returns the errors that the gradient of equation 2 is made of; see `MNM.errors`."""
-        return gradient_errors(memory, layers, values, self.linear_values)
+        scale = 1 / memory.shape[1] if self.normalized_writes else 2 / self.num_heads
+        return gradient_errors(memory, layers, values, self.linear_values, scale)

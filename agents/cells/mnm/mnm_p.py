@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -27,11 +27,7 @@ class MNMP(MNM, FusedCell[MNMState]):
     every layer has its rate (equation 4).
     """
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Notes whether `sequence` still writes what the step writes."""
-        super().__init_subclass__(**kwargs)
-        if "errors" in vars(cls) and "sequence" not in vars(cls):
-            cls.keeps_pace = False
+    parts_of_step: ClassVar[frozenset[str]] = FusedCell.parts_of_step | {"errors"}
 
     def __init__(
         self,

@@ -1,5 +1,7 @@
 """Recipes for every environment that no other module knows."""
 
+from dataclasses import replace
+
 from agents.training.recipes import Recipe, linear
 
 _POLICY = {"encoder_size": 64, "net_arch": [64], "critic_memory": "shared"}
@@ -43,5 +45,29 @@ REINFORCE = Recipe(
     },
     policy=_POLICY,
 )
+# The sum over the steps of a long episode is noisy: with eight episodes an update, a single one
+# could lose what was learned. The learning rate falls to nothing.
+CARTPOLE = replace(
+    REINFORCE,
+    timesteps=1_000_000,
+    n_envs=32,
+    algorithm=REINFORCE.algorithm | {"learning_rate": linear(0.003, 0.0)},
+)
+# The sizes of the notebook that trains it so.
+CARTPOLE_NTM = replace(
+    CARTPOLE,
+    policy=_POLICY
+    | {
+        "memory_kwargs": {
+            "variant": "notebook",
+            "hidden_size": 64,
+            "memory_size": 32,
+            "word_size": 20,
+        }
+    },
+)
 
-RECIPES = {"*": {"ppo/lstm": PPO, "ppo/*": PPO, "a2c/*": A2C, "reinforce/*": REINFORCE}}
+RECIPES = {
+    "CartPole-v1": {"ppo/lstm": PPO, "reinforce/ntm": CARTPOLE_NTM, "reinforce/*": CARTPOLE},
+    "*": {"ppo/lstm": PPO, "ppo/*": PPO, "a2c/*": A2C, "reinforce/*": REINFORCE},
+}

@@ -161,6 +161,16 @@ def test_what_is_on_the_edge_is_allowed() -> None:
     assert make(**arguments).gamma == 1.0
 
 
+def test_a_log_that_is_no_folder_is_refused(tmp_path: Path) -> None:
+    for algorithm in ALGORITHMS.values():
+        make = _constructor(algorithm)
+        for wrong in (3, True, ["logs"]):
+            with pytest.raises(TypeError, match=r"^tensorboard_log is .*; allowed: a folder, or"):
+                make(tensorboard_log=wrong)
+        for log in (None, "logs", tmp_path):
+            make(tensorboard_log=log, _init_setup_model=False)
+
+
 def test_a_device_that_is_not_there_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

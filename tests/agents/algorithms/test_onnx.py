@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 from collections import OrderedDict
@@ -152,6 +153,24 @@ def test_the_model_is_left_as_it_was(tmp_path: Path, capfd: pytest.CaptureFixtur
     assert model.policy.training
     assert all(torch.equal(before[k], v) for k, v in model.policy.state_dict().items())
     assert [file.name for file in tmp_path.iterdir()] == ["policy.onnx"]
+
+
+def test_an_export_that_fails_leaves_the_former_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "policy.onnx"
+    path.write_text("former")
+
+    def fail(_program: object, target: Path) -> None:
+        target.write_text("half")
+        raise RuntimeError("power cut")
+
+    monkeypatch.setattr(torch.onnx.ONNXProgram, "save", fail)
+    with pytest.raises(RuntimeError, match="power cut"):
+        export_onnx(_model(BOX, CHOICES, memory="none"), path)
+    assert path.read_text() == "former"
+    assert list(tmp_path.iterdir()) == [path]
+    assert logging.root.manager.disable == logging.NOTSET, "what others log is seen again"
 
 
 def test_what_cannot_be_exported_is_said(tmp_path: Path) -> None:

@@ -114,6 +114,16 @@ def test_what_is_played_is_what_is_predicted() -> None:
         obs = env.step(actions)[0]
 
 
+def test_an_observation_that_is_not_in_the_space_is_refused() -> None:
+    model = make(n_envs=6)
+    obs = np.zeros(model.observation_space.shape or (), np.int64)
+    obs[0] = 9
+    with pytest.raises(ValueError, match=r"^observation\[0\] is 9; allowed: integers from 0 to 6$"):
+        model.predict(obs)
+    with pytest.raises(ValueError, match=r"^observation has shape \(9,\); allowed: \(.*\), or a"):
+        model.predict(np.zeros(9, np.int64))
+
+
 # Tapes
 
 

@@ -17,7 +17,7 @@ INPUT_SIZE = 5
 ROUNDINGS = 1000
 ROUNDING = ROUNDINGS * torch.finfo(torch.float64).eps
 FAST_SIZES = {"hidden_size": 6, "num_heads": 2, "key_size": 3, "value_size": 4}
-TITANS_SIZES = {"hidden_size": 6, "memory_size": 5, "key_size": 3, "value_size": 4}
+TITANS_SIZES = {"hidden_size": 6, "memory_width": 5, "key_size": 3, "value_size": 4}
 MNM_SIZES = {"hidden_size": 6, "memory_layers": 2, "memory_width": 4}
 NTM_SIZES = {"hidden_size": 6, "memory_size": 5, "word_size": 3}
 # The cells of the table, and their options.
@@ -42,8 +42,8 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "gated-delta": ("gated-delta", FAST_SIZES),
     "gated-delta-one-head": ("gated-delta", FAST_SIZES | {"num_heads": 1, "conv_size": 2}),
     "titans": ("titans", TITANS_SIZES),
-    "titans-matrix": ("titans", TITANS_SIZES | {"num_layers": 1, "conv_size": 1}),
-    "titans-deep": ("titans", TITANS_SIZES | {"num_layers": 3, "conv_size": 2}),
+    "titans-matrix": ("titans", TITANS_SIZES | {"memory_layers": 1, "conv_size": 1}),
+    "titans-deep": ("titans", TITANS_SIZES | {"memory_layers": 3, "conv_size": 2}),
     "ntm-notebook": ("ntm", NTM_SIZES | {"variant": "notebook"}),
     "dnc": ("dnc", NTM_SIZES),
     "dnc-all-options": (

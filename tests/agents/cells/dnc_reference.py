@@ -114,8 +114,9 @@ def content(memory: Array, head: ReadHead | WriteHead) -> Array:
 
 
 def allocation(usage: Array) -> Array:
-    """a, from the free list: the slots in ascending order of usage, each 0.0001 more than said."""
-    free_list = sorted(range(len(usage)), key=lambda slot: usage[slot] * (1 + 1e-4 * slot))
+    """a, from the free list: the slots in ascending order of usage, later ones a bit more."""
+    step = 1e-3 / len(usage)
+    free_list = sorted(range(len(usage)), key=lambda slot: usage[slot] * (1 + step * slot))
     weights = np.zeros(len(usage))
     product = 1.0
     for slot in free_list:

@@ -87,7 +87,10 @@ def gradient_write(
                     moved = [m.copy() for m in memory]
                     moved[depth][i, j] += offset * step
                     slope += factor * objective(moved, pairs, options.linear_values)
-                new[i, j] -= rates[depth] * slope / (12 * step)
+                slope /= 12 * step
+                if options.normalized_writes:  # half the sum over heads; a share for each layer
+                    slope *= len(pairs) / 2 / len(memory)
+                new[i, j] -= rates[depth] * slope
         written.append(new)
     return written
 

@@ -203,6 +203,8 @@ def test_only_a_cell_with_memory_learns_to_remember(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "memory_kwargs", "message"),
     [
+        ("lstm", {"input_size": 3}, "argument of memory 'lstm' is 'input_size'"),
+        ("ntm", {"variant": "paper", "memory_size": 2}, "shift_range is 1"),
         ("ltsm", {}, f"memory is 'ltsm'; allowed: {', '.join(CELLS)}"),
         ("ltsm", {}, "(did you mean 'lstm'?)"),
         (
@@ -246,8 +248,8 @@ def test_only_a_cell_with_memory_learns_to_remember(name: str) -> None:
         ("delta", {"conv_size": 0}, "conv_size is 0; allowed: integers from 1 on"),
         ("delta", {"feature_map": "elu"}, "feature_map is 'elu'; allowed: silu, dpfp"),
         ("gated-delta", {"num_heads": 0}, "num_heads is 0; allowed: integers from 1 on"),
-        ("titans", {"memory_size": 0}, "memory_size is 0; allowed: integers from 1 on"),
-        ("titans", {"num_layers": 0}, "num_layers is 0; allowed: integers from 1 on"),
+        ("titans", {"memory_width": 0}, "memory_width is 0; allowed: integers from 1 on"),
+        ("titans", {"memory_layers": 0}, "memory_layers is 0; allowed: integers from 1 on"),
         ("ntm", {"variant": "tutorial"}, "variant is 'tutorial'; allowed: paper, notebook"),
         ("dnc", {"num_read_heads": 0}, "num_read_heads is 0; allowed: integers from 1 on"),
         ("dnc", {"controller": "gru"}, "controller is 'gru'; allowed: lstm, feedforward"),

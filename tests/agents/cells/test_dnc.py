@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -86,6 +87,14 @@ def test_it_equals_a_transcription_of_the_papers(
             theirs, expected[row] = step(x[row].numpy(), expected[row], weights, setting)
             ours = flatten(out[row].detach().numpy(), row_of(state, row))
             np.testing.assert_allclose(ours, flatten(theirs, expected[row]), rtol=0, atol=1e-12)
+
+
+def test_the_interface_starts_as_xavier_s() -> None:
+    cell = DNC(INPUT_SIZE)
+    weight = cell.interface.weight
+    # Several thousand numbers between the ends of a uniform distribution, and some close to them.
+    assert 0.99 < weight.abs().max().item() / math.sqrt(6 / sum(weight.shape)) <= 1
+    assert not cell.interface.bias.any()
 
 
 def test_an_episode_starts_with_zeros() -> None:
@@ -239,6 +248,13 @@ def test_slots_are_allocated_in_the_order_of_their_usage() -> None:
     expected = [0.5 * 0.1 * 0.2, 0.8 * 0.1, 0.1 * 0.1 * 0.2 * 0.5, 0.9]
     assert found[0, 0].tolist() == pytest.approx(expected)
     assert found.sum().item() == pytest.approx(1 - 0.1 * 0.2 * 0.5 * 0.9)
+
+
+def test_a_long_list_is_sorted_by_usage_but_for_a_thousandth() -> None:
+    torch.manual_seed(0)
+    usage = 0.9 + 0.1 * torch.rand(20, 256, dtype=torch.float64)
+    first = usage.gather(1, allocate(usage)[:, 0].argmax(dim=1, keepdim=True))
+    assert (first <= 1.001 * usage.min(dim=1, keepdim=True).values).all()
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from agents.cells.lstm import LSTMState
 from agents.cells.mnm.cell import MNM, MNMState, Pairs
 from agents.cells.mnm.memory import (
+    SMALL_SQUARE,
     activations,
     gradient_errors,
     recall,
@@ -111,7 +112,7 @@ def test_the_written_out_gradient_is_autograd_s(layers: int, linear_values: bool
     rates = torch.ones(2, 1, dtype=torch.float64)
     zs = activations(memory, keys, linear_values)
     found = memory - write(
-        memory, zs, gradient_errors(memory, zs, values, linear_values), rates, normalized=False
+        memory, zs, gradient_errors(memory, zs, values, linear_values, 2 / 5), rates, False
     )
     torch.testing.assert_close(found, expected)
     weights, inputs = random(*expected.shape), [memory, keys, values]
@@ -251,17 +252,41 @@ class TestSparseDistributedMemory:
         bits, there = key[0, 0, : self.bits].numpy(), value[0, 0, : self.units].numpy()
         activation, found = kanerva.activation(bits), kanerva.read(bits)
         zs = activations(memory, key, linear_values=True)
-        errors = gradient_errors(memory, zs, value, linear_values=True)
+        errors = gradient_errors(memory, zs, value, linear_values=True, scale=2.0)
         after = write(memory, zs, errors, torch.ones(1, 1, dtype=torch.float64), False)
         step = 2 * np.outer(there - found, activation)
         np.testing.assert_allclose(
             self.contents_of(after), kanerva.contents + step, rtol=0, atol=1e-12
         )
 
-    def test_what_is_stored_already_is_not_written(self) -> None:
-        _, memory = self.make()
-        key, _ = self.pair()
-        zs = activations(memory, key, linear_values=True)
-        errors = gradient_errors(memory, zs, zs[:, -1], linear_values=True)
-        rates = torch.ones(1, 1, dtype=torch.float64)
-        assert write(memory, zs, errors, rates, normalized=True).equal(memory)
+
+@pytest.mark.parametrize("scale", [0.3, 30.0])
+@pytest.mark.parametrize("cls", BOTH)
+def test_a_rate_of_one_corrects_a_linear_layer_whatever_the_key(
+    cls: type[MNM], scale: float
+) -> None:
+    cell = make_mnm(cls, memory_layers=1, linear_values=True)
+    memory, (keys, values) = random(2, 1, WIDTH, WIDTH), random(2, 2, 1, WIDTH)
+    zs = activations(memory, scale * keys, linear_values=True)
+    rates = torch.ones(2, 1, dtype=torch.float64)
+    after = write(memory, zs, cell.errors(memory, zs, values), rates, normalized=True)
+    recalled = recall(after, scale * keys, linear_values=True)
+    # What is added to the squared length leaves a share of the error.
+    left = SMALL_SQUARE / (SMALL_SQUARE + (scale * keys).square().sum(-1, keepdim=True))
+    torch.testing.assert_close(values - recalled, left * (values - zs[:, -1]))
+
+
+@pytest.mark.parametrize("cls", BOTH)
+def test_an_untrained_memory_recalls_better_what_it_has_written(cls: type[MNM]) -> None:
+    """A step that overshoots would make the mean error larger; see `agents.cells.mnm.cell`."""
+    torch.manual_seed(0)
+    cell, before, after = cls(INPUT_SIZE, memory_width=32), 0.0, 0.0
+    state = cell.initial_state(4)
+    for x in torch.randn(30, 4, INPUT_SIZE):
+        with torch.no_grad():
+            _, new, seen = cell.trace(x, state)
+            found = recall(state.memory, seen["write_keys"], linear_values=False)
+        before += squared_error(found, seen["values"]).mean().item()
+        after += squared_error(seen["recalled"], seen["values"]).mean().item()
+        state = new
+    assert after < 0.7 * before

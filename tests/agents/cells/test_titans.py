@@ -19,7 +19,7 @@ from tests.agents.cells.fast_weights_reference import Array, Sizes
 from tests.agents.cells.titans_reference import Reference, step
 
 INPUT_SIZE = 4
-SIZES = {"hidden_size": 6, "memory_size": 5, "key_size": 3, "value_size": 4}
+SIZES = {"hidden_size": 6, "memory_width": 5, "key_size": 3, "value_size": 4}
 
 
 def make(scale: float = 1.0, **kwargs: Any) -> Titans:
@@ -29,6 +29,16 @@ def make(scale: float = 1.0, **kwargs: Any) -> Titans:
     for parameter in cell.parameters():
         nn.init.normal_(parameter, std=scale)
     return cell
+
+
+def test_the_gates_start_where_the_module_says() -> None:
+    torch.manual_seed(0)
+    cell = Titans(INPUT_SIZE)
+    _, _, seen = cell.trace(torch.randn(200, INPUT_SIZE), cell.initial_state(200))
+    for found, expected in zip(
+        seen["gates"].median(dim=0).values, (0.5, 0.12, 0.0025), strict=True
+    ):
+        assert 0.8 < found.item() / expected < 1.25
 
 
 def random_memory(*widths: int, rows: int = 3) -> tuple[Tensor, ...]:
@@ -49,12 +59,12 @@ def flatten(out: Array, state: Reference) -> Array:
 
 
 @pytest.mark.parametrize("longest", [0.1, 1e6])
-@pytest.mark.parametrize(("num_layers", "conv_size"), [(1, 1), (2, 4), (3, 2)])
+@pytest.mark.parametrize(("memory_layers", "conv_size"), [(1, 1), (2, 4), (3, 2)])
 def test_it_equals_a_transcription_of_the_paper(
-    num_layers: int, conv_size: int, longest: float, monkeypatch: pytest.MonkeyPatch
+    memory_layers: int, conv_size: int, longest: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(titans, "LONGEST_GRADIENT", longest)
-    cell = make(0.5, num_layers=num_layers, conv_size=conv_size)
+    cell = make(0.5, memory_layers=memory_layers, conv_size=conv_size)
     sizes = Sizes(1, SIZES["key_size"], SIZES["value_size"], conv_size)
     weights = {key: x.detach().numpy() for key, x in cell.named_parameters()}
     state = map_state(lambda x: 0.5 * torch.randn_like(x), cell.initial_state(2))

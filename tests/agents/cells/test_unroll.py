@@ -106,6 +106,18 @@ class Leaky(LSTM):
         return 0.5 * out, state
 
 
+class Halving(MemoryCell[LSTMState]):
+    """What halves the outputs of the steps of any cell that it is put before."""
+
+    def forward(self, x: Tensor, state: LSTMState) -> tuple[Tensor, LSTMState]:
+        out, state = super().forward(x, state)  # type: ignore[safe-super]  # of the cell after it
+        return 0.5 * out, state
+
+
+class HalvedLSTM(Halving, LSTM):
+    """An LSTM whose step is changed by a class beside it."""
+
+
 class QuickLeaky(Leaky):
     """The same, which halves the outputs of a whole sequence, too."""
 
@@ -268,7 +280,7 @@ class Eager(GRU):
         return GRUState(torch.ones_like(super().initial_state(batch_size).hidden))
 
 
-@pytest.mark.parametrize("cell_class", [Leaky, Eager])
+@pytest.mark.parametrize("cell_class", [Leaky, HalvedLSTM, Eager])
 def test_a_subclass_that_changes_the_step_goes_step_by_step(cell_class: type[LSTM | GRU]) -> None:
     cell: FusedCell[Any] = cell_class(INPUT_SIZE, HIDDEN_SIZE)
     xs, starts = torch.randn(STEPS, ROWS, INPUT_SIZE), starts_of("random", STEPS, ROWS)

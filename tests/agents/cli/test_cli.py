@@ -140,6 +140,15 @@ def test_the_module_is_the_command_and_starts_without_torch() -> None:
     assert "Traceback" not in run.stderr
 
 
+def test_the_list_compiles_nothing() -> None:
+    code = (
+        "import sys; from agents.cli.main import main; code = main(['list']);"
+        "print('numba' in sys.modules); sys.exit(code)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (run.returncode, run.stdout.splitlines()[-1], run.stderr) == (0, "False", "")
+
+
 def test_a_reader_that_goes_away_is_no_error() -> None:
     for command in ("list", "evaluate random --env Tape-Copy-Easy-v0 --episodes 2"):
         read, write = os.pipe()
@@ -324,7 +333,7 @@ def test_of_many_runs_the_newest_are_named(
     assert main(["evaluate", "runs/run-00"]) == 2
     error = capsys.readouterr().err
     newest = ", ".join(f"runs/run-{number}" for number in (8, 7, 6, 5, 4))
-    assert f"allowed: random, oracle, {newest}, 4 more below runs, --pretrained rl-ntm/" in error
+    assert f"allowed: random, oracle, {newest}, 4 more below runs, --pretrained maze/" in error
     assert "(did you mean 'runs/run-0'?)" in error
 
 

@@ -374,6 +374,24 @@ def test_bad_arguments_are_named() -> None:
         _policy(netarch=[8])
 
 
+def test_symbols_that_are_not_in_the_space_are_named() -> None:
+    def refused(space: spaces.Space[Any], observation: Any, message: str) -> None:
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+            _policy(space).predict(observation)
+
+    symbol, symbols = SPACES["discrete"], SPACES["multi_discrete"]
+    refused(symbol, np.array(7), "observation is 7; allowed: integers from 2 to 6")
+    refused(symbol, np.array([2, 1]), "observation[1] is 1; allowed: integers from 2 to 6")
+    # A network would read it as a symbol of the other entry.
+    refused(symbols, np.array([3, 0]), "observation[0] is 3; allowed: integers from 0 to 2")
+    batch = np.array([[0, -1], [2, 2], [2, 3]])
+    refused(symbols, batch, "observation[2, 1] is 3; allowed: integers from -1 to 2")
+    found = {"a.b": np.array(0), "z": np.full(3, 9.0, np.float32), "c": np.array([0, 2])}
+    refused(SPACES["dict"], found, "observation['c'][1] is 2; allowed: integers from 0 to 1")
+    found["c"][1] = 1
+    _policy(SPACES["dict"]).predict(found)
+
+
 # What Stable-Baselines3's users expect
 
 

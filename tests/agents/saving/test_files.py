@@ -4,6 +4,7 @@ import errno
 import io
 import json
 import pickle
+import shutil
 import struct
 import zipfile
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from agents import MemoryA2C, MemoryPPO, ModelFileError, Reinforce
 from agents.cells import CELLS
 from agents.saving.archive import METADATA, TENSORS
 from agents.saving.spaces_json import decode, decode_space, encode, encode_space
+from agents.training.run_directory import RunDirectory
 from tests.agents.toy_envs import RandomEnv, sync
 
 OBSERVATIONS = spaces.Dict(
@@ -487,8 +489,35 @@ def test_files_of_others_are_refused(tmp_path: Path) -> None:
     text.write_text("no zip at all")
     _refused(text, "no readable zip")
     _refused(_write(tmp_path / "empty.zip", {}), "instead of metadata.json")
-    with pytest.raises(FileNotFoundError):
-        agents.load(tmp_path / "missing")
+
+
+def test_a_path_without_a_model_is_answered_with_one_nearby(
+    saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = RunDirectory(Path("runs") / "x")
+
+    def said(path: str, kind: type[Exception]) -> str:
+        with pytest.raises(kind) as error:
+            agents.load(path)
+        return str(error.value)
+
+    nothing = "path is 'runs/x', where there is nothing; allowed: a model file"
+    assert said("runs/x", FileNotFoundError) == nothing
+    run.checkpoints.mkdir(parents=True)
+    folder = "runs/x is not a valid model file: it is a folder; allowed: a model file"
+    assert said("runs/x", ModelFileError) == folder
+    shutil.copy(saved, run.latest)
+    near = ", such as runs/x/checkpoints/model-latest.zip"
+    assert said("runs/x", ModelFileError) == folder + near
+    assert said("runs/x/model", FileNotFoundError).endswith(near)
+    shutil.copy(saved, run.model)
+    assert said("runs/x", ModelFileError) == f"{folder}, such as runs/x/model.zip"
+    assert said("runs/y", FileNotFoundError).endswith(", such as runs/x/model.zip")
+    assert said("", ModelFileError).startswith(". is not a valid model file: it is a folder")
+    # The name of a file without its suffix goes before that of a folder.
+    shutil.copy(saved, "runs/x.zip")
+    agents.load("runs/x")
 
 
 def test_pickles_are_never_executed(saved: Path, tmp_path: Path) -> None:
@@ -555,7 +584,18 @@ def _set(*keys: str, value: Any) -> Callable[[dict[str, Any]], None]:
         (_set("settings", "learning_rate", value={"$schedule": ["os", 1, 1]}), "not a number"),
         (_set("settings", "policy_kwargs", value={"memory": "x"}), "memory is 'x'"),
         (_set("settings", "policy_kwargs", "optimizer_class", value={"$optimizer": "os"}), "$"),
+        (
+            _set(
+                "settings", "policy_kwargs", "optimizer_class", value={"$optimizer": "lr_scheduler"}
+            ),
+            "$",
+        ),
+        (
+            _set("settings", "policy_kwargs", "activation_fn", value={"$activation": "functional"}),
+            "$",
+        ),
         (_set("settings", "learning_rate", value={"$function": "x"}), "not a number"),
+        (_set("settings", "learning_rate", value={"$function": True}), "not a number"),
         (_set("settings", "policy_kwargs", "activation_fn", value={"$activation": "os"}), "$"),
         (_set("settings", "policy_kwargs", "activation_fn", value={"$activation": "GRU"}), "GRU"),
         (_set("settings", "policy_kwargs", "encoder_size", value=10**12), r"tensor policy\."),
@@ -565,6 +605,14 @@ def _set(*keys: str, value: Any) -> Callable[[dict[str, Any]], None]:
         (
             _set("observation_space", value={"type": "MultiBinary", "n": [10**6, 10**6]}),
             "too large",
+        ),
+        (_set("observation_space", value={"type": "MultiBinary", "n": [-2, 3]}), "is not a shape"),
+        (
+            _set(
+                "observation_space",
+                value={"type": "Box", "low": 0, "high": 1, "shape": [2], "dtype": "O"},
+            ),
+            "dtype O of a Box is not numeric",
         ),
         (
             _set(
@@ -677,6 +725,7 @@ def test_wrong_use_is_not_blamed_on_the_file(saved: Path) -> None:
         spaces.Discrete(4, start=-2),
         spaces.MultiDiscrete([3, 4], start=[1, 2]),
         spaces.MultiDiscrete(np.array([[3, 4], [5, 6]])),
+        spaces.MultiDiscrete([3, 4], dtype=np.int32),
         spaces.MultiBinary((2, 3)),
         spaces.Box(0, 255, (3, 7, 7), np.uint8),
         spaces.Box(-np.inf, np.inf, (2,), np.float32),

@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from agents.training.plan import FinishedError, Plan, first_plan, next_plan
 from agents.training.recipes import RecipeError
 from agents.training.run_directory import RunDirectory, training_seed
 from agents.training.training import StopReason, Training
+from benchmarks.runs import has_ended
 
 SMALL: dict[str, Any] = {"env_kwargs.symbols": 3, "n_envs": 8}
 ON_POLICY: dict[str, Any] = {"policy.net_arch": [8], "policy.encoder_size": 8}
@@ -113,7 +115,7 @@ def disturb() -> list[float]:
 def progress(run: RunDirectory) -> dict[str, list[tuple[int, float]]]:
     """What was logged but for times."""
     columns = run.read_progress()
-    clocks = ("time/fps", "time/time_elapsed", "time/iterations")
+    clocks = ("time/fps", "time/time_elapsed", "time/cpu_time", "time/iterations")
     return {name: values for name, values in columns.items() if name not in clocks}
 
 
@@ -189,7 +191,9 @@ def test_what_cannot_be_restored_begins_new_episodes(tmp_path: Path) -> None:
 
 
 def test_a_finished_run_says_that_nothing_is_left(tmp_path: Path) -> None:
-    run = learn(Training(first_plan("Tape-Copy-Easy-v0", "ppo", "lstm", PPO)), tmp_path / "run")
+    training = Training(first_plan("Tape-Copy-Easy-v0", "ppo", "lstm", PPO))
+    run = learn(training, tmp_path / "run")
+    training.finish()
     with pytest.raises(FinishedError, match="is finished: it has done 1,024 of 1,024 steps; to go"):
         next_plan(run)
     assert next_plan(run, {"timesteps": 1025}).part == 1
@@ -197,10 +201,58 @@ def test_a_finished_run_says_that_nothing_is_left(tmp_path: Path) -> None:
     plan = first_plan("Tape-Copy-Easy-v0", "ppo", "lstm", easy, stop_at_success=0.001)
     early = RunDirectory(tmp_path / "early")
     early.claim()
-    assert Training(plan).learn(early, Interrupts()) is StopReason.SUCCESS
+    stopped = Training(plan)
+    assert stopped.learn(early, Interrupts()) is StopReason.SUCCESS
+    stopped.finish()
     with pytest.raises(FinishedError, match=r"is finished: it stopped at success 0\.001; to go on"):
         next_plan(early)
     assert next_plan(early, stop_at_success=0.5).stop_at_success == 0.5
+
+
+@pytest.mark.parametrize("reason", [StopReason.STEPS_DONE, StopReason.SUCCESS])
+def test_a_run_that_is_killed_after_its_last_checkpoint_gets_what_it_lacks(
+    reason: StopReason, tmp_path: Path
+) -> None:
+    easy = {**PPO, "env_kwargs.max_length": 1, "curriculum": None, "deterministic": False}
+    stop = 0.001 if reason is StopReason.SUCCESS else None
+    plan = first_plan("Tape-Copy-Easy-v0", "ppo", "lstm", easy, stop_at_success=stop)
+    training = Training(plan)
+    whole = learn(training, tmp_path / "whole")
+    expected, _ = training.finish()
+    killed = learn(Training(plan), tmp_path / "killed")
+    killed.model.unlink()
+
+    again = Training(next_plan(killed), parent=killed)
+    last = RunDirectory(tmp_path / "last")
+    last.claim()
+    assert again.learn(last, Interrupts()) is reason
+    assert replace(again.finish()[0], model=expected.model) == expected
+    assert {path.name for path in last.path.iterdir()} == {
+        path.name for path in whole.path.iterdir()
+    }
+    states = [read_archive(run.model)[1] for run in (whole, last)]
+    assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
+    assert final_state(whole)[1] == final_state(last)[1]
+    with pytest.raises(FinishedError):
+        next_plan(last)
+
+
+def test_a_run_is_finished_once_all_its_files_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = Training(first_plan("Tape-Copy-Easy-v0", "ppo", "lstm", PPO))
+    run = learn(training, tmp_path / "run")
+
+    def kill(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("agents.training.training.trace_png", kill)
+    with pytest.raises(KeyboardInterrupt):
+        training.finish()
+    assert not has_ended(run.path)
+    monkeypatch.undo()
+    training.finish()
+    assert has_ended(run.path)
 
 
 def test_a_run_without_a_checkpoint_is_done_from_its_beginning(tmp_path: Path) -> None:

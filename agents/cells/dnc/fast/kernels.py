@@ -15,13 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.cells.addressing import MIN_NORM
-from agents.cells.dnc.addressing import LIST_STEP
+from agents.cells.dnc.addressing import LIST_SPREAD
 from agents.cells.kernels import ONE, ZERO, Bools, Floats, compiled, exp, sigmoid
 
 Integers = npt.NDArray[np.int32]
 
 SHORTEST = np.float32(MIN_NORM)
-_LIST_STEP = np.float32(LIST_STEP)
+_LIST_SPREAD = np.float32(LIST_SPREAD)
 # Numbers of a read head in an interface beside its key.
 BESIDE_KEY = 5
 
@@ -149,10 +149,10 @@ def sort(usage: Floats, near: Integers, order: Integers) -> None:
     There is but one, whatever order it is found from. From that of the step before it is found
     quickly, since few slots change their places.
     """
-    keys = np.empty(len(usage), np.float32)
+    keys, step = np.empty(len(usage), np.float32), _LIST_SPREAD / np.float32(len(usage))
     for i in range(len(usage)):
         slot = near[i]
-        key = usage[slot] * (ONE + _LIST_STEP * np.float32(slot))
+        key = usage[slot] * (ONE + step * np.float32(slot))
         place = i
         while place > 0 and (
             keys[place - 1] > key or (keys[place - 1] == key and order[place - 1] > slot)

@@ -1,0 +1,126 @@
+"""The memories' trainings, and the pages of their results."""
+
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+
+from agents.cells import CELLS
+from agents.training.plan import first_plan
+from agents.training.recipes import read_assignments
+from benchmarks import memory_results
+from benchmarks.memory_runs import PLANS, Run, plan
+from benchmarks.runs import train
+
+MAZE = "Maze-InvisibleGoal-9x9-v0"
+SHORT = ["timesteps=500", "n_envs=2", "algorithm.n_steps=50", "algorithm.batch_size=50"]
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_every_training_of_a_plan_is_one_that_can_be_planned(name: str) -> None:
+    runs = plan(name)
+    assert len({run.name for run in runs}) == len(runs) > 0
+    for run in runs:
+        changes = read_assignments(run.changes, "--set")
+        first_plan(run.env, run.algorithm, run.memory, changes, run.seed)
+
+
+def test_first_looks_are_at_every_memory_with_equal_steps() -> None:
+    for name in ("maze-first-look", "tape-first-look"):
+        runs = plan(name)
+        assert {run.memory for run in runs} == set(CELLS)
+        recipes = [
+            first_plan(run.env, run.algorithm, run.memory, read_assignments(run.changes, "")).recipe
+            for run in runs
+        ]
+        assert all(recipe == recipes[0] for recipe in recipes)
+
+
+def test_a_training_is_read(tmp_path: Path) -> None:
+    run = Run("tiny", MAZE, "ppo", "lstm", 3, SHORT)
+    assert memory_results.read_run(run, tmp_path / "tiny") is None
+    assert train(run, tmp_path / "tiny", minutes=5.0) == "success"
+    found = memory_results.read_run(run, tmp_path / "tiny")
+    assert found is not None
+    assert (found["agent"], found["seed"], found["finished"]) == ("ppo/lstm", 3, True)
+    assert found["steps"] == 500
+    assert found["return_mean"] < 100.0
+    assert found["cpu_minutes"] >= 0.0
+    assert found["curve"]
+    assert "--out" not in found["command"]
+    page = memory_results.maze_page({"maze": [{**found, "seed": 0}]})
+    assert f"| 9x9 | ppo/lstm | 0 | {found['return_mean']:.1f} |" in page
+
+
+def progress(folder: Path, returns: list[float]) -> None:
+    """Writes what a killed training leaves, with an evaluation at the end."""
+    folder.mkdir()
+    settings = {
+        **{"command": "memory-envs train", "commit": "c", "recipe": {"deterministic": True}},
+        **{"machine": {"processor": "p", "cores": 2}, "versions": {"torch": "2"}},
+    }
+    (folder / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
+    names = ("total_timesteps", "time_elapsed", "cpu_time")
+    header = [*(f"time/{name}" for name in names), "rollout/ep_rew_mean", "evaluation/return"]
+    rows = [f"{250 * (i + 1)},{60 * i},{30 * i},{value}," for i, value in enumerate(returns)]
+    text = "\n".join([",".join(header), *rows, f"{250 * len(returns)},,,,99.5"])
+    (folder / "progress.csv").write_text(text, encoding="utf-8")
+
+
+def test_a_training_that_was_killed_shows_its_last_evaluation_in_brackets(tmp_path: Path) -> None:
+    progress(tmp_path / "cut", [10.0, 174.0, 175.0, 90.0])
+    run = Run("cut", MAZE, "ppo", "lstm", 0)
+    found = memory_results.read_run(run, tmp_path / "cut")
+    assert found is not None
+    assert (found["minutes"], found["cpu_minutes"]) == (3.0, 1.5)
+    page = memory_results.maze_page({"maze": [found]})
+    assert "| 9x9 | ppo/lstm | 0 | (99.5) | none | 3 | never | 4 | 3.0 | 1.5 | c |" in page
+    assert "| 9x9 | ppo/lstm | 3 |  |  | 3 |  | 1 | 99.5 |" in page
+
+
+def test_long_curves_are_thinned_but_keep_where_the_mark_was_passed(tmp_path: Path) -> None:
+    progress(tmp_path / "long", [*[10.0] * 701, *[200.0] * 300])
+    found = memory_results.read_run(Run("long", MAZE, "ppo", "lstm", 0), tmp_path / "long")
+    assert found is not None
+    assert len(found["curve"]) < 200
+    assert memory_results.episodes_to(175.0, found) == 702
+    assert found["curve"][-1] == [250 * 1001, 200.0]
+    assert memory_results.episodes_to(175.0, {"curve": [[250, 3.0]]}) is None
+
+
+def test_results_of_earlier_folders_stay(tmp_path: Path) -> None:
+    first, second = plan("maze")[:2]
+    progress(tmp_path / first.name, [1.0])
+    progress(tmp_path / second.name, [2.0])
+    known = memory_results.joined("maze", [], tmp_path)
+    assert [run["agent"] for run in known] == ["ppo/lstm", "ppo/gru"]
+    assert memory_results.joined("maze", known, tmp_path / "elsewhere") == known
+
+
+def test_first_looks_have_a_page_of_their_own(tmp_path: Path) -> None:
+    progress(tmp_path / "look", [10.0])
+    found = memory_results.read_run(Run("look", MAZE, "ppo", "gru", 0), tmp_path / "look")
+    assert found is not None
+    pages = memory_results.pages({"maze": [], "maze-first-look": [found]})
+    assert list(pages) == [memory_results.PAGE]
+    assert "| ppo/gru | 0 | (99.50) | none | 250 | 0.0 | 0.0 | c |" in pages[memory_results.PAGE]
+
+
+def test_the_pages_are_what_the_results_say() -> None:
+    results = json.loads(memory_results.RESULTS.read_text(encoding="utf-8"))
+    pages = memory_results.pages(results)
+    assert memory_results.MAZE_PAGE in pages
+    for path, text in pages.items():
+        assert path.read_text(encoding="utf-8") == text
+
+
+def test_a_label_is_what_its_command_did() -> None:
+    for name, records in json.loads(memory_results.RESULTS.read_text(encoding="utf-8")).items():
+        planned = {(run.env, f"{run.algorithm}/{run.memory}", run.seed): run for run in plan(name)}
+        for record in records:
+            run = planned[record["env"], record["agent"], record["seed"]]
+            words = ["memory-envs", *run.command(Path("nowhere"))]
+            if run.seed == 0:  # the default, which recorded commands leave out
+                del words[words.index("--seed") : words.index("--seed") + 2]
+            assert shlex.split(record["command"]) == words
