@@ -26,7 +26,7 @@ README_BLOCKS = {
 # What the README trains, and what the tests train in its place.
 SHORTER = {
     "learn(100_000": "learn(4_096",
-    "stop_at_success=0.99": "timesteps=8_192",
+    "timesteps=1_000_000, stop_at_success=1.0": "timesteps=8_192",
 }
 
 
@@ -117,6 +117,14 @@ def test_a_block_of_the_readme_runs_alone(number: int, tmp_path: Path) -> None:
     if "agents.train(" in source:
         assert "success" in run.stdout
         assert len(list((tmp_path / "runs").iterdir())) == 1
+
+
+@pytest.mark.slow
+def test_training_in_three_lines_ends_without_a_mistake(tmp_path: Path) -> None:
+    (source,) = (block for block in README_BLOCKS["python"] if "agents.train(" in block)
+    run = run_alone(source, tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.splitlines()[-1] == "1.0"
 
 
 def test_the_readme_has_its_long_examples() -> None:

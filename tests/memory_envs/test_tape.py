@@ -416,7 +416,6 @@ def test_copying_the_definition_of_a_task_does_not_change_it() -> None:
         ("emitted", 31),
         ("correct", 1),
         ("steps", -1),
-        ("rng_key", 0),
     ],
 )
 def test_a_corrupted_state_is_refused(field: str, value: int) -> None:
@@ -424,6 +423,16 @@ def test_a_corrupted_state_is_refused(field: str, value: int) -> None:
     env.reset(seed=0)
     state, kept = env.get_state(), env.get_state()
     state.rows[field] = value
-    with pytest.raises(ValueError, match=r"state\.rows.* in row 0; allowed"):
+    message = rf"^state\.rows\.{field} is {value} in row 0; allowed: -?\d+ to \d+$"
+    with pytest.raises(ValueError, match=message):
         env.set_state(state)
     assert env.get_state().rows.tolist() == kept.rows.tolist()
+
+
+def test_a_state_without_a_generator_holds_no_episode() -> None:
+    env = TapeEnv("RepeatCopyForward")
+    env.reset(seed=0)
+    state = env.get_state()
+    state.rows["rng_key"] = 0
+    with pytest.raises(ValueError, match=r"^state\.rows\.length is .*: 0 before the first reset$"):
+        env.set_state(state)

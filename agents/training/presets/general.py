@@ -45,12 +45,12 @@ REINFORCE = Recipe(
     },
     policy=_POLICY,
 )
-# Long episodes make the sum over their steps noisy. The learning rate has to fall to nothing, since
-# on the way, single updates lose what was learned.
+# The sum over the steps of a long episode is noisy: with eight episodes an update, a single one
+# could lose what was learned. The learning rate falls to nothing.
 CARTPOLE = replace(
     REINFORCE,
-    timesteps=300_000,
-    n_envs=8,
+    timesteps=1_000_000,
+    n_envs=32,
     algorithm=REINFORCE.algorithm | {"learning_rate": linear(0.003, 0.0)},
 )
 # The sizes of the notebook that trains it so.

@@ -333,7 +333,7 @@ def test_of_many_runs_the_newest_are_named(
     assert main(["evaluate", "runs/run-00"]) == 2
     error = capsys.readouterr().err
     newest = ", ".join(f"runs/run-{number}" for number in (8, 7, 6, 5, 4))
-    assert f"allowed: random, oracle, {newest}, 4 more below runs, --pretrained rl-ntm/" in error
+    assert f"allowed: random, oracle, {newest}, 4 more below runs, --pretrained maze/" in error
     assert "(did you mean 'runs/run-0'?)" in error
 
 
