@@ -32,7 +32,7 @@ from agents.cells.dnc.fast.kernels import (
     retain,
     write,
 )
-from agents.cells.kernels import ZERO, Bools, Floats, compiled
+from agents.cells.parts.kernels import ZERO, Bools, Floats, compiled
 
 
 @compiled

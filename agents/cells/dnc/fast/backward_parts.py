@@ -18,7 +18,7 @@ from agents.cells.dnc.fast.kernels import (
     follow,
     key_length,
 )
-from agents.cells.kernels import ONE, ZERO, Floats, compiled
+from agents.cells.parts.kernels import ONE, ZERO, Floats, compiled
 
 
 @compiled

@@ -14,9 +14,9 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from agents.cells.addressing import MIN_NORM
 from agents.cells.dnc.addressing import LIST_SPREAD
-from agents.cells.kernels import ONE, ZERO, Bools, Floats, compiled, exp, sigmoid
+from agents.cells.parts.addressing import MIN_NORM
+from agents.cells.parts.kernels import ONE, ZERO, Bools, Floats, compiled, exp, sigmoid
 
 Integers = npt.NDArray[np.int32]
 

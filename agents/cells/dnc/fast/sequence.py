@@ -19,9 +19,9 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from agents.cells.dnc.fast.steps import Gradients, Kept, Matrices, run_steps, run_steps_backward
-from agents.cells.gated import enter, project, weight_gradient
-from agents.cells.products import pack
-from agents.cells.threads import in_threads, row_chunks
+from agents.cells.parts.gated import enter, project, weight_gradient
+from agents.cells.parts.products import pack
+from agents.cells.parts.threads import in_threads, row_chunks
 
 # Fewer rows do not occupy a thread.
 ROWS_OF_A_THREAD = 8

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from agents.cells.dnc.fast.backward_kernels import copy, dnc_step_backward, replay
 from agents.cells.dnc.fast.kernels import dnc_step
-from agents.cells.kernels import (
+from agents.cells.parts.kernels import (
     ZERO,
     Floats,
     compiled,
@@ -18,7 +18,7 @@ from agents.cells.kernels import (
     lstm_step,
     lstm_step_backward,
 )
-from agents.cells.products import add_packed_product
+from agents.cells.parts.products import add_packed_product
 
 
 class Matrices(NamedTuple):

@@ -15,15 +15,15 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from agents.cells.gated import weight_gradient
 from agents.cells.mnm.fast.row import Switches
 from agents.cells.mnm.fast.steps import Gradients, Record, Weights, run_rows, run_rows_backward
-from agents.cells.products import pack
-from agents.cells.threads import in_threads, row_chunks
+from agents.cells.parts.gated import weight_gradient
+from agents.cells.parts.products import pack
+from agents.cells.parts.threads import in_threads, row_chunks
 
 # What rows that go together have in memories and their gradients: a part of a core's own cache.
 _BLOCK_BYTES = 2**21
-_ROWS_AT_ONCE = 6  # `agents.cells.products` takes them so
+_ROWS_AT_ONCE = 6  # `agents.cells.parts.products` takes them so
 
 
 class Carried(NamedTuple):

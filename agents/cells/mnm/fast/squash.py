@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents.cells.kernels import ONE, Floats, compiled, tanh
+from agents.cells.parts.kernels import ONE, Floats, compiled, tanh
 
 
 @compiled

@@ -11,7 +11,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from agents.cells.kernels import (
+from agents.cells.mnm.fast.row import Switches, Traces, write_and_read, write_and_read_backward
+from agents.cells.mnm.fast.squash import squash, unsquash
+from agents.cells.parts.kernels import (
     ONE,
     TWO,
     ZERO,
@@ -23,9 +25,7 @@ from agents.cells.kernels import (
     lstm_row_backward,
     sigmoid,
 )
-from agents.cells.mnm.fast.row import Switches, Traces, write_and_read, write_and_read_backward
-from agents.cells.mnm.fast.squash import squash, unsquash
-from agents.cells.products import add_packed_product
+from agents.cells.parts.products import add_packed_product
 
 Ints = npt.NDArray[np.int64]
 

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from agents.cells.kernels import ZERO, Floats, compiled, inlined
-from agents.cells.lanes import LANES, keep_last, load, spread, store
+from agents.cells.parts.kernels import ZERO, Floats, compiled, inlined
+from agents.cells.parts.lanes import LANES, keep_last, load, spread, store
 
 
 @compiled

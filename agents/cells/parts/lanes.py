@@ -26,7 +26,7 @@ _inlined: Callable[[Callable[..., Any]], Any] = intrinsic
 
 _FLOATS = ir.VectorType(ir.FloatType(), LANES)
 _INTEGERS = ir.VectorType(ir.IntType(32), LANES)
-# As in `agents.cells.kernels.compiled`.
+# As in `agents.cells.parts.kernels.compiled`.
 _FLAGS = ("reassoc", "contract", "nsz")
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from agents.cells.kernels import Floats
-from agents.cells.products import add_outer, add_packed_product, add_product, dots, pack
+from agents.cells.parts.kernels import Floats
+from agents.cells.parts.products import add_outer, add_packed_product, add_product, dots, pack
 
 
 def outer(left: Floats, right: Floats, out: Floats) -> None:
