@@ -20,7 +20,7 @@ from agents.algorithms.time_baseline import TimeBaseline
 from agents.networks.encoder import Observation
 from agents.networks.policy import MemoryPolicy
 from agents.networks.sb3_words import ALGORITHM_WORDS, refuse_unknown
-from memory_envs.arguments import check_choice, check_integer, check_or_none
+from memory_envs.arguments import check_choice, check_flag, check_integer, check_or_none
 
 BASELINES = ("none", "time", "value")
 # Steps that the buffer holds at first; it grows.
@@ -58,6 +58,8 @@ class Reinforce(MemoryOnPolicyAlgorithm):
         max_episode_steps: Longest episode allowed.
         bptt: Steps over which gradients flow back; None for whole episodes.
         gamma: Discount factor.
+        normalize_value: Whether the critic learns values in units of the returns' standard
+            deviation, see `ValueHead`; the loss of values is then in these units, too.
         ent_coef: Weight of the entropy bonus; a number or a schedule.
         vf_coef: Weight of the critic's regression loss (baseline ``"value"`` only).
         max_grad_norm: Largest norm of the gradient; longer ones are scaled down.
@@ -82,6 +84,7 @@ class Reinforce(MemoryOnPolicyAlgorithm):
         max_episode_steps: int = 10_000,
         bptt: int | None = None,
         gamma: float = 1.0,
+        normalize_value: bool = True,
         ent_coef: float | Schedule = 0.0,
         vf_coef: float = 0.5,
         max_grad_norm: float = 0.5,
@@ -113,6 +116,7 @@ class Reinforce(MemoryOnPolicyAlgorithm):
             device=device,
         )
         self.baseline = check_choice("baseline", baseline, BASELINES)
+        self.normalize_value = check_flag("normalize_value", normalize_value)
         self.max_episode_steps = check_integer("max_episode_steps", max_episode_steps, 1)
         if _init_setup_model:
             self._setup_model()
@@ -153,6 +157,10 @@ class Reinforce(MemoryOnPolicyAlgorithm):
         buffer.compute_rewards_to_go(ends)
         if self.baseline == "value":
             buffer.advantages = buffer.returns - buffer.data.values
+            returns = buffer.returns[self._first_episodes()]
+            # What is not finite must not reach the parameters; the gradient step will say so.
+            if self.normalize_value and bool(returns.isfinite().all()):
+                self.policy.critic.track(returns)
         elif self.baseline == "time":
             buffer.advantages = buffer.returns - self._time_baseline()(buffer.size)
         else:
@@ -180,7 +188,7 @@ class Reinforce(MemoryOnPolicyAlgorithm):
         now = self.evaluate_batch(steps)
         losses = {"policy": -(weights * steps.advantages * now.log_probs).sum() / episodes}
         if self.baseline == "value":
-            errors = (now.values - steps.returns).square()
+            errors = (now.values - steps.returns).square() / self.policy.critic.scale.square()
             losses["value"] = (weights * errors).sum() / weights.sum()
         losses["entropy"] = -(weights * now.entropy).sum() / episodes
         own = {name: (weights * loss).sum() / episodes for name, loss in now.losses.items()}

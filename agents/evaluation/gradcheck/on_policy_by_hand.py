@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from agents.algorithms.ppo import MemoryPPO
 from agents.algorithms.reinforce import Reinforce
 from agents.cells.state import detach_state, index_state
 from agents.environments.vec_env import GymnasiumVecEnv
@@ -153,9 +152,8 @@ def hand_written_loss(model: Any, rollout: Rollout) -> Tensor:
             advantages = centred / (deviation + 1e-8)
         policy_loss = -(advantages * log_probs).mean()  # the gradient of PPO's ratio is the same
         value_loss = (values - returns).square().mean()
-        if isinstance(model, MemoryPPO):  # whose critic learns in units of the returns' deviation
-            value_loss = value_loss / rollout.value_scale**2
         entropy_loss = -entropies.mean()
+    value_loss = value_loss / rollout.value_scale**2
     total: Tensor = policy_loss + model.vf_coef * value_loss + model.ent_coef(1.0) * entropy_loss
     return total
 

@@ -40,6 +40,7 @@ REINFORCE = Recipe(
     algorithm={
         "learning_rate": linear(0.002, 0.0002),
         "baseline": "value",
+        "normalize_value": False,
         "gamma": 0.99,
         "ent_coef": 0.0,
     },
@@ -51,7 +52,8 @@ CARTPOLE = replace(
     REINFORCE,
     timesteps=1_000_000,
     n_envs=32,
-    algorithm=REINFORCE.algorithm | {"learning_rate": linear(0.003, 0.0)},
+    algorithm=REINFORCE.algorithm
+    | {"learning_rate": linear(0.003, 0.0), "normalize_value": True, "bptt": 50},
 )
 # The sizes of the notebook that trains it so.
 CARTPOLE_NTM = replace(

@@ -48,6 +48,7 @@ REINFORCE = Recipe(
     algorithm={
         "learning_rate": linear(0.002, 0.0002),
         "baseline": "value",
+        "normalize_value": False,
         "gamma": 0.99,
         "ent_coef": 0.01,
     },

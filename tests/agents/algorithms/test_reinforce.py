@@ -202,12 +202,24 @@ def test_the_gradient_is_the_sum_over_steps_divided_by_the_episodes() -> None:
         loss = loss - (advantages * now.log_probs + 0.1 * now.entropy).sum() / 8
         value_errors = value_errors + (now.values - returns).square().sum()
         steps += length
-    loss = loss + 0.3 * value_errors / steps
+    loss = loss + 0.3 * value_errors / model.policy.critic.scale.square() / steps
     parameters = list(model.policy.parameters())
     gradient = torch.cat([g.flatten() for g in torch.autograd.grad(loss, parameters)])
     before = _vector(model)
     model.train()
     torch.testing.assert_close(before - _vector(model), gradient, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("normalize_value", [True, False])
+def test_the_critic_learns_in_units_of_the_returns_of_first_episodes(normalize_value: bool) -> None:
+    model = _model(sync(Lock, 8), baseline="value", normalize_value=normalize_value)
+    _collect(model)
+    buffer = model.rollout_buffer
+    returns = buffer.returns[buffer.data.episode_starts.cumsum(0) == 1]
+    expected = returns.std(correction=0).item() if normalize_value else 1.0
+    assert model.policy.critic.scale.item() == pytest.approx(expected)
+    unchanged = model.evaluate_batch(model.rollout_batch().steps).values
+    torch.testing.assert_close(unchanged, buffer.cut(buffer.data.values))
 
 
 def test_truncated_backpropagation_uses_whole_chunks() -> None:
