@@ -18,10 +18,10 @@ from typing import ClassVar
 
 from torch import nn
 
-from agents.cells.delta_rule import Write
-from agents.cells.fast_layer import FastLayer, Projected
-from agents.cells.fast_weights import FastWeightCell
-from agents.cells.feature_maps import DPFP_GROWTH, dpfp_shares, unit_length
+from agents.cells.parts.delta_rule import Write
+from agents.cells.parts.fast_layer import FastLayer, Projected
+from agents.cells.parts.fast_weights import FastWeightCell
+from agents.cells.parts.feature_maps import DPFP_GROWTH, dpfp_shares, unit_length
 from memory_envs.arguments import check_choice
 
 

@@ -25,7 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from agents.cells.base import FusedCell, Unrolled
-from agents.cells.scan import Parts, complex_scan
+from agents.cells.parts.scan import Parts, complex_scan
 from memory_envs.arguments import check_integer
 
 MAX_PERIOD = 1024

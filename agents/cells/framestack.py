@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from agents.cells.base import FusedCell, Unrolled
-from agents.cells.windows import steps_before
+from agents.cells.parts.windows import steps_before
 from memory_envs.arguments import check_integer
 
 

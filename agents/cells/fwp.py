@@ -20,10 +20,10 @@ from typing import ClassVar
 import torch.nn.functional as F
 from torch import Tensor
 
-from agents.cells.delta_rule import Write
-from agents.cells.fast_layer import FastLayer, Projected
-from agents.cells.fast_weights import FastWeightCell
-from agents.cells.feature_maps import DPFP_GROWTH, dpfp, elu_plus_one
+from agents.cells.parts.delta_rule import Write
+from agents.cells.parts.fast_layer import FastLayer, Projected
+from agents.cells.parts.fast_weights import FastWeightCell
+from agents.cells.parts.feature_maps import DPFP_GROWTH, dpfp, elu_plus_one
 from memory_envs.arguments import check_choice
 
 # Below this a sum of likenesses counts as this: a query that resembles no key reads nothing.

@@ -22,10 +22,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from agents.cells.delta_rule import Write
-from agents.cells.fast_layer import FastLayer, Projected
-from agents.cells.fast_weights import FastWeightCell
-from agents.cells.feature_maps import unit_length
+from agents.cells.parts.delta_rule import Write
+from agents.cells.parts.fast_layer import FastLayer, Projected
+from agents.cells.parts.fast_weights import FastWeightCell
+from agents.cells.parts.feature_maps import unit_length
 
 # The decimal logarithms of what the first and the last head lose in a step at first.
 _FIRST_STEPS = (-1.0, -3.0)

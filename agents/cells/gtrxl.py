@@ -30,8 +30,8 @@ import torch
 from torch import Tensor, nn
 
 from agents.cells.base import FusedCell, Unrolled
-from agents.cells.relative_attention import RelativeAttention
-from agents.cells.windows import in_blocks, keep_last, steps_before, visible
+from agents.cells.parts.relative_attention import RelativeAttention
+from agents.cells.parts.windows import in_blocks, keep_last, steps_before, visible
 from memory_envs.arguments import check_integer
 
 GATE_BIAS = 2.0

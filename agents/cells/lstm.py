@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from agents.cells.base import Unrolled
-from agents.cells.gated import GatedCell, enter, project, weight_gradient
-from agents.cells.kernels import lstm_step, lstm_step_backward
+from agents.cells.parts.gated import GatedCell, enter, project, weight_gradient
+from agents.cells.parts.kernels import lstm_step, lstm_step_backward
 
 
 class LSTMState(NamedTuple):

@@ -22,8 +22,8 @@ import torch
 from torch import Tensor, nn
 
 from agents.cells.base import FusedCell, Unrolled
-from agents.cells.gated import SPREAD
-from agents.cells.scan import scan
+from agents.cells.parts.gated import SPREAD
+from agents.cells.parts.scan import scan
 from memory_envs.arguments import check_integer
 
 

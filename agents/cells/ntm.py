@@ -15,8 +15,8 @@ their direction counts.
 The variant ``"notebook"`` is another machine, one that is met in tutorials, taken as it is from a
 notebook on external memory in reinforcement learning. Its heads address by content alone, both the
 memory that the step finds, and reading comes before writing. Its likeness is no cosine
-(`agents.cells.addressing.column_weighting`). The memory starts at zero, and all weights as small as
-PyTorch makes them.
+(`agents.cells.parts.addressing.column_weighting`). The memory starts at zero, and all weights as
+small as PyTorch makes them.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from agents.cells import addressing
 from agents.cells.base import MemoryCell
 from agents.cells.controllers import CONTROLLERS
 from agents.cells.lstm import LSTMState
 from agents.cells.none import NoState
+from agents.cells.parts import addressing
 from memory_envs.arguments import check_choice, check_flag, check_integer
 
 INITIAL_MEMORY = 1e-6

@@ -31,8 +31,8 @@ from torch import Tensor, nn
 
 from agents.cells.base import FusedCell, Unrolled, start_masks
 from agents.cells.lstm import LSTM, LSTMState
+from agents.cells.parts.windows import in_blocks, steps_before, visible
 from agents.cells.state import map_state, where_state
-from agents.cells.windows import in_blocks, steps_before, visible
 from memory_envs.arguments import check_integer
 
 # A step of a sequence copies what its block has written so far, a block the whole table once.

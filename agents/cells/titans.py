@@ -40,8 +40,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from agents.cells.base import MemoryCell
-from agents.cells.fast_layer import FastLayer, Recent
-from agents.cells.feature_maps import unit_length
+from agents.cells.parts.fast_layer import FastLayer, Recent
+from agents.cells.parts.feature_maps import unit_length
 from memory_envs.arguments import check_integer
 
 # Weights of the memory's layers, first to last, each ``(B, inputs, outputs)``; or as much of

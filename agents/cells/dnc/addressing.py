@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from agents.cells.addressing import sharpen
+from agents.cells.parts.addressing import sharpen
 
 # Added to links before they are sharpened (Csordas and Schmidhuber 2019, below equation 2), so that
 # from a slot without links no sharp weighting is made out of nothing.

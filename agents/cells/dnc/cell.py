@@ -14,8 +14,8 @@ What the paper leaves open. Everything starts at zero: memory, usage, links, pre
 and reads. Of slots that are as good as equally used, by at most a thousandth, the first is
 allocated first (`agents.cells.dnc.addressing.LIST_SPREAD`). The weights of the interface start as
 Xavier's, its biases at zero, the controller orthogonal. Lengths in the cosine are at least
-`agents.cells.addressing.MIN_NORM`. Gradients pass through everything but the order of the free
-list; some published code stops them where usage sees write weightings, the paper does not. The
+`agents.cells.parts.addressing.MIN_NORM`. Gradients pass through everything but the order of the
+free list; some published code stops them where usage sees write weightings, the paper does not. The
 controller is one layer. Nothing is clipped.
 
 Four options come from later papers. Of Csordas and Schmidhuber 2019 (arXiv:1904.10278): masks
@@ -34,7 +34,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from agents.cells import addressing
 from agents.cells.base import FusedCell, Unrolled
 from agents.cells.controllers import CONTROLLERS
 from agents.cells.dnc.addressing import (
@@ -48,6 +47,7 @@ from agents.cells.dnc.addressing import (
 from agents.cells.dnc.fast.sequence import DNCSequence
 from agents.cells.lstm import LSTMState
 from agents.cells.none import NoState
+from agents.cells.parts import addressing
 from memory_envs.arguments import check_choice, check_flag, check_integer
 
 MASK_MIN = 0.1

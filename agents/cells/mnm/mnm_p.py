@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from agents.cells.base import FusedCell, Unrolled
-from agents.cells.gated import project
 from agents.cells.lstm import LSTMState
 from agents.cells.mnm.cell import MNM, MNMState
 from agents.cells.mnm.fast.row import Switches
 from agents.cells.mnm.fast.sequence import Carried, Parameters, run_sequence
+from agents.cells.parts.gated import project
 
 
 class MNMP(MNM, FusedCell[MNMState]):

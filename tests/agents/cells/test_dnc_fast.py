@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from agents.cells.base import Unrolled
 from agents.cells.dnc.cell import DNC, DNCState
 from agents.cells.dnc.fast.sequence import ROWS_OF_A_THREAD
+from agents.cells.parts.threads import row_chunks
 from agents.cells.state import map_state, state_tensors
-from agents.cells.threads import row_chunks
 from agents.cells.unroll import unroll_steps
 from tests.agents.cells.cases import PATTERNS, leaf, starts_of
 

@@ -11,10 +11,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from agents.cells import delta_rule, make_cell
-from agents.cells.delta_rule import Write, recall, write_chunks, write_step
-from agents.cells.fast_weights import FastWeightCell, FastWeightState
+from agents.cells import make_cell
 from agents.cells.gated_delta import GatedDeltaNet
+from agents.cells.parts import delta_rule
+from agents.cells.parts.delta_rule import Write, recall, write_chunks, write_step
+from agents.cells.parts.fast_weights import FastWeightCell, FastWeightState
 from agents.cells.state import map_state, state_tensors
 from agents.cells.unroll import unroll
 from tests.agents.cells import fast_weights_reference as reference

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from agents.cells.gtrxl import GATE_BIAS, Gate, GTrXL
-from agents.cells.relative_attention import RelativeAttention, align, sinusoids
+from agents.cells.parts.relative_attention import RelativeAttention, align, sinusoids
+from agents.cells.parts.windows import visible
 from agents.cells.unroll import unroll, unroll_steps
-from agents.cells.windows import visible
 from tests.agents.cells.gtrxl_reference import Array, step
 
 INPUT_SIZE = 3

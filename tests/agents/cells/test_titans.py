@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from agents.cells import titans
-from agents.cells.delta_rule import Write, write_step
+from agents.cells.parts.delta_rule import Write, write_step
 from agents.cells.state import detach_state, map_state, state_tensors
 from agents.cells.titans import Titans, TitansState, associative_gradient, recall, total_length
 from agents.cells.unroll import unroll

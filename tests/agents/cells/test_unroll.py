@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from agents.cells import make_cell
 from agents.cells.base import FusedCell, MemoryCell, Unrolled
 from agents.cells.gru import GRU, GRUState
-from agents.cells.kernels import Floats, exp, sigmoid, tanh
 from agents.cells.lstm import LSTM, LSTMState
 from agents.cells.ntm import NTM
+from agents.cells.parts.kernels import Floats, exp, sigmoid, tanh
 from agents.cells.state import detach_state, map_state
 from agents.cells.unroll import unroll, unroll_steps
 from tests.agents.cells.cases import PATTERNS, starts_of

@@ -25,7 +25,6 @@ from agents.cells.dnc.fast.backward_parts import (
 )
 from agents.cells.dnc.fast.kernels import (
     BESIDE_KEY,
-    ZERO,
     Integers,
     allocate,
     lengths,
@@ -33,7 +32,7 @@ from agents.cells.dnc.fast.kernels import (
     retain,
     write,
 )
-from agents.cells.kernels import Bools, Floats, compiled
+from agents.cells.parts.kernels import ZERO, Bools, Floats, compiled
 
 
 @compiled

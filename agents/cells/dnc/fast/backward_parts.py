@@ -13,13 +13,12 @@ import numpy as np
 from agents.cells.dnc.fast.kernels import (
     BESIDE_KEY,
     SHORTEST,
-    ZERO,
     Integers,
     cosines,
     follow,
     key_length,
 )
-from agents.cells.kernels import ONE, Floats, compiled
+from agents.cells.parts.kernels import ONE, ZERO, Floats, compiled
 
 
 @compiled

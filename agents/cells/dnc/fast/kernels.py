@@ -14,13 +14,12 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from agents.cells.addressing import MIN_NORM
 from agents.cells.dnc.addressing import LIST_SPREAD
-from agents.cells.kernels import ONE, Bools, Floats, compiled, exp, sigmoid
+from agents.cells.parts.addressing import MIN_NORM
+from agents.cells.parts.kernels import ONE, ZERO, Bools, Floats, compiled, exp, sigmoid
 
 Integers = npt.NDArray[np.int32]
 
-ZERO = np.float32(0.0)
 SHORTEST = np.float32(MIN_NORM)
 _LIST_SPREAD = np.float32(LIST_SPREAD)
 # Numbers of a read head in an interface beside its key.

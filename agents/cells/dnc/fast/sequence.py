@@ -1,9 +1,7 @@
 """The plain DNC over a whole sequence, as one autograd function.
 
-Forward, the inputs' part of the controller's gates is one product. Then each step is the controller
-(a product for what it has just put out, one for what was read, and the kernel of
-`agents.cells.lstm`), the product that makes the interface, and a kernel for the memory. Backward
-likewise, then each weight's gradient is one product over all steps.
+Forward, the inputs' part of the controller's gates is one product, and all else is compiled; so it
+is backward, until each weight's gradient is one product over all steps.
 
 Of every step what is small is kept; memory and links are kept every so many steps only, and made
 again between, so that the numbers kept of them grow with the root of the number of steps. Rows of
@@ -14,18 +12,16 @@ from __future__ import annotations
 
 import math
 from functools import reduce
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from agents.cells.dnc.fast.backward_kernels import dnc_step_backward, replay
-from agents.cells.dnc.fast.kernels import dnc_step
-from agents.cells.gated import enter, project, weight_gradient
-from agents.cells.kernels import lstm_step, lstm_step_backward
-from agents.cells.threads import in_threads, row_chunks
+from agents.cells.dnc.fast.steps import Gradients, Kept, Matrices, run_steps, run_steps_backward
+from agents.cells.parts.gated import enter, project, weight_gradient
+from agents.cells.parts.products import pack
+from agents.cells.parts.threads import in_threads, row_chunks
 
 # Fewer rows do not occupy a thread.
 ROWS_OF_A_THREAD = 8
@@ -67,38 +63,6 @@ class Entering(NamedTuple):
     cell: Tensor
 
 
-class Kept(NamedTuple):
-    """What is kept of some rows for the way back; see the kernels."""
-
-    xs: Tensor
-    starts: Tensor
-    gates: Tensor
-    cells: Tensor
-    squashed: Tensor
-    outs: Tensor
-    hiddens: Tensor
-    interface: Tensor
-    usage: Tensor
-    order: Tensor
-    precedence: Tensor
-    written: Tensor
-    read: Tensor
-    content: Tensor
-    along: Tensor
-    found_before: Tensor
-    memories: Tensor
-    links: Tensor
-
-    def of_lstm(self) -> tuple[Tensor, ...]:
-        """What both kernels of the LSTM take first."""
-        return self.starts, self.gates, self.cells, self.squashed
-
-    def of_memory(self) -> tuple[Tensor, ...]:
-        """What both kernels of the memory take first."""
-        weightings = self.written, self.read, self.content, self.along
-        return self.starts, self.interface, self.usage, self.order, self.precedence, *weightings
-
-
 class DNCSequence(torch.autograd.Function):
     """The DNC over T steps."""
 
@@ -115,7 +79,8 @@ class DNCSequence(torch.autograd.Function):
         ctx.rows = row_chunks(entering[0].shape[1], ROWS_OF_A_THREAD)
         chunks = [Entering(*chunk) for chunk in _split(entering, ctx.rows, 2)]
         results = in_threads(lambda chunk: _forward(chunk, weights), chunks)
-        ctx.save_for_backward(*weights, *(x for kept, _ in results for x in kept))
+        kept = (x for kept, _ in results for x in kept)
+        ctx.save_for_backward(entering[0], *weights, *kept)
         return _join([after for _, after in results], 1)
 
     @staticmethod
@@ -123,9 +88,11 @@ class DNCSequence(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         """Takes the gradients by what `forward` returned."""
         count, size = len(Weights._fields), len(Kept._fields)
-        weights, saved = Weights(*ctx.saved_tensors[:count]), ctx.saved_tensors[count:]
+        xs, *saved = ctx.saved_tensors
+        weights, saved = Weights(*saved[:count]), saved[count:]
         kept = [Kept(*saved[k : k + size]) for k in range(0, len(saved), size)]
-        chunks = list(zip(kept, _split(grads, ctx.rows, 1), strict=True))
+        inputs = xs.split_with_sizes(ctx.rows, 1)
+        chunks = list(zip(inputs, kept, _split(grads, ctx.rows, 1), strict=True))
         results = in_threads(lambda chunk: _backward(*chunk, weights), chunks)
         by_xs, *by_state = _join([by_entering for by_entering, _ in results], 1)
         by_weights = zip(*(by for _, by in results), strict=True)
@@ -152,14 +119,13 @@ def _place(e: Entering, w: Weights) -> Kept:
     H, N, (R, W) = e.hidden.shape[1], e.usage.shape[1], e.reads.shape[1:]
     new, points = e.xs.new_empty, math.ceil(T / _stretch(T))
     return Kept(
-        xs=e.xs,
         starts=e.starts.contiguous(),
         gates=project(e.xs, w.weight_ih[:, :inputs], w.bias_ih + w.bias_hh),
         cells=_entering(e.cell, e.starts),
         squashed=new(T, B, H),
         outs=new(T, B, H),
         hiddens=_entering(e.hidden, e.starts),
-        interface=new(T, B, len(w.bias)),
+        interface=_copy(w.bias.expand(T, B, -1)),
         usage=_before_and_after(e.usage, T),
         order=new(T, B, N, dtype=torch.int32),
         precedence=_before_and_after(e.precedence, T),
@@ -175,21 +141,18 @@ def _place(e: Entering, w: Weights) -> Kept:
 
 def _forward(e: Entering, w: Weights) -> tuple[Kept, tuple[Tensor, ...]]:
     """Returns what is kept, and what `DNCSequence.forward` does, of some rows."""
-    kept, (T, _, inputs), stretch = _place(e, w), e.xs.shape, _stretch(len(e.xs))
+    kept, (T, _, inputs) = _place(e, w), e.xs.shape
     memory, links = _copy(e.memory.transpose(1, 2)), _copy(e.links)
     found = torch.empty_like(kept.found_before[1:])
-    of_lstm = _arrays(*kept.of_lstm(), kept.outs, kept.hiddens)
-    of_memory = _arrays(*kept.of_memory(), memory, links, found, kept.found_before)
-    from_hidden, from_found = w.weight_hh.t().contiguous(), w.weight_ih[:, inputs:].t().contiguous()
-    to_interface = w.weight.t().contiguous()
-    for t in range(T):
-        if t % stretch == 0:
-            kept.memories[t // stretch], kept.links[t // stretch] = memory, links
-        gates = kept.gates[t]
-        gates.addmm_(kept.hiddens[t], from_hidden).addmm_(kept.found_before[t], from_found)
-        lstm_step(t, *of_lstm)
-        torch.addmm(w.bias, kept.outs[t], to_interface, out=kept.interface[t])
-        dnc_step(t, *of_memory)
+    weights = w.weight_hh.t(), w.weight_ih[:, inputs:].t(), w.weight.t()
+    run_steps(
+        _stretch(T),
+        _matrices(*weights),
+        _arrays(kept),
+        memory.numpy(),
+        links.numpy(),
+        found.numpy(),
+    )
     return kept, (
         torch.cat((kept.outs, found), dim=2),
         memory.transpose(1, 2),
@@ -203,10 +166,10 @@ def _forward(e: Entering, w: Weights) -> tuple[Kept, tuple[Tensor, ...]]:
 
 
 def _backward(
-    kept: Kept, grads: tuple[Tensor, ...], w: Weights
+    xs: Tensor, kept: Kept, grads: tuple[Tensor, ...], w: Weights
 ) -> tuple[tuple[Tensor, ...], list[Tensor]]:
     """Returns the gradients by what entered, except for episode starts, and by the weights."""
-    T, _, inputs = kept.xs.shape
+    T, _, inputs = xs.shape
     H, stretch = kept.outs.shape[2], _stretch(T)
     by_outs, by_found = _copy(grads[0][..., :H]), _copy(grads[0][..., H:])
     by_memory = _copy(grads[1].transpose(1, 2))
@@ -214,36 +177,27 @@ def _backward(
     by_written, by_cell = _copy(grads[6].squeeze(1)), _copy(grads[7])
     by_hidden, by_found_before = torch.zeros_like(by_cell), torch.zeros_like(by_found[0])
     by_gates, by_interface = torch.empty_like(kept.gates), torch.empty_like(kept.interface)
-    memories = kept.memories.new_empty(stretch + 1, *kept.memories.shape[1:])
-    links = kept.links.new_empty(stretch + 1, *kept.links.shape[1:])
-    of_lstm = _arrays(*kept.of_lstm(), by_outs, by_hidden, by_cell, by_gates)
-    state = by_memory, by_usage, by_precedence, by_links, by_read, by_written
-    of_memory = _arrays(
-        *kept.of_memory(), memories, links, by_found, by_found_before, *state, by_interface
+    by_memories = by_memory, by_usage, by_precedence, by_links, by_read, by_written
+    by_controller = by_outs, by_found, by_found_before, by_hidden, by_cell, by_gates
+    run_steps_backward(
+        stretch,
+        _matrices(w.weight_hh, w.weight_ih[:, inputs:], w.weight),
+        _arrays(kept),
+        kept.memories.new_empty(stretch + 1, *kept.memories.shape[1:]).numpy(),
+        kept.links.new_empty(stretch + 1, *kept.links.shape[1:]).numpy(),
+        _arrays(Gradients(*by_controller, *by_memories, by_interface)),
     )
-    again = kept.starts, kept.interface, kept.precedence, kept.written
-    from_found = w.weight_ih[:, inputs:].contiguous()
-    for t in reversed(range(T)):
-        if t == T - 1 or t % stretch == stretch - 1:
-            first = t - t % stretch
-            memories[0], links[0] = kept.memories[t // stretch], kept.links[t // stretch]
-            replay(first, *_arrays(*again, memories[: t - first + 2], links[: t - first + 2]))
-        dnc_step_backward(t, t % stretch, *of_memory)
-        by_outs[t].addmm_(by_interface[t], w.weight)
-        lstm_step_backward(t, *of_lstm)
-        torch.mm(by_gates[t], w.weight_hh, out=by_hidden)
-        torch.mm(by_gates[t], from_found, out=by_found_before)
     start = kept.starts[0].unsqueeze(1)
     shape = len(by_cell), kept.read.shape[2], kept.memories.shape[2]
     by_reads = by_found_before.masked_fill_(start, 0).view(shape)
     by_state = by_usage, by_precedence, by_links, by_read, by_written.unsqueeze(1), by_reads
     flat = by_gates.flatten(0, 1)
-    by_xs, by_bias = (flat @ w.weight_ih[:, :inputs]).view(kept.xs.shape), flat.sum(0)
+    by_xs, by_bias = (flat @ w.weight_ih[:, :inputs]).view(xs.shape), flat.sum(0)
     by_found_weight = weight_gradient(by_gates, kept.found_before[:-1])
     return (
         (by_xs, by_memory.transpose(1, 2), *by_state, by_hidden.masked_fill_(start, 0), by_cell),
         [
-            torch.cat((weight_gradient(by_gates, kept.xs), by_found_weight), dim=1),
+            torch.cat((weight_gradient(by_gates, xs), by_found_weight), dim=1),
             weight_gradient(by_gates, kept.hiddens[:-1]),
             by_bias,
             by_bias,
@@ -258,8 +212,15 @@ def _stretch(steps: int) -> int:
     return math.isqrt(steps - 1) + 1
 
 
-def _arrays(*tensors: Tensor) -> list[npt.NDArray[Any]]:
-    return [x.numpy() for x in tensors]
+def _matrices(*weights: Tensor) -> Matrices:
+    return Matrices(*(pack(x.detach()).numpy() for x in weights))
+
+
+A = TypeVar("A", Kept, Gradients)
+
+
+def _arrays(tensors: A) -> A:
+    return type(tensors)(*(x.numpy() for x in tensors))
 
 
 def _copy(x: Tensor) -> Tensor:

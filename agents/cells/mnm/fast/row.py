@@ -15,18 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from agents.cells.kernels import Floats, inlined
-from agents.cells.mnm.fast.products import (
-    ONE,
-    TWO,
-    ZERO,
-    add_outer,
-    add_product,
-    dots,
-    squash,
-    unsquash,
-)
+from agents.cells.mnm.fast.squash import squash, unsquash
 from agents.cells.mnm.memory import SMALL_SQUARE
+from agents.cells.parts.kernels import ONE, TWO, ZERO, Floats, inlined
+from agents.cells.parts.products import add_outer, add_product, dots
 
 _SMALL_SQUARE = np.float32(SMALL_SQUARE)
 

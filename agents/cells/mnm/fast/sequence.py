@@ -15,14 +15,15 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from agents.cells.gated import weight_gradient
 from agents.cells.mnm.fast.row import Switches
 from agents.cells.mnm.fast.steps import Gradients, Record, Weights, run_rows, run_rows_backward
-from agents.cells.threads import in_threads, row_chunks
+from agents.cells.parts.gated import weight_gradient
+from agents.cells.parts.products import pack
+from agents.cells.parts.threads import in_threads, row_chunks
 
 # What rows that go together have in memories and their gradients: a part of a core's own cache.
 _BLOCK_BYTES = 2**21
-_ROWS_AT_ONCE = 3  # `agents.cells.mnm.fast.products` takes them so
+_ROWS_AT_ONCE = 6  # `agents.cells.parts.products` takes them so
 
 
 class Carried(NamedTuple):
@@ -190,6 +191,11 @@ def _weights(parameters: Parameters, forward: bool) -> Weights:
             feedback=parameters.feedback.t(),
             initial_memory=parameters.initial_memory.transpose(1, 2),
         )
+    tensors = tensors._replace(
+        recurrent=pack(tensors.recurrent),
+        interface=pack(tensors.interface),
+        feedback=pack(tensors.feedback),
+    )
     return Weights(*(x.detach().contiguous().numpy() for x in tensors))
 
 

@@ -11,17 +11,21 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from agents.cells.kernels import Bools, Floats, inlined, lstm_row, lstm_row_backward, sigmoid
-from agents.cells.mnm.fast.products import (
+from agents.cells.mnm.fast.row import Switches, Traces, write_and_read, write_and_read_backward
+from agents.cells.mnm.fast.squash import squash, unsquash
+from agents.cells.parts.kernels import (
     ONE,
     TWO,
     ZERO,
-    add_product,
+    Bools,
+    Floats,
     compiled,
-    squash,
-    unsquash,
+    inlined,
+    lstm_row,
+    lstm_row_backward,
+    sigmoid,
 )
-from agents.cells.mnm.fast.row import Switches, Traces, write_and_read, write_and_read_backward
+from agents.cells.parts.products import add_packed_product
 
 Ints = npt.NDArray[np.int64]
 
@@ -30,7 +34,7 @@ class Weights(NamedTuple):
     """What all rows share.
 
     Matrices are ``(outputs, inputs)``. Forward all but that of the rates are transposed, as
-    `add_product` wants them.
+    `add_packed_product` wants them.
 
     Attributes:
         recurrent: From hidden state and last read to the gates, ``(G, U + D)``.
@@ -138,7 +142,7 @@ def run_rows(
             if t > 0:
                 _enter(t, b, weights, record, memory)
         gates = record.gates[t, first:last]
-        add_product(record.entering[t, first:last], weights.recurrent, gates)
+        add_packed_product(record.entering[t, first:last], weights.recurrent, gates)
         for b in range(first, last):
             gate, old, new = record.gates[t, b], record.cells[t, b], record.cells[t + 1, b]
             lstm_row(gate, old, new, record.tanh_cells[t, b], record.outs[t, b, :U])
@@ -182,7 +186,7 @@ def _interact(t: int, first: int, last: int, weights: Weights, record: Record) -
     values = np.empty((rows * H, D), np.float32)
     for r in range(rows):
         vectors[r] = weights.interface_bias
-    add_product(record.outs[t, first:last, :U], weights.interface, vectors)
+    add_packed_product(record.outs[t, first:last, :U], weights.interface, vectors)
     squash(vectors)
     for r in range(rows):
         row = record.vectors[t, first + r]
@@ -194,7 +198,7 @@ def _interact(t: int, first: int, last: int, weights: Weights, record: Record) -
             record.rates[t, first + r, k] = sigmoid(total)
     for r in range(rows * H):
         targets[r] = weights.feedback_bias
-    add_product(values, weights.feedback, targets)
+    add_packed_product(values, weights.feedback, targets)
     squash(targets)
 
 
@@ -269,7 +273,7 @@ def run_rows_backward(
             if record.starts[t, b]:
                 by_cell[:] = ZERO
         by_entering[:] = ZERO
-        add_product(grads.gates[t, first:last], weights.recurrent, by_entering)
+        add_packed_product(grads.gates[t, first:last], weights.recurrent, by_entering)
     for b in range(first, last):
         grads.entering[b] = by_entering[b - first]
         if record.starts[0, b]:
@@ -305,7 +309,7 @@ def _interact_backward(
     by_targets = grads.targets[t, first:last].reshape((rows * H, layers * D))
     unsquash(record.targets[t, first:last].reshape((rows * H, layers * D)), by_targets)
     by_values = np.zeros((rows * H, D), np.float32)
-    add_product(by_targets, weights.feedback, by_values)
+    add_packed_product(by_targets, weights.feedback, by_values)
     for r in range(rows):
         by_row, rates = grads.vectors[t, first + r], record.rates[t, first + r]
         by_row[2 * H : 3 * H] += by_values[r * H : (r + 1) * H]
@@ -318,4 +322,4 @@ def _interact_backward(
     by_vectors = grads.vectors[t, first:last].reshape((rows, numbers))
     unsquash(record.vectors[t, first:last].reshape((rows, numbers)), by_vectors)
     by_hidden[:] = ZERO
-    add_product(by_vectors, weights.interface, by_hidden)
+    add_packed_product(by_vectors, weights.interface, by_hidden)

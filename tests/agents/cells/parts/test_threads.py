@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from agents.cells.threads import in_threads, row_chunks
+from agents.cells.parts.threads import in_threads, row_chunks
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from agents.cells.addressing import MIN_NORM
+from agents.cells.parts.addressing import MIN_NORM
 
 # How many times more features `dpfp` makes than it is given numbers.
 DPFP_GROWTH = 2

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from agents.cells.windows import keep_last, steps_before, visible
+from agents.cells.parts.windows import keep_last, steps_before, visible
 
 
 def histories(starts: Tensor, kept: list[int]) -> list[list[list[int]]]:

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from agents.cells import scan as scan_module
-from agents.cells.scan import complex_scan, in_order, in_pairs, scan
+from agents.cells.parts import scan as scan_module
+from agents.cells.parts.scan import complex_scan, in_order, in_pairs, scan
 from tests.agents.cells.cases import PATTERNS, starts_of
 
 Scan = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]

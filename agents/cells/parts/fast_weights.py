@@ -8,8 +8,8 @@ from typing import NamedTuple
 from torch import Tensor
 
 from agents.cells.base import FusedCell, Unrolled
-from agents.cells.delta_rule import Write, write_chunks, write_step
-from agents.cells.fast_layer import FastLayer, Projected, Recent
+from agents.cells.parts.delta_rule import Write, write_chunks, write_step
+from agents.cells.parts.fast_layer import FastLayer, Projected, Recent
 from agents.cells.state import state_tensors
 from agents.cells.unroll import unroll_steps
 

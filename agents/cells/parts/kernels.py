@@ -25,7 +25,7 @@ compiled = njit(
 inlined = njit(inline="always")
 
 # Numba keeps the type of a global constant; a Python number would make its expression float64.
-ONE, TWO, HALF = np.float32(1.0), np.float32(2.0), np.float32(0.5)
+ZERO, HALF, ONE, TWO = np.float32(0.0), np.float32(0.5), np.float32(1.0), np.float32(2.0)
 # The largest number, and the smallest, whose exponential is a normal float32.
 _BOUND = np.float32(87.0)
 _LOG2_E = np.float32(1.0 / math.log(2.0))

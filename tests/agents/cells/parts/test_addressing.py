@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from agents.cells import addressing
-from agents.cells.addressing import (
+from agents.cells.parts import addressing
+from agents.cells.parts.addressing import (
     circular_shift,
     content_weighting,
     erase_and_add,

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from agents.cells.addressing import MIN_NORM
+from agents.cells.parts.addressing import MIN_NORM
 from memory_envs.arguments import check_integer
 
 # The last projected inputs of an episode, newest first, each ``(B, width)``.
