@@ -196,7 +196,7 @@ def test_one_update_descends_on_the_hand_written_loss(
     actions = iter(model.rollout_buffer.data.actions)
     bootstraps = 0.0 if algorithm is Reinforce else model.gamma
     before = copy.deepcopy(model.policy)
-    if getattr(model, "normalize_value", False):  # first of all; the values stay what they are
+    if settings.get("normalize_value", algorithm is MemoryPPO):  # REINFORCE does so in the rollout
         before.critic.track(model.rollout_buffer.returns)
     rollout = Rollout(before, before, twin.env, lambda *_: next(actions), bootstraps)
     for t in range(model.rollout_buffer.size):
