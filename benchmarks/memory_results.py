@@ -5,21 +5,27 @@ where earlier results of other runs stay. From that it writes docs/results/maze.
 picture, and docs/results/memories.md. Each file is written whole or not at all.
 """
 
-import argparse
-import csv
 import json
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from matplotlib.figure import Figure
 
 from agents.evaluation.plots import GREEN, GREY, save_png
 from agents.saving.atomic import write_text
 from benchmarks.memory_runs import MAZE, PLANS, Run, plan
-from benchmarks.results import without_folder
-from benchmarks.runs import has_ended, minutes_spent, parts
+from benchmarks.recorded import (
+    Record,
+    circumstances,
+    head,
+    progress,
+    row,
+    short_commit,
+    span,
+    update,
+)
+from benchmarks.runs import parts
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "memories.json"
@@ -43,50 +49,37 @@ _TITLES = {
 _ON_MAZE_PAGE = ("maze", "maze-large", "maze-a2c")
 
 
-def read_run(run: Run, folder: Path) -> dict[str, Any] | None:
+def read_run(run: Run, folder: Path) -> Record | None:
     """What a training and its continuations did; None if it has not begun."""
     found = parts(folder)
     if not found:
         return None
     settings = json.loads((found[0] / "settings.json").read_text(encoding="utf-8"))
-    rows = [_progress(part) for part in found]
-    every = [row for part in rows for row in part]
-    held_out = [row for row in every if row.get("evaluation/return")]
+    rows = [progress(part) for part in found]
+    every = [line for part in rows for line in part]
+    held_out = [line for line in every if line.get("evaluation/return")]
     evaluation = found[-1] / "evaluation.json"
-    result: dict[str, Any] = dict.fromkeys(("return_mean", "return_std", "success"))
+    result: Record = dict.fromkeys(("return_mean", "return_std", "success"))
     if evaluation.exists():  # one that was cut off is evaluated, too, unless it was killed
         result = json.loads(evaluation.read_text(encoding="utf-8"))
     elif held_out:
         result["return_mean"] = float(held_out[-1]["evaluation/return"])
         result["success"] = _number(held_out[-1].get("evaluation/success"))
     cpu = [
-        max((_number(row.get("time/cpu_time")) or 0.0 for row in part), default=0.0)
+        max((_number(line.get("time/cpu_time")) or 0.0 for line in part), default=0.0)
         for part in rows
     ]
     return {
+        "name": run.name,
         "env": run.env,
         "agent": f"{run.algorithm}/{run.memory}",
         "seed": run.seed,
-        "command": without_folder(settings["command"]),
-        "finished": has_ended(found[-1]),
         **{name: result[name] for name in ("return_mean", "return_std", "success")},
         "deterministic": settings["recipe"]["deterministic"],
-        "steps": int(float(every[-1]["time/total_timesteps"])) if every else 0,
-        "minutes": round(sum(map(minutes_spent, found)), 1),
         "cpu_minutes": round(sum(cpu) / 60, 1),
         "curve": _curve(every),
-        "commit": settings["commit"],
-        "machine": settings["machine"],
-        "versions": settings["versions"],
+        **circumstances(found),
     }
-
-
-def _progress(part: Path) -> list[dict[str, str]]:
-    path = part / "progress.csv"
-    if not path.exists():
-        return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def _number(text: str | None) -> float | None:
@@ -96,9 +89,9 @@ def _number(text: str | None) -> float | None:
 def _curve(rows: list[dict[str, str]]) -> list[list[float]]:
     """Steps, and the mean return of the latest episodes of training at them."""
     points = [
-        [int(float(row["time/total_timesteps"])), round(float(row["rollout/ep_rew_mean"]), 1)]
-        for row in rows
-        if row.get("rollout/ep_rew_mean")
+        [int(float(line["time/total_timesteps"])), round(float(line["rollout/ep_rew_mean"]), 1)]
+        for line in rows
+        if line.get("rollout/ep_rew_mean")
     ]
     every = max(1, len(points) // _POINTS)
     passed = [i for mark in MARKS for i in _first(points, mark)]
@@ -111,21 +104,12 @@ def _first(curve: list[list[float]], mark: float) -> list[int]:
     return [i for i, (_, value) in enumerate(curve) if value >= mark][:1]
 
 
-def episodes_to(mark: float, run: dict[str, Any]) -> int | None:
+def episodes_to(mark: float, run: Record) -> int | None:
     """After how many episodes of the maze the mean return of the latest was `mark`, if ever."""
     return next((run["curve"][i][0] // MAZE_STEPS for i in _first(run["curve"], mark)), None)
 
 
-def _row(cells: Iterable[Any]) -> str:
-    return "| " + " | ".join(map(str, cells)) + " |"
-
-
-def _head(texts: list[str], numbers: list[str], last: list[str]) -> list[str]:
-    ends = [*["---"] * len(texts), *["---:"] * len(numbers), *["---"] * len(last)]
-    return [_row([*texts, *numbers, *last]), _row(ends)]
-
-
-def _value(run: dict[str, Any], name: str, digits: int) -> str:
+def _value(run: Record, name: str, digits: int) -> str:
     """A result; in brackets where the training was cut off."""
     if run[name] is None:
         return "none"
@@ -133,22 +117,10 @@ def _value(run: dict[str, Any], name: str, digits: int) -> str:
     return text if run["finished"] else f"({text})"
 
 
-def _commit(run: dict[str, Any]) -> str:
-    return str(run["commit"])[:7] + ("+" if str(run["commit"]).endswith("+") else "")
-
-
-def _span(values: list[Any], digits: int = 0) -> str:
-    """The lowest and the highest."""
-    if not values:
-        return ""
-    ends = [f"{value:,.{digits}f}" for value in (min(values), max(values))]
-    return ends[0] if ends[0] == ends[1] else " - ".join(ends)
-
-
-def _maze_summary(name: str, runs: list[dict[str, Any]]) -> list[str]:
+def _maze_summary(name: str, runs: list[Record]) -> list[str]:
     """What became of a plan, memory by memory, also of those that have not begun."""
     numbers = ["planned", "done", "return", *_TO_MARKS, "cut off", "return by then"]
-    lines = _head(["maze", "agent"], numbers, [])
+    lines = head(["maze", "agent"], numbers, [])
     planned = Counter((run.env, f"{run.algorithm}/{run.memory}") for run in plan(name))
     for key, count in planned.items():
         group = [run for run in runs if (run["env"], run["agent"]) == key]
@@ -156,12 +128,10 @@ def _maze_summary(name: str, runs: list[dict[str, Any]]) -> list[str]:
         cut = [run for run in group if not run["finished"]]
         marks = [[n for run in group if (n := episodes_to(mark, run))] for mark in MARKS]
         cells = [_size(key[0]), key[1], count, len(done) or ""]
-        cells += [_span([run["return_mean"] for run in done], 1)]
-        cells += [*map(_span, marks), len(cut) or ""]
-        cells.append(
-            _span([run["return_mean"] for run in cut if run["return_mean"] is not None], 1)
-        )
-        lines.append(_row(cells))
+        cells += [span([run["return_mean"] for run in done], 1)]
+        cells += [*map(span, marks), len(cut) or ""]
+        cells.append(span([run["return_mean"] for run in cut if run["return_mean"] is not None], 1))
+        lines.append(row(cells))
     return lines
 
 
@@ -169,22 +139,22 @@ def _size(env: str) -> str:
     return env.split("-")[2]
 
 
-def _maze_table(runs: list[dict[str, Any]]) -> list[str]:
+def _maze_table(runs: list[Record]) -> list[str]:
     numbers = ["seed", "return", "success", *_TO_MARKS, "episodes"]
-    lines = _head(["maze", "agent"], [*numbers, "minutes", "processor's"], ["commit"])
+    lines = head(["maze", "agent"], [*numbers, "minutes", "processor's"], ["commit"])
     for run in runs:
         counts = [episodes_to(mark, run) for mark in MARKS]
         cells = [_size(run["env"]), run["agent"], run["seed"], _value(run, "return_mean", 1)]
         cells.append(_value(run, "success", 3))
         cells += ["never" if count is None else f"{count:,}" for count in counts]
         cells += [f"{run['steps'] // MAZE_STEPS:,}", run["minutes"], run["cpu_minutes"]]
-        lines.append(_row([*cells, _commit(run)]))
+        lines.append(row([*cells, short_commit(run)]))
     return lines
 
 
-def _table(runs: list[dict[str, Any]]) -> list[str]:
+def _table(runs: list[Record]) -> list[str]:
     numbers = ["seed", "return", "success", "steps", "minutes", "processor's"]
-    lines = _head(["agent"], numbers, ["commit"])
+    lines = head(["agent"], numbers, ["commit"])
     for run in runs:
         cells = [
             run["agent"],
@@ -192,12 +162,12 @@ def _table(runs: list[dict[str, Any]]) -> list[str]:
             _value(run, "return_mean", 2),
             _value(run, "success", 3),
         ]
-        cells += [f"{run['steps']:,}", run["minutes"], run["cpu_minutes"], _commit(run)]
-        lines.append(_row(cells))
+        cells += [f"{run['steps']:,}", run["minutes"], run["cpu_minutes"], short_commit(run)]
+        lines.append(row(cells))
     return lines
 
 
-def _section(name: str, runs: list[dict[str, Any]]) -> list[str]:
+def _section(name: str, runs: list[Record]) -> list[str]:
     lines = ["", f"## {_TITLES[name]}", "", f"For example: `{runs[0]['command']}`", ""]
     if name in _ON_MAZE_PAGE:
         return [*lines, *_maze_summary(name, runs), "", "Every run:", "", *_maze_table(runs)]
@@ -219,7 +189,7 @@ _CUT_OFF = [
 ]
 
 
-def _machines(runs: Iterable[dict[str, Any]]) -> list[str]:
+def _machines(runs: Iterable[Record]) -> list[str]:
     found = dict.fromkeys(
         f"{run['machine']['processor']}, {run['machine']['cores']} cores, "
         f"PyTorch {run['versions']['torch']}"
@@ -228,7 +198,7 @@ def _machines(runs: Iterable[dict[str, Any]]) -> list[str]:
     return ["", *(f"Machine: {line}." for line in found)]
 
 
-def maze_page(results: dict[str, list[dict[str, Any]]]) -> str:
+def maze_page(results: dict[str, list[Record]]) -> str:
     """The page of the maze in Markdown."""
     lines = [
         "# The maze: results",
@@ -253,7 +223,7 @@ def maze_page(results: dict[str, list[dict[str, Any]]]) -> str:
     return "\n".join(lines) + "\n" + _notes(MAZE_PAGE)
 
 
-def page(results: dict[str, list[dict[str, Any]]]) -> str:
+def page(results: dict[str, list[Record]]) -> str:
     """The page of the other plans in Markdown."""
     lines = [
         "# Memories: first looks",
@@ -273,7 +243,7 @@ def page(results: dict[str, list[dict[str, Any]]]) -> str:
     return "\n".join(lines) + "\n" + _notes(PAGE)
 
 
-def pages(results: dict[str, list[dict[str, Any]]]) -> dict[Path, str]:
+def pages(results: dict[str, list[Record]]) -> dict[Path, str]:
     """The pages for which there are results."""
     made = {MAZE_PAGE: maze_page, PAGE: page}
     on_maze_page = {name in _ON_MAZE_PAGE for name, runs in results.items() if runs}
@@ -282,7 +252,7 @@ def pages(results: dict[str, list[dict[str, Any]]]) -> dict[Path, str]:
     }
 
 
-def draw(runs: list[dict[str, Any]]) -> None:
+def draw(runs: list[Record]) -> None:
     """Return against episodes, a line for each training, a colour for each memory."""
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
@@ -303,26 +273,9 @@ def draw(runs: list[dict[str, Any]]) -> None:
     save_png(figure, FIGURE)
 
 
-def joined(name: str, known: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
-    """The runs of a plan, in its order: those of a folder, and what was known of the others."""
-    before = {(run["env"], run["agent"], run["seed"]): run for run in known}
-    runs = [
-        read_run(run, folder / run.name)
-        or before.get((run.env, f"{run.algorithm}/{run.memory}", run.seed))
-        for run in plan(name)
-    ]
-    return [run for run in runs if run]
-
-
 def main() -> None:
     """Write the results, their pages and the picture."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=Path, help="folder of all trainings")
-    folder = parser.parse_args().runs
-    results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
-    for name in PLANS if folder else ():
-        results[name] = joined(name, results.get(name, []), folder / name)
-    write_text(RESULTS, json.dumps(results, indent=1) + "\n")
+    results = update(__doc__.splitlines()[0], RESULTS, PLANS, plan, read_run)
     draw([run for run in results["maze"] if run["curve"]])
     for path, text in pages(results).items():
         write_text(path, text)

@@ -1,4 +1,4 @@
-"""Linear recurrent unit (Orvieto et al. 2023, "Resurrecting RNNs", arXiv:2303.06349).
+"""Linear recurrent unit (Orvieto et al. 2023, arXiv:2303.06349).
 
 The state is complex, its recurrence linear and diagonal (section 3.4 of the paper):
 

@@ -80,7 +80,7 @@ def _table(rows: list[dict[str, Any]]) -> Table:
     title = f"Default sizes, inputs of {INPUT_SIZE} numbers; cost of a step forward on this machine"
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     table.add_column("cell", no_wrap=True)
-    for name in ("parameters", "state", "output", f"µs a row of {ROWS}"):
+    for name in ("parameters", "state", "output", f"µs a row ({ROWS} rows)"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("source")
     for row in rows:

@@ -89,15 +89,6 @@ def test_long_curves_are_thinned_but_keep_where_the_mark_was_passed(tmp_path: Pa
     assert memory_results.episodes_to(175.0, {"curve": [[250, 3.0]]}) is None
 
 
-def test_results_of_earlier_folders_stay(tmp_path: Path) -> None:
-    first, second = plan("maze")[:2]
-    progress(tmp_path / first.name, [1.0])
-    progress(tmp_path / second.name, [2.0])
-    known = memory_results.joined("maze", [], tmp_path)
-    assert [run["agent"] for run in known] == ["ppo/lstm", "ppo/gru"]
-    assert memory_results.joined("maze", known, tmp_path / "elsewhere") == known
-
-
 def test_first_looks_have_a_page_of_their_own(tmp_path: Path) -> None:
     progress(tmp_path / "look", [10.0])
     found = memory_results.read_run(Run("look", MAZE, "ppo", "gru", 0), tmp_path / "look")
@@ -117,9 +108,11 @@ def test_the_pages_are_what_the_results_say() -> None:
 
 def test_a_label_is_what_its_command_did() -> None:
     for name, records in json.loads(memory_results.RESULTS.read_text(encoding="utf-8")).items():
-        planned = {(run.env, f"{run.algorithm}/{run.memory}", run.seed): run for run in plan(name)}
+        planned = {run.name: run for run in plan(name)}
         for record in records:
-            run = planned[record["env"], record["agent"], record["seed"]]
+            run = planned[record["name"]]
+            agent = f"{run.algorithm}/{run.memory}"
+            assert (record["env"], record["agent"], record["seed"]) == (run.env, agent, run.seed)
             words = ["memory-envs", *run.command(Path("nowhere"))]
             if run.seed == 0:  # the default, which recorded commands leave out
                 del words[words.index("--seed") : words.index("--seed") + 2]

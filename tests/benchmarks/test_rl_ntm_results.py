@@ -10,6 +10,7 @@ import pytest
 import agents
 from agents.algorithms.pretrained import find_pretrained
 from benchmarks import rl_ntm_generalisation, rl_ntm_results
+from benchmarks.recorded import joined
 from benchmarks.results import without_folder
 from benchmarks.rl_ntm_runs import Run, plan
 from benchmarks.runs import parts, train
@@ -128,14 +129,14 @@ def test_a_training_that_is_too_slow_is_cut_off(
 
 def test_results_of_earlier_folders_stay(tmp_path: Path) -> None:
     known = json.loads(rl_ntm_results.RESULTS.read_text(encoding="utf-8"))["table4"]
-    assert rl_ntm_results.joined("table4", known, tmp_path) == known
-    assert rl_ntm_results.joined("table4", [], tmp_path) == []
+    assert joined(plan("table4"), known, tmp_path, rl_ntm_results.read_run) == known
+    assert joined(plan("table4"), [], tmp_path, rl_ntm_results.read_run) == []
     first = plan("table4")[0]
     (tmp_path / first.name).mkdir()
     settings = {"command": "new", "commit": "c", "machine": {}, "versions": {}}
     text = json.dumps(settings)
     (tmp_path / first.name / "settings.json").write_text(text, encoding="utf-8")
-    found = rl_ntm_results.joined("table4", known, tmp_path)
+    found = joined(plan("table4"), known, tmp_path, rl_ntm_results.read_run)
     assert found[0]["command"] == "new"
     assert found[1:] == known[1:]
 

@@ -19,11 +19,11 @@ free list; some published code stops them where usage sees write weightings, the
 controller is one layer. Nothing is clipped.
 
 Four options come from later papers. Of Csordas and Schmidhuber 2019 (arXiv:1904.10278): masks
-(section 3.1) hide parts of key and slots from the comparison, and are at least `MASK_MIN`, as they
-found best; de-allocation (equation 1) wipes what is freed, before the write and after the write
-head's look-up; sharpening (equation 2) of the forward and the backward weighting. Of Franke et al.
-2018 (arXiv:1807.02658): layer normalisation of the interface before its parts get into their
-ranges.
+(section 3.1) hide parts of key and slots from the comparison, but are at least 0.1, so that what is
+hidden still gets a gradient; de-allocation (equation 1) wipes what is freed, before the write and
+after the write head's look-up; sharpening (equation 2) of the forward and the backward weighting.
+Of Franke et al. 2018 (arXiv:1807.02658): layer normalisation of the interface before its parts get
+into their ranges.
 """
 
 from __future__ import annotations

@@ -29,8 +29,9 @@ class GatedCell(FusedCell[S]):
     Parameters have the names and shapes of `torch.nn.LSTMCell` and `torch.nn.GRUCell`. What units
     remember at first depends on the gate that keeps their state, and tasks differ in what they ask
     for: control wants short memories, counting long ones. Therefore the gate's biases start evenly
-    spread, so that units have time scales evenly spread on a logarithmic axis, as in the chrono
-    initialisation of Tallec and Ollivier (2018), with all weights as small as PyTorch makes them.
+    spread, so that units have time scales evenly spread on a logarithmic axis, in the spirit of the
+    chrono initialisation of Tallec and Ollivier (2018), which draws the time scales uniformly from
+    those of the task; with all weights as small as PyTorch makes them.
 
     Args:
         input_size: Width of the input.

@@ -1,0 +1,119 @@
+"""What trainings left: read from their folders, kept in a file of results, shown in tables.
+
+A record is a dict. Its ``name`` is that of its training in the plan, by which it is found again.
+"""
+
+import argparse
+import csv
+import json
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from agents.saving.atomic import write_text
+from benchmarks.results import without_folder
+from benchmarks.runs import Run, has_ended, minutes_spent
+
+Record = dict[str, Any]
+R = TypeVar("R", bound=Run)
+
+
+def progress(part: Path) -> list[dict[str, str]]:
+    """Returns the rows of a training's progress, none if it wrote none."""
+    path = part / "progress.csv"
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def circumstances(found: Sequence[Path]) -> Record:
+    """Returns what a record says of every training: command, end, steps, minutes, commit, machine.
+
+    Args:
+        found: Its folders, see `benchmarks.runs.parts`.
+    """
+    settings = json.loads((found[0] / "settings.json").read_text(encoding="utf-8"))
+    last = next(reversed([row for part in found for row in progress(part)]), None)
+    return {
+        "command": without_folder(settings["command"]),
+        "finished": has_ended(found[-1]),
+        "steps": int(float(last["time/total_timesteps"])) if last else 0,
+        "minutes": round(sum(map(minutes_spent, found)), 1),
+        **{name: settings[name] for name in ("commit", "machine", "versions")},
+    }
+
+
+def joined(
+    runs: Iterable[R],
+    known: Iterable[Record],
+    folder: Path,
+    read: Callable[[R, Path], Record | None],
+) -> list[Record]:
+    """Returns the records of a plan, in its order: those of a folder, else what was known.
+
+    Args:
+        runs: The trainings of the plan.
+        known: Earlier records.
+        folder: Where its trainings are.
+        read: Reads a training's folder; None if it has not begun.
+    """
+    before = {record["name"]: record for record in known}
+    found = [read(run, folder / run.name) or before.get(run.name) for run in runs]
+    return [record for record in found if record]
+
+
+def update(
+    description: str,
+    path: Path,
+    plans: Iterable[str],
+    plan: Callable[[str], Sequence[R]],
+    read: Callable[[R, Path], Record | None],
+) -> dict[str, list[Record]]:
+    """Adds the trainings below the command line's ``--runs`` to a file of results, if it is given.
+
+    Args:
+        description: What is read, for the help text.
+        path: The file; it is written whole or not at all.
+        plans: The names of the plans.
+        plan: Returns the trainings of a plan.
+        read: See `joined`.
+
+    Returns:
+        All records, plan by plan.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--runs", type=Path, help="folder of all trainings")
+    folder = parser.parse_args().runs
+    results: dict[str, list[Record]] = {}
+    if path.exists():
+        results = json.loads(path.read_text(encoding="utf-8"))
+    for name in plans if folder else ():
+        results[name] = joined(plan(name), results.get(name, []), folder / name, read)
+    write_text(path, json.dumps(results, indent=1) + "\n")
+    return results
+
+
+def row(cells: Iterable[Any]) -> str:
+    """Returns a row of a Markdown table."""
+    return "| " + " | ".join(map(str, cells)) + " |"
+
+
+def head(texts: list[str], numbers: list[str], last: list[str]) -> list[str]:
+    """Returns the head of a Markdown table, whose numbers stand at the right of their columns."""
+    ends = [*["---"] * len(texts), *["---:"] * len(numbers), *["---"] * len(last)]
+    return [row([*texts, *numbers, *last]), row(ends)]
+
+
+def span(values: list[Any], digits: int | None = None) -> str:
+    """Returns the lowest and the highest, as text; all digits of them by default."""
+    if not values:
+        return ""
+    form = "," if digits is None else f",.{digits}f"
+    ends = [format(value, form) for value in (min(values), max(values))]
+    return ends[0] if ends[0] == ends[1] else " - ".join(ends)
+
+
+def short_commit(record: Record) -> str:
+    """Returns the commit's first digits, with a plus where the tree was not clean."""
+    return str(record["commit"])[:7] + ("+" if str(record["commit"]).endswith("+") else "")
