@@ -11,6 +11,7 @@ from agents.training.plan import first_plan
 from agents.training.recipes import read_assignments
 from benchmarks import memory_results
 from benchmarks.memory_runs import PLANS, Run, plan
+from benchmarks.recorded import update
 from benchmarks.runs import train
 
 MAZE = "Maze-InvisibleGoal-9x9-v0"
@@ -54,7 +55,7 @@ def test_a_training_is_read(tmp_path: Path) -> None:
 
 
 def progress(folder: Path, returns: list[float]) -> None:
-    """Writes what a killed training leaves, with an evaluation at the end."""
+    """Writes what a killed training leaves, with evaluations, the last one at the end."""
     folder.mkdir()
     settings = {
         **{"command": "memory-envs train", "commit": "c", "recipe": {"deterministic": True}},
@@ -63,7 +64,7 @@ def progress(folder: Path, returns: list[float]) -> None:
     (folder / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
     names = ("total_timesteps", "time_elapsed", "cpu_time")
     header = [*(f"time/{name}" for name in names), "rollout/ep_rew_mean", "evaluation/return"]
-    rows = [f"{250 * (i + 1)},{60 * i},{30 * i},{value}," for i, value in enumerate(returns)]
+    rows = [f"{250 * (i + 1)},{60 * i},{30 * i},{value},{i}" for i, value in enumerate(returns)]
     text = "\n".join([",".join(header), *rows, f"{250 * len(returns)},,,,99.5"])
     (folder / "progress.csv").write_text(text, encoding="utf-8")
 
@@ -77,6 +78,39 @@ def test_a_training_that_was_killed_shows_its_last_evaluation_in_brackets(tmp_pa
     page = memory_results.maze_page({"maze": [found]})
     assert "| 9x9 | ppo/lstm | 0 | (99.5) | none | 3 | never | 4 | 3.0 | 1.5 | c |" in page
     assert "| 9x9 | ppo/lstm | 3 |  |  | 3 |  | 1 | 99.5 |" in page
+
+
+def test_a_training_that_was_continued_is_read_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    progress(tmp_path / "run", [10.0, 20.0, 30.0])
+    progress(tmp_path / "run+1", [40.0, 50.0])
+    evaluation = {"return_mean": 60.0, "return_std": 1.0, "success": None}
+    (tmp_path / "run+1" / "evaluation.json").write_text(json.dumps(evaluation), encoding="utf-8")
+    monkeypatch.setattr("benchmarks.recorded.has_ended", lambda part: part.name == "run+1")
+    found = memory_results.read_run(Run("run", MAZE, "ppo", "lstm", 0), tmp_path / "run")
+    assert found is not None
+    assert (found["finished"], found["return_mean"]) == (True, 60.0)
+    assert (found["minutes"], found["cpu_minutes"]) == (2.0 + 1.0, 1.0 + 0.5)
+    assert [value for _, value in found["curve"]] == [10.0, 20.0, 30.0, 40.0, 50.0]
+
+
+def test_results_of_earlier_runs_stay_in_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = plan("cartpole")[:2]
+    known = {"cartpole": [{"name": first.name, "steps": 1}]}
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps(known), encoding="utf-8")
+    (tmp_path / "cartpole").mkdir()
+    progress(tmp_path / "cartpole" / second.name, [10.0])
+    monkeypatch.setattr("sys.argv", ["memory_results"])
+    assert update("", path, PLANS, plan, memory_results.read_run) == known
+    monkeypatch.setattr("sys.argv", ["memory_results", "--runs", str(tmp_path)])
+    found = update("", path, PLANS, plan, memory_results.read_run)
+    assert found["cartpole"][0] == known["cartpole"][0]
+    assert [record["name"] for record in found["cartpole"]] == [first.name, second.name]
+    assert json.loads(path.read_text(encoding="utf-8")) == found
 
 
 def test_long_curves_are_thinned_but_keep_where_the_mark_was_passed(tmp_path: Path) -> None:
