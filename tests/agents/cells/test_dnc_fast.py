@@ -135,6 +135,22 @@ def test_slots_too_short_to_have_a_direction_have_no_gradient_by_their_length() 
         torch.testing.assert_close(x, y, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("scale", [300.0, 1000.0])
+def test_an_interface_may_hold_numbers_whose_powers_float32_does_not_have(scale: float) -> None:
+    """Strengths and modes of some hundreds; the kernels' exponential stops at a power of 87.
+
+    The larger scale has modes that far apart, the smaller one still writes with such strengths.
+    """
+    cell = make_dnc(4, 8, 2, 3)
+    with torch.no_grad():
+        cell.interface.weight.mul_(scale)
+        xs, starts = torch.randn(12, 20, INPUT_SIZE), starts_of("random", 12, 20)
+        fused = cell.sequence(xs, cell.initial_state(20), starts)
+        stepped = unroll_steps(cell, xs, cell.initial_state(20), starts)
+    for x, y in zip(state_tensors(fused), state_tensors(stepped), strict=True):
+        torch.testing.assert_close(x, y, rtol=0, atol=1e-3 * y.abs().max().item())
+
+
 @pytest.mark.parametrize("option", ["masks", "deallocation", "sharpening", "interface_norm"])
 def test_what_is_not_compiled_goes_step_by_step(option: str) -> None:
     xs = torch.zeros(1, 1, INPUT_SIZE)
