@@ -72,7 +72,10 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         | {"num_heads": 4, "rate_per_layer": False, "linear_values": True}
         | {"normalized_writes": False},
     ),
-    "mnm-p-bare": ("mnm-p", MNM_SIZES | {"num_heads": 2, "recall_weight": 0.0}),
+    "mnm-p-bare": (
+        "mnm-p",
+        MNM_SIZES | {"memory_layers": 3, "num_heads": 2, "recall_weight": 0.0},
+    ),
     "salu": ("salu", {"hidden_size": 5, "memory_size": 9, "key_size": 3, "value_size": 2}),
     "salu-many-heads": (
         "salu",

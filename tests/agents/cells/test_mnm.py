@@ -121,6 +121,13 @@ def test_the_written_out_gradient_is_autograd_s(layers: int, linear_values: bool
         torch.testing.assert_close(x, y)
 
 
+def test_by_default_mnm_g_has_one_rate_and_mnm_p_one_for_each_layer() -> None:
+    for cls, rates in ((MNMG, 1), (MNMP, LAYERS)):
+        cell = make_mnm(cls)
+        _, _, seen = cell.trace(random(2, INPUT_SIZE), cell.initial_state(2))
+        assert seen["rates"].shape == (2, rates)
+
+
 @pytest.mark.parametrize("cls", BOTH)
 def test_nothing_is_written_at_a_rate_of_zero(cls: type[MNM]) -> None:
     cell = make_mnm(cls)
