@@ -51,7 +51,7 @@ REINFORCE = Recipe(
 # than others, or they lose what they learned; it falls to nothing.
 CARTPOLE = replace(
     REINFORCE,
-    timesteps=600_000,
+    timesteps=800_000,
     algorithm={
         "learning_rate": linear(0.0006, 0.0),
         "baseline": "time",
