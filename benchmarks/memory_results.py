@@ -43,6 +43,7 @@ _TITLES = {
     "maze-large": "Larger mazes",
     "maze-a2c": "A2C with the paper's settings",
     "maze-first-look": "The maze: a first look",
+    "mnm-options": "What MNM's paper leaves open: a first look in the maze",
     "tape-first-look": "Tape-Reverse: a first look",
     "cartpole": "CartPole by REINFORCE",
 }
@@ -72,7 +73,7 @@ def read_run(run: Run, folder: Path) -> Record | None:
     return {
         "name": run.name,
         "env": run.env,
-        "agent": f"{run.algorithm}/{run.memory}",
+        "agent": run.agent,
         "seed": run.seed,
         **{name: result[name] for name in ("return_mean", "return_std", "success")},
         "deterministic": settings["recipe"]["deterministic"],
@@ -121,7 +122,7 @@ def _maze_summary(name: str, runs: list[Record]) -> list[str]:
     """What became of a plan, memory by memory, also of those that have not begun."""
     numbers = ["planned", "done", "return", *_TO_MARKS, "cut off", "return by then"]
     lines = head(["maze", "agent"], numbers, [])
-    planned = Counter((run.env, f"{run.algorithm}/{run.memory}") for run in plan(name))
+    planned = Counter((run.env, run.agent) for run in plan(name))
     for key, count in planned.items():
         group = [run for run in runs if (run["env"], run["agent"]) == key]
         done = [run for run in group if run["finished"]]

@@ -145,8 +145,8 @@ def test_a_label_is_what_its_command_did() -> None:
         planned = {run.name: run for run in plan(name)}
         for record in records:
             run = planned[record["name"]]
-            agent = f"{run.algorithm}/{run.memory}"
-            assert (record["env"], record["agent"], record["seed"]) == (run.env, agent, run.seed)
+            label = run.env, run.agent, run.seed
+            assert (record["env"], record["agent"], record["seed"]) == label
             words = ["memory-envs", *run.command(Path("nowhere"))]
             if run.seed == 0:  # the default, which recorded commands leave out
                 del words[words.index("--seed") : words.index("--seed") + 2]
