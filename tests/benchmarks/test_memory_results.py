@@ -58,7 +58,8 @@ def progress(folder: Path, returns: list[float]) -> None:
     """Writes what a killed training leaves, with evaluations, the last one at the end."""
     folder.mkdir()
     settings = {
-        **{"command": "memory-envs train", "commit": "c", "recipe": {"deterministic": True}},
+        **{"command": "memory-envs train", "commit": "0123456789+"},
+        **{"recipe": {"deterministic": True}},
         **{"machine": {"processor": "p", "cores": 2}, "versions": {"torch": "2"}},
     }
     (folder / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
@@ -76,7 +77,7 @@ def test_a_training_that_was_killed_shows_its_last_evaluation_in_brackets(tmp_pa
     assert found is not None
     assert (found["minutes"], found["cpu_minutes"]) == (3.0, 1.5)
     page = memory_results.maze_page({"maze": [found]})
-    assert "| 9x9 | ppo/lstm | 0 | (99.5) | none | 3 | never | 4 | 3.0 | 1.5 | c |" in page
+    assert "| 9x9 | ppo/lstm | 0 | (99.5) | none | 3 | never | 4 | 3.0 | 1.5 | 0123456+ |" in page
     assert "| 9x9 | ppo/lstm | 3 |  |  | 3 |  | 1 | 99.5 |" in page
 
 
@@ -129,7 +130,8 @@ def test_first_looks_have_a_page_of_their_own(tmp_path: Path) -> None:
     assert found is not None
     pages = memory_results.pages({"maze": [], "maze-first-look": [found]})
     assert list(pages) == [memory_results.PAGE]
-    assert "| ppo/gru | 0 | (99.50) | none | 250 | 0.0 | 0.0 | c |" in pages[memory_results.PAGE]
+    page = pages[memory_results.PAGE]
+    assert "| ppo/gru | 0 | (99.50) | none | 250 | 0.0 | 0.0 | 0123456+ |" in page
 
 
 def test_the_pages_are_what_the_results_say() -> None:
