@@ -11,16 +11,15 @@ from agents.cells import CELLS
 from benchmarks.runs import train_plan
 
 MAZE = "Maze-InvisibleGoal-{0}x{0}-v0"
-# Each with as many seeds; all once before any twice.
+# Each with as many seeds; all once before any twice. `gated-delta` was the best of the others at a
+# first look.
 MAZE_SEEDS = {
     "lstm": 3,
     "gru": 3,
     "mnm-p": 3,
     "dnc": 1,
     "plastic": 1,
-    "gated-delta": 1,
-    "salu": 1,
-    "ntm": 1,
+    "gated-delta": 3,
     "none": 1,
 }
 BEST = "gru"  # in the maze, of those that are trained as quickly
