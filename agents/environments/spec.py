@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
+from typing import Any
 
 import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec
@@ -51,3 +53,25 @@ def check_env(env_id: str) -> str:
     except ImportError as error:
         raise ValueError(f"{module} cannot be imported: {error}") from error
     return env_id
+
+
+def episode_success(
+    info: Mapping[str, Any], episode_return: float, spec: EnvSpec | None
+) -> bool | None:
+    """Says whether an episode was a success.
+
+    The last info says so under ``"success"``. Where it has no such word, an episode is one if its
+    return comes to the `reward_threshold` with which the environment was registered.
+
+    Args:
+        info: The last info of the episode.
+        episode_return: The sum of its rewards.
+        spec: What Gymnasium's registry knows of the environment, if anything.
+
+    Returns:
+        None if there is neither.
+    """
+    if "success" in info:
+        return bool(info["success"])
+    threshold = None if spec is None else spec.reward_threshold
+    return None if threshold is None else episode_return >= threshold

@@ -24,6 +24,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvS
 
 from agents.environments.infos import info_rows, pick_rows
 from agents.environments.readable import Readable
+from agents.environments.spec import episode_success
 from memory_envs.core.vector import MemoryVectorEnv
 
 Array = npt.NDArray[Any]
@@ -39,7 +40,8 @@ class GymnasiumVecEnv(VecEnv):
 
     Returns and lengths of episodes are kept here, as SB3's `Monitor` does. Of a `Tuple` or `Dict`
     observation it shows what a policy can read, see `agents.environments.readable`. The infos of
-    rows that did not finish an episode are empty.
+    rows that did not finish an episode are empty, those of others say ``"is_success"`` as
+    `agents.environments.spec.episode_success` does.
 
     Args:
         env: A vector environment in autoreset mode `SAME_STEP` or `DISABLED`; or in `NEXT_STEP`, if
@@ -116,8 +118,9 @@ class GymnasiumVecEnv(VecEnv):
         for info, obs, (total, length) in zip(infos, last, statistics, strict=True):
             info["terminal_observation"] = obs
             info["episode"] = {"r": total, "l": length, "t": now}
-            if "success" in info:
-                info["is_success"] = bool(info["success"])
+            success = episode_success(info, total, self.env.spec)
+            if success is not None:
+                info["is_success"] = success
         return infos
 
     def _copied(self, obs: Any) -> Obs:

@@ -10,6 +10,7 @@ import numpy as np
 from gymnasium import spaces
 
 from agents.environments.readable import readable_env
+from agents.environments.spec import episode_success
 from agents.evaluation.actors import model_policy
 from agents.evaluation.trace.episode import Trace
 from agents.evaluation.trace.history import find_history
@@ -61,7 +62,7 @@ def run_trace(
             views.append(base.view())
     finally:
         env.close()
-    success, seen, choices = info.get("success"), watcher.seen(), _choices(env)
+    seen, choices = watcher.seen(), _choices(env)
     history = find_history(views)
     named = [_named(env.action_space, choices, action) for action in actions]
     choices, named = with_own_moves(choices, named, seen, history)
@@ -70,7 +71,7 @@ def run_trace(
         env=env_id,
         model=name or (type(policy).__name__ if is_model else policy.__name__),
         seed=seed,
-        success=None if success is None else bool(success),
+        success=episode_success(info, sum(rewards), env.spec),
         observations=observations,
         actions=named,
         rewards=np.array(rewards),
