@@ -49,7 +49,8 @@ class Train:
     timesteps: Annotated[Count | None, option("N")] = None
     """Environment steps, all environments together."""
     stop_at_success: Annotated[float | None, option("SHARE")] = None
-    """Stop once this share of held-out episodes succeeds, and of 1,000 further ones."""
+    """Stop once this share of held-out episodes succeeds, and of 1,000 further ones. Where the
+    environment has no word for success, it is a return of its registered reward_threshold."""
     n_envs: Annotated[Count | None, option("N")] = None
     """Environments played in parallel."""
     device: str = "auto"
