@@ -81,7 +81,7 @@ def test_the_page_is_what_the_index_says() -> None:
 def test_an_unknown_name_is_answered_with_the_nearest_and_all() -> None:
     with pytest.raises(ValueError, match=r"rl-ntm/Cpy'; allowed: .*did you mean 'rl-ntm/Copy'"):
         agents.load_pretrained("rl-ntm/Cpy")
-    with pytest.raises(ValueError, match="pretrained is 'xyzzy'; allowed: maze/"):
+    with pytest.raises(ValueError, match="pretrained is 'xyzzy'; allowed: cartpole/"):
         find_pretrained("xyzzy")
 
 
