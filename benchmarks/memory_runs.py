@@ -137,7 +137,7 @@ def _large() -> Iterator[Run]:
 def _cartpole() -> Iterator[Run]:
     for seed in range(3):
         for memory in CARTPOLE:
-            yield Run(f"{memory}-{seed}", "CartPole-v1", "reinforce", memory, seed, stop_at=0.9)
+            yield Run(f"{memory}-{seed}", "CartPole-v1", "reinforce", memory, seed, stop_at=0.8)
 
 
 def plan(name: str) -> list[Run]:
