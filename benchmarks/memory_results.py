@@ -255,7 +255,7 @@ def pages(results: dict[str, list[Record]]) -> dict[Path, str]:
 
 def draw(runs: list[Record]) -> None:
     """Return against episodes, a line for each training, a colour for each memory."""
-    figure = Figure(figsize=(7, 4), layout="constrained")
+    figure = Figure(figsize=(9, 4), layout="constrained")
     axes = figure.subplots()
     colours: dict[str, str] = {}
     for run in runs:
@@ -270,7 +270,7 @@ def draw(runs: list[Record]) -> None:
     paper = f"{MARKS[0]:g}, in the paper after 250,000"
     axes.axhline(MARKS[0], color=GREY, linewidth=1.0, linestyle=":", label=paper)
     axes.set(xlabel="episodes of training", ylabel="return", ylim=(-30, 540))
-    axes.legend(frameon=False, fontsize="small")
+    figure.legend(loc="outside right upper", frameon=False, fontsize="small")
     save_png(figure, FIGURE)
 
 
