@@ -200,7 +200,7 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
             "train Tape-Copy-v0 --stop-at-success 95",
             "--stop-at-success is 95.0; allowed: numbers",
         ),
-        ("train CartPole-v1 --stop-at-success 0.9", "CartPole-v1 knows no success"),
+        ("train Pendulum-v1 --stop-at-success 0.9", "Pendulum-v1 knows no success"),
         ("train Tape-Copy-v0 --set gamma=1", "--set: recipe setting is 'gamma'"),
         (
             "train Tape-Copy-v0 --set env_kwargs.max_length=x",
@@ -333,7 +333,7 @@ def test_of_many_runs_the_newest_are_named(
     assert main(["evaluate", "runs/run-00"]) == 2
     error = capsys.readouterr().err
     newest = ", ".join(f"runs/run-{number}" for number in (8, 7, 6, 5, 4))
-    assert f"allowed: random, oracle, {newest}, 4 more below runs, --pretrained maze/" in error
+    assert f"allowed: random, oracle, {newest}, 4 more below runs, --pretrained cartpole/" in error
     assert "(did you mean 'runs/run-0'?)" in error
 
 

@@ -136,7 +136,7 @@ def test_the_first_failure_is_found() -> None:
     with pytest.raises(NoFailureError, match="none of the 60 episodes with seeds 5 to 64 failed"):
         failing_trace(oracle_policy, "Tape-Copy-Easy-v0", 5, tries=60)
     with pytest.raises(NoFailureError, match="does not say whether an episode failed"):
-        failing_trace(random_policy, "CartPole-v1", 5)
+        failing_trace(random_policy, "Pendulum-v1", 5)
 
 
 def test_the_command_writes_a_page_of_a_failure(
@@ -150,9 +150,9 @@ def test_the_command_writes_a_page_of_a_failure(
     assert main(["trace", "random", "--env", "Tape-Copy-v0", "--failure", "--seed", "7"]) == 0
     assert capsys.readouterr().out == shown, "7 is where seeds start"
     assert "failure" in embedded((tmp_path / "trace.html").read_text(encoding="utf-8"))["facts"]
-    assert main(["trace", "random", "--env", "CartPole-v1", "--failure"]) == 2
+    assert main(["trace", "random", "--env", "Pendulum-v1", "--failure"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line == "memory-envs: CartPole-v1 does not say whether an episode failed"
+    assert line == "memory-envs: Pendulum-v1 does not say whether an episode failed"
 
 
 def browse(tmp_path: Path, page: Path, step: int, *options: str) -> str:
