@@ -74,7 +74,8 @@ def train(
         n_envs: Environments played in parallel; None for the preset's.
         settings: Single settings in place of the preset's, by dotted names:
             ``{"algorithm.ent_coef": 0.02, "curriculum": None}``.
-        stop_at_success: Share of held-out episodes that must succeed for the training to end early.
+        stop_at_success: Share of held-out episodes that must succeed for the training to end early;
+            `agents.environments.spec.episode_success` says which do.
         device: PyTorch device, or ``"auto"``.
         out: A new or an empty folder for the results; None for a new one below ``runs/``.
 
