@@ -15,7 +15,8 @@ _Colour = tuple[int, int, int]
 # Sizes are in pixels, colours in RGB.
 _CELL, _PITCH, _STRIP = 32, 36, 62
 _MARGIN, _LABELS, _LINE_HEIGHT, _FOOTER, _NARROWEST = 18, 76, 24, 64, 520
-_TEXT, _SMALL = 15, 12
+_TEXT = 15
+_SIZES = (15, 15, 15, 12, 11, 10, 8)  # of texts in a cell, by the number of characters
 _PAPER, _INK, _GREY, _LINE = (250, 249, 246), (44, 46, 54), (128, 130, 138), (208, 207, 202)
 _WHITE, _BLUE, _PALE_BLUE = (255, 255, 255), (36, 99, 201), (214, 228, 250)
 _RED, _PALE_RED, _GREEN = (200, 40, 45), (253, 222, 220), (30, 132, 73)
@@ -88,11 +89,11 @@ def _draw_cell(
     wrong: bool,
 ) -> None:
     """Draws a cell: tinted for content, a block for the end mark, empty for a blank."""
-    content = symbol < view.symbols
+    content = symbol < view.symbols and text != ""
     inside = _tint(symbol / view.symbols) if content else _WHITE
     _draw_box(pen, x, y, _PALE_RED if wrong else inside, border)
     if content:
-        _write(pen, x, y, text, _TEXT if len(text) < 3 else _SMALL, _INK)
+        _write(pen, x, y, text, _SIZES[min(len(text), len(_SIZES) - 1)], _INK)
     elif symbol == view.end_mark:
         pen.rounded_rectangle((x + 9, y + 9, x + _CELL - 10, y + _CELL - 10), 3, _INK)
 

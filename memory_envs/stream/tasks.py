@@ -47,7 +47,7 @@ def _steps_copy(length: int, bits: int) -> int:
 
 
 def _words_copy(vector: npt.NDArray[Any], *parameters: int) -> str:
-    return "■" if vector[-1] else bit_word(vector[:-1])
+    return "|" if vector[-1] else bit_word(vector[:-1])
 
 
 # Repeat copy: section 4.2. How often is told by one number, scaled to mean 0 and variance 1.
@@ -172,7 +172,7 @@ def _inputs_sort(bits: int, top: int) -> spaces.Box:
 
 def _words_sort(vector: npt.NDArray[Any], *parameters: int) -> str:
     priority = f"{vector[-2]:+.2f}".replace("0.", ".") if vector[-2] else ""
-    return "■" if vector[-1] else bit_word(vector[:-2]) + priority
+    return "|" if vector[-1] else bit_word(vector[:-2]) + priority
 
 
 # Dynamic N-grams: section 4.4. A table of probabilities, drawn anew in each episode from
@@ -234,7 +234,7 @@ def _inputs_double(symbols: int) -> spaces.Discrete:
 
 
 def _words_double(symbol: int, symbols: int) -> str:
-    return str(symbol) if symbol < symbols else "■·"[symbol - symbols]
+    return str(symbol) if symbol < symbols else "|_"[symbol - symbols]
 
 
 def _answers_double(symbols: int) -> spaces.Discrete:
@@ -300,7 +300,7 @@ def _inputs_dictionary(letters: int, support: int) -> spaces.Discrete:
 
 def _words_dictionary(symbol: int, letters: int, support: int) -> str:
     if symbol >= letters:
-        return "|;?·"[symbol - letters]
+        return "|;?_"[symbol - letters]
     return chr(ord("a") + symbol) if letters <= 26 else str(symbol)
 
 

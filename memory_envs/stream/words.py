@@ -11,7 +11,7 @@ from memory_envs.core.rules import IntArray
 from memory_envs.stream.layout import StreamState
 from memory_envs.stream.settings import StreamSettings
 from memory_envs.stream.task import NO_ANSWER, bit_word
-from memory_envs.view import NOTHING, Output, Tape, View
+from memory_envs.view import Output, Tape, View
 
 
 def describe(
@@ -43,7 +43,7 @@ def describe(
     )
     output = Output(
         cells=answers,
-        sizes=(answers != NOTHING).sum(axis=1),
+        sizes=(answers != 0).sum(axis=1),
         wrong=wrong,
         target=target,
         target_sizes=rows["due"],
@@ -75,7 +75,7 @@ class _Numbered(NamedTuple):
 
     Attributes:
         inputs: Of shape ``(B, T)``.
-        answers: Of shape ``(B, most that are due)``; `NOTHING` where none was given yet.
+        answers: Of shape ``(B, T)``, one after the other; then the number of nothing, 0.
         target: Of the same shape.
         wrong: Of the same shape, which answers are wrong.
         names: The words of each row.
@@ -111,7 +111,7 @@ def _number(settings: StreamSettings, state: StreamState) -> _Numbered:
     is_given = answers[:, :, 0] != NO_ANSWER
     return _Numbered(
         inputs,
-        np.where(is_given, given, NOTHING),
+        given,
         wanted,
         is_given & (answers != targets).any(axis=2),
         tuple(names),
