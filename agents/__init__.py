@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from agents.algorithms.reinforce import Reinforce
     from agents.algorithms.rl_ntm.algorithm import RLNTM
     from agents.algorithms.rl_ntm.policy import RLNTMPolicy
+    from agents.algorithms.supervised import Supervised
     from agents.algorithms.table import AlgorithmSpec, register_algorithm
     from agents.cells import MemoryCell
     from agents.environments.make_env import make_vec_env
@@ -45,6 +46,7 @@ __all__ = [
     "NonFiniteError",
     "RLNTMPolicy",
     "Reinforce",
+    "Supervised",
     "TrainingResult",
     "continue_training",
     "export_onnx",

@@ -195,15 +195,18 @@ class MemoryAlgorithm(MemoryModel):
     def train(self) -> None:
         """Takes one gradient step on the whole rollout."""
         self.policy.set_training_mode(True)
-        self._update_learning_rate(self.optimizer)
         batch = self.rollout_batch()
-        losses = self.losses(batch)
+        self._take_step(self.losses(batch))
+        self._trained(batch)
+
+    def _take_step(self, losses: Mapping[str, Tensor]) -> None:
+        """Takes a gradient step on the losses of a batch, and logs them."""
+        self._update_learning_rate(self.optimizer)
         self._optimize(self.total_loss(losses))
         self._n_updates += 1
         for name, loss in losses.items():
             self.logger.record(f"train/{name}_loss", float(loss.detach()))
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
-        self._trained(batch)
 
     def _trained(self, batch: Any) -> None:
         """Called by `train` after its gradient step."""

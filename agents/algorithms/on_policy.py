@@ -77,6 +77,11 @@ class MemoryOnPolicyAlgorithm(MemoryAlgorithm):
 
     def _setup_model(self) -> None:
         super()._setup_model()
+        if self.policy.critic_memory == "none":
+            raise ValueError(
+                f"critic_memory is 'none'; allowed with {type(self).__name__}: 'own', 'shared', "
+                "'detached'"
+            )
         self.rollout_buffer = MemoryRolloutBuffer(
             self.n_steps, self.bptt, self.gamma, self.gae_lambda
         )

@@ -32,7 +32,8 @@ class AlgorithmSpec:
         best_memory: The memory where the user names none; None leaves it to the presets.
         families: The families of environments that it can play; empty if it can play any.
         variants: Settings that change the variance of its gradient but not the expectation, by a
-            name for each; the gradient checker tries them all.
+            name for each; the gradient checker tries them all. There are none where nothing is
+            learnt by reward.
     """
 
     name: str
@@ -86,6 +87,13 @@ ALGORITHMS: dict[str, AlgorithmSpec] = {
             "agents.algorithms.reinforce",
             "Reinforce",
             variants={name: {"baseline": name} for name in ("none", "time", "value")},
+        ),
+        AlgorithmSpec(
+            "supervised",
+            "agents.algorithms.supervised",
+            "Supervised",
+            families=("stream",),
+            variants={},
         ),
         _RL_NTM,
         replace(_RL_NTM, name="rl_ntm-paper"),  # the same class, with presets of its own

@@ -14,7 +14,7 @@ from agents.cli.gradcheck import GradCheck
 from agents.cli.list import List
 from agents.cli.play import Play
 from agents.cli.trace import TraceCommand
-from agents.cli.train import Train
+from agents.cli.train import Fit, Train
 from memory_envs.arguments import allowed_names
 
 _DESCRIPTION = """Environments whose optimal play needs memory, and agents that learn them.
@@ -27,6 +27,7 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
     "list": List,
     "cells": Cells,
     "train": Train,
+    "fit": Fit,
     "evaluate": Evaluate,
     "trace": TraceCommand,
     "play": Play,

@@ -8,7 +8,7 @@ import sys
 from dataclasses import MISSING, dataclass, fields
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import gymnasium as gym
 import tyro
@@ -67,6 +67,8 @@ class Train:
     changes: Annotated[tuple[str, ...], option("NAME=VALUE ...", name="set")] = ()
     """Change single settings of the preset: algorithm.ent_coef=0.02 env_kwargs.max_length=5."""
 
+    name: ClassVar[str] = "train"
+
     def run(self) -> int:
         """Trains, evaluates, shows a trace."""
         self._check()
@@ -91,7 +93,7 @@ class Train:
             return 1
         if result.reason is StopReason.INTERRUPTED:
             path = shlex.quote(str(result.path))
-            print(f"continue it: memory-envs train --continue-from {path}")
+            print(f"continue it: memory-envs {self.name} --continue-from {path}")
             return 130
         wished = plan.stop_at_success  # of a run that is continued, its own
         if wished is not None and result.reason is not StopReason.SUCCESS:
@@ -105,7 +107,7 @@ class Train:
 
     def command(self) -> str:
         """Returns the command line that does the same again."""
-        words = ["memory-envs", "train"]
+        words = ["memory-envs", self.name]
         for field in fields(self):
             value = getattr(self, field.name)
             name = _OPTIONS.get(field.name, field.name.replace("_", "-"))
@@ -155,7 +157,8 @@ class Train:
                 raise UsageError("say what to train on: ID (`memory-envs list` shows them)")
             plan = partial(first_plan, env, self.algo, self.memory, changes, self.seed, **common)
             return checked(plan)
-        decided: dict[str, Any] = {"ID": env, "--algo": self.algo, "--memory": self.memory}
+        algorithm = None if self.algo == type(self).algo else self.algo
+        decided: dict[str, Any] = {"ID": env, "--algo": algorithm, "--memory": self.memory}
         decided |= {"--seed": self.seed or None, "--start-from": self.start_from}
         for name, value in decided.items():
             if value is not None:
@@ -165,3 +168,17 @@ class Train:
             return checked(partial(next_plan, run, changes, **common))
         except UsageError as error:
             raise UsageError(f"--continue-from: {error}") from None
+
+
+@dataclass(frozen=True)
+class Fit(Train):
+    """Learn a stream task from its right answers, by gradients.
+
+    It is `train --algo supervised`: the same streams that an agent would learn by reward, the same
+    networks, the same files. An environment's rows are the batch; timesteps are those of all rows.
+    Exit codes: 0 done, 1 failed or success not reached, 2 wrong usage, 130 interrupted.
+    """
+
+    algo: tyro.conf.Suppress[str | None] = "supervised"
+
+    name: ClassVar[str] = "fit"

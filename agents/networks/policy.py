@@ -26,7 +26,7 @@ from agents.networks.memory_network import MemoryNetwork
 from agents.networks.mlp import NetArch, check_activation, make_mlp, read_net_arch
 from agents.networks.sb3_encoder import FeaturesExtractorEncoder
 from agents.networks.sb3_words import POLICY_WORDS, refuse_unknown
-from agents.networks.value_head import ValueHead
+from agents.networks.value_head import NoValue, ValueHead
 from memory_envs.arguments import check_choice, check_flag, check_number, shown
 
 
@@ -46,7 +46,7 @@ class Evaluation(NamedTuple):
     losses: dict[str, Tensor]
 
 
-CRITIC_MEMORIES = ("own", "shared", "detached")
+CRITIC_MEMORIES = ("own", "shared", "detached", "none")
 
 
 class ActorCriticState(NamedTuple):
@@ -74,9 +74,9 @@ class MemoryPolicy(BasePolicy):
         ortho_init: Whether the heads' weights start orthogonal, else as `torch.nn.Linear` has them.
         log_std_init: Logarithm of the first standard deviation of `Box` actions.
         critic_memory: ``"own"`` gives the critic an encoder and a memory of its own, of the same
-            kind, beside the actor's, which it may only read. With the other two there are only
+            kind, beside the actor's, which it may only read. With the next two there are only
             the actor's: ``"shared"`` lets the value loss train them, ``"detached"`` does not (as
-            in sb3-contrib's shared LSTM).
+            in sb3-contrib's shared LSTM). With ``"none"`` there is no critic.
         features_extractor_class: In place of `encoder`, a `BaseFeaturesExtractor` as SB3 takes it.
         features_extractor_kwargs: Its arguments.
         **unknown: Nothing; the error says what SB3's other words are called here.
@@ -145,7 +145,8 @@ class MemoryPolicy(BasePolicy):
             features, of_actor, self.action_head.input_size, activation_fn, gain=0.01
         )
         judged = features if self.critic_network is None else 2 * features
-        self.critic = ValueHead(judged, of_critic, activation_fn)
+        has_critic = critic_memory != "none"
+        self.critic = ValueHead(judged, of_critic, activation_fn) if has_critic else NoValue()
         if not check_flag("ortho_init", ortho_init):
             for layer in (*self.actor.modules(), *self.critic.modules()):
                 if isinstance(layer, nn.Linear):
@@ -320,7 +321,8 @@ class MemoryPolicy(BasePolicy):
         if own is not None:
             critic, _ = own(obs, state.critic, None)
             judged = torch.cat([features, critic], dim=-1)
-        seen["value"] = self.critic(judged)
+        if self.critic_memory != "none":
+            seen["value"] = self.critic(judged)
         masks = read_masks(self.action_head, action_masks, rows, self.device)
         distribution: Distribution = self.action_head(self.actor(features), masks)
         if isinstance(distribution, Categorical):

@@ -75,3 +75,14 @@ class ValueHead(nn.Module):
         last.bias.mul_(self.scale).add_(self.shift - shift).div_(scale)
         self.shift.copy_(shift)
         self.scale.copy_(scale)
+
+
+class NoValue(ValueHead):
+    """In place of a critic where there is none: the value of everything is 0."""
+
+    def __init__(self) -> None:
+        nn.Module.__init__(self)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Maps features ``(..., inputs)`` to zeros ``(...)``."""
+        return features.new_zeros(features.shape[:-1])

@@ -119,7 +119,13 @@ def check_algorithm(
         seed: Seed of the parameters and of the episode.
         limit: Largest number of sequences.
         **env_kwargs: See `tiny_env`.
+
+    Raises:
+        ValueError: If the algorithm does not learn by reward.
     """
+    if not ALGORITHMS[algorithm].variants:
+        able = ", ".join(name for name, spec in ALGORITHMS.items() if spec.variants)
+        raise ValueError(f"algorithm is {algorithm!r}; allowed: those that learn by reward: {able}")
     make_env = tiny_env(algorithm, env_id, seed, **env_kwargs)
     return [
         check_model(

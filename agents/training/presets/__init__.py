@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import memory_envs
 from agents.algorithms.table import ALGORITHMS
-from agents.training.presets import algorithmic, general, maze, tape
+from agents.training.presets import algorithmic, general, maze, stream, tape
 from agents.training.recipes import Recipe, RecipeError, check_recipe
+from memory_envs import family_of
 
 EVERY = "*"
 GENERAL = "general"
@@ -20,6 +20,7 @@ MODULES: dict[str, dict[str, dict[str, Recipe]]] = {
     "tape": tape.RECIPES,
     "algorithmic": algorithmic.RECIPES,
     "maze": maze.RECIPES,
+    "stream": stream.RECIPES,
     GENERAL: general.RECIPES,
 }
 
@@ -88,8 +89,8 @@ def find_preset(env_id: str, algorithm: str | None = None, memory: str | None = 
 
 def _places(env_id: str) -> list[tuple[str, str, dict[str, Recipe]]]:
     """Returns module, entry and content of what serves an id, the most specific first."""
-    spec = memory_envs.ENVIRONMENTS.get(env_id)
-    modules = [GENERAL] if spec is None else [spec.family, GENERAL]
+    family = family_of(env_id)
+    modules = [family, GENERAL] if family else [GENERAL]
     return [
         (module, entry, MODULES[module][entry])
         for module in modules

@@ -1,0 +1,60 @@
+"""Recipes for streams, to learn them by reward and, with `Supervised`, from the right answers.
+
+The latter are those of Appendix A and Table 2 of Munkhdalai et al. (2019): 32 streams an update,
+Adam with 0.001, 100 hidden units, one head. The paper's symbols are embedded in 100 numbers.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from agents.training.presets import general
+from agents.training.recipes import Recipe, linear
+
+_POLICY: dict[str, Any] = {"encoder_size": 100, "net_arch": []}
+SUPERVISED = Recipe(
+    timesteps=20_000_000, n_envs=32, algorithm={"learning_rate": 0.001}, policy=_POLICY
+)
+PPO = replace(
+    general.PPO,
+    timesteps=10_000_000,
+    n_envs=128,
+    algorithm=general.PPO.algorithm
+    | {
+        "learning_rate": linear(0.001, 0.0001),
+        "n_steps": 64,
+        "batch_size": 2048,
+        "n_epochs": 2,
+        "gamma": 0.9,
+        "ent_coef": 0.01,
+    },
+)
+
+
+def _with_memory(**arguments: Any) -> Recipe:
+    return replace(SUPERVISED, policy=_POLICY | {"memory_kwargs": arguments})
+
+
+_SIZES = {"hidden_size": 100}
+_MNM = _with_memory(**_SIZES, memory_width=100)
+_BY_GRADIENTS = {
+    "supervised/lstm": _with_memory(**_SIZES),
+    "supervised/mnm-g": _MNM,
+    "supervised/mnm-p": _MNM,
+    "supervised/*": SUPERVISED,
+}
+
+
+def _salu(steps: int) -> Recipe:
+    """Returns the recipe of a look-up table that holds all steps of a stream."""
+    return _with_memory(**_SIZES, key_size=100, value_size=100, memory_size=steps)
+
+
+RECIPES = {
+    "*": {
+        "ppo/lstm": PPO,
+        "ppo/*": PPO,
+        "a2c/*": general.A2C,
+        "reinforce/*": general.REINFORCE,
+        **_BY_GRADIENTS,
+    },
+}
