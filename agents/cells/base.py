@@ -93,8 +93,8 @@ class MemoryCell(nn.Module, ABC, Generic[S]):
             links                        ``(B, slots, slots)``, what was written after what.
 
         Heads stand side by side where they share a memory. Where each has a memory of its own,
-        their vectors stand one behind the other, as one head's: likeness is measured only between
-        what can meet.
+        their vectors stand one behind the other, as one head's: only what can meet in a memory is
+        compared.
         """
         out, state = self(x, state)
         return out, state, {}
