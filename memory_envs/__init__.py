@@ -11,24 +11,35 @@ from memory_envs.curriculum import Curriculum
 from memory_envs.registration import (
     ENVIRONMENTS,
     EnvironmentSpec,
+    family_of,
     register_all,
+    register_stream_task,
     register_tape_task,
 )
 
 if TYPE_CHECKING:
-    from memory_envs.tape import TapeTask, draw
+    from memory_envs.core.rng import draw
+    from memory_envs.stream import StreamTask
+    from memory_envs.tape import TapeTask
 
 __version__ = "0.1.0"
 __all__ = [
     "ENVIRONMENTS",
     "Curriculum",
     "EnvironmentSpec",
+    "StreamTask",
     "TapeTask",
     "draw",
+    "family_of",
+    "register_stream_task",
     "register_tape_task",
 ]
 
-_LAZY = {"TapeTask": "memory_envs.tape", "draw": "memory_envs.tape"}
+_LAZY = {
+    "StreamTask": "memory_envs.stream",
+    "TapeTask": "memory_envs.tape",
+    "draw": "memory_envs.core.rng",
+}
 
 register_all()
 

@@ -8,6 +8,7 @@ import gymnasium as gym
 from memory_envs.arguments import check_instance
 
 if TYPE_CHECKING:  # imported when a task is registered: it needs Numba
+    from memory_envs.stream.task import StreamTask
     from memory_envs.tape.tasks import TapeTask
 
 
@@ -17,7 +18,7 @@ class EnvironmentSpec:
 
     Attributes:
         id: The id that `gym.make` takes.
-        family: One of "tape", "algorithmic" and "maze".
+        family: One of "tape", "algorithmic", "maze" and "stream".
         task: The task's name within its family.
         tier: One of "easy", "plain" and "hard"; "plain" where there are no tiers.
         entry_point: The scalar environment.
@@ -61,6 +62,15 @@ _ALGORITHMIC_TASKS = {
     "ReversedAddition3": 25.0,
 }
 _MAZE_SIZES = (9, 11, 13)
+_STREAM_TASKS = (
+    "Copy",
+    "RepeatCopy",
+    "AssociativeRecall",
+    "PrioritySort",
+    "DynamicNGrams",
+    "DoubleCopy",
+)
+_DICTIONARIES = ((4, 1), (8, 4), (12, 8), (16, 12))  # examples, and letters to a sequence
 
 
 def _tape_specs(task: "str | TapeTask", name: str) -> list[EnvironmentSpec]:
@@ -76,6 +86,18 @@ def _tape_specs(task: "str | TapeTask", name: str) -> list[EnvironmentSpec]:
         )
         for tier, (suffix, sizes) in _TIERS.items()
     ]
+
+
+def _stream_spec(task: "str | StreamTask", name: str, **kwargs: int) -> EnvironmentSpec:
+    return EnvironmentSpec(
+        f"Stream-{name}-v0",
+        "stream",
+        task if isinstance(task, str) else task.name,
+        "plain",
+        "memory_envs.stream:StreamEnv",
+        "memory_envs.stream:StreamVectorEnv",
+        {"task": task, **kwargs},
+    )
 
 
 def _table() -> dict[str, EnvironmentSpec]:
@@ -105,6 +127,11 @@ def _table() -> dict[str, EnvironmentSpec]:
         )
         for size in _MAZE_SIZES
     ]
+    specs += [_stream_spec(task, task) for task in _STREAM_TASKS]
+    dictionary = "DictionaryInference"
+    for support, length in _DICTIONARIES:
+        sizes = {"support": support, "min_length": length, "max_length": length}
+        specs.append(_stream_spec(dictionary, f"{dictionary}-{support}x{length}", **sizes))
     return {spec.id: spec for spec in specs}
 
 
@@ -147,12 +174,49 @@ def register_tape_task(task: "TapeTask") -> tuple[str, ...]:
     from memory_envs.tape.tasks import TapeTask
 
     check_instance("task", task, TapeTask, "memory_envs.TapeTask")
-    specs = _tape_specs(task, task.name)
+    return _register_own(task.name, _tape_specs(task, task.name))
+
+
+def register_stream_task(task: "StreamTask") -> str:
+    """Registers a stream task of your own, as the built-in ones are.
+
+    Args:
+        task: A `memory_envs.StreamTask`; its name must be new.
+
+    Returns:
+        The id.
+
+    Raises:
+        TypeError: If `task` is not a StreamTask.
+        ValueError: If the name is taken.
+    """
+    from memory_envs.stream.task import StreamTask
+
+    check_instance("task", task, StreamTask, "memory_envs.StreamTask")
+    return _register_own(task.name, [_stream_spec(task, task.name)])[0]
+
+
+def _register_own(name: str, specs: list[EnvironmentSpec]) -> tuple[str, ...]:
     for spec in specs:
         if spec.id in gym.registry:
             raise ValueError(
-                f"task.name is {task.name!r}; allowed: new names, but {spec.id!r} is registered"
+                f"task.name is {name!r}; allowed: new names, but {spec.id!r} is registered"
             )
     for spec in specs:
         _register(spec)
     return tuple(spec.id for spec in specs)
+
+
+def family_of(env_id: str) -> str:
+    """Returns the family of an id, also of a task of one's own; "" if it is not of this package.
+
+    Args:
+        env_id: A registered id.
+    """
+    if env_id in ENVIRONMENTS:
+        return ENVIRONMENTS[env_id].family
+    entry = gym.spec(env_id).vector_entry_point if env_id in gym.registry else None
+    for spec in ENVIRONMENTS.values():
+        if entry == spec.vector_entry_point:
+            return spec.family
+    return ""

@@ -26,6 +26,7 @@ class Tape(NamedTuple):
         radius: Number of cells that the agent sees on either side of the head.
         circular: Whether the last cell is beside the first. Otherwise the head may stand beyond
             either end.
+        passing: Whether the tape passes under the head by itself, a cell a step.
         written: Of shape ``(B, N)``, the cells that the last action wrote; None if no action can.
         move: Name of the sub-action that moves the head.
         write: Name of the sub-action that writes; "" if there is none.
@@ -37,6 +38,7 @@ class Tape(NamedTuple):
     heads: Integers
     radius: int
     circular: bool = False
+    passing: bool = False
     written: BoolArray | None = None
     move: str = ""
     write: str = ""
@@ -117,6 +119,8 @@ class View(NamedTuple):
         actions: Of shape ``(B, sub-actions)``, the last actions; `NOTHING` where there was none.
         facts: Other numbers, by name, each of shape ``(B,)``.
         symbols: Number of content symbols, which are the numbers from 0 on.
+        names: For each row, how the symbols are shown that have occurred so far; later views of
+            an episode may have more. Empty where they are shown by their numbers.
         end_mark: The symbol that closes a string; `NOTHING` if there is none.
         blank: The symbol of an empty cell.
         tapes: Tapes that are read, or read and written.
@@ -134,6 +138,7 @@ class View(NamedTuple):
     actions: Integers
     facts: tuple[tuple[str, npt.NDArray[Any]], ...] = ()
     symbols: int = 0
+    names: tuple[tuple[str, ...], ...] = ()
     end_mark: int = NOTHING
     blank: int = NOTHING
     tapes: tuple[Tape, ...] = ()
@@ -141,9 +146,10 @@ class View(NamedTuple):
     output: Output | None = None
     maze: Maze | None = None
 
-    def symbol_names(self) -> dict[int, str]:
-        """Returns how the symbols that are no numbers are shown."""
-        names = {self.end_mark: "■", self.blank: "·"}
+    def symbol_names(self, row: int) -> dict[int, str]:
+        """Returns how the symbols of a row are shown that are not shown by their numbers."""
+        own = dict(enumerate(self.names[row])) if self.names else {}
+        names = {**own, self.end_mark: "■", self.blank: "·"}
         return {symbol: name for symbol, name in names.items() if symbol != NOTHING}
 
     def tape(self, name: str) -> Tape | None:

@@ -25,7 +25,7 @@ class _Oracle(Protocol):
         ...
 
 
-_FAMILIES = ("algorithmic", "maze", "tape")
+_FAMILIES = ("algorithmic", "maze", "stream", "tape")
 
 
 def oracle(env: Any) -> Any:

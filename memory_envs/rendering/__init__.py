@@ -14,7 +14,7 @@ def render_text(view: View, row: int) -> str:
     if view.maze is not None:
         lines += _maze_lines(view.maze, row)
     for strip in find_strips(view, row):
-        lines += _strip_lines(view, strip)
+        lines += _strip_lines(strip, view.symbol_names(row), _word_width(view, row))
     lines += [f"action   {action_words(view, row)}", f"status   {view.statuses[row]}"]
     return "\n".join(line.rstrip() for line in lines if line.strip())
 
@@ -55,15 +55,22 @@ def action_words(view: View, row: int) -> str:
     return ", ".join(phrases)
 
 
-def _strip_lines(view: View, strip: Strip) -> list[str]:
-    names = view.symbol_names()
+def _word_width(view: View, row: int) -> int:
+    """Returns the width of a cell, which is the same for all states of an episode."""
+    width = len(str(view.symbols - 1))
+    if view.names and view.output is not None:
+        cells = [*(tape.cells[row] for tape in view.tapes), view.output.target[row]]
+        width = max(len(view.names[row][cell]) for cell in np.concatenate(cells).tolist())
+    return width
+
+
+def _strip_lines(strip: Strip, names: dict[int, str], width: int) -> list[str]:
     cells = ["" if cell is None else names.get(cell, str(cell)) for cell in strip.cells]
     for k, more in zip((0, -1), strip.more, strict=True):
         cells[k] = "…" if more else cells[k]
     marks = dict.fromkeys(strip.wrong, "✗")
     if strip.head is not None:
         marks[strip.head] = "▲"
-    width = len(str(view.symbols - 1))
     pointers = (marks.get(k, "").rjust(width) for k in range(len(cells)))
     return [
         f"{strip.label:7} " + " ".join(cell.rjust(width) for cell in cells),

@@ -15,7 +15,8 @@ _Colour = tuple[int, int, int]
 # Sizes are in pixels, colours in RGB.
 _CELL, _PITCH, _STRIP = 32, 36, 62
 _MARGIN, _LABELS, _LINE_HEIGHT, _FOOTER, _NARROWEST = 18, 76, 24, 64, 520
-_TEXT, _SMALL = 15, 12
+_TEXT = 15
+_SIZES = (15, 15, 15, 12, 11, 10, 8)  # of texts in a cell, by the number of characters
 _PAPER, _INK, _GREY, _LINE = (250, 249, 246), (44, 46, 54), (128, 130, 138), (208, 207, 202)
 _WHITE, _BLUE, _PALE_BLUE = (255, 255, 255), (36, 99, 201), (214, 228, 250)
 _RED, _PALE_RED, _GREEN = (200, 40, 45), (253, 222, 220), (30, 132, 73)
@@ -25,7 +26,7 @@ def draw_tapes(
     view: View, row: int, title: list[str], action: str, status: str
 ) -> npt.NDArray[np.uint8]:
     """Returns one row's strips below the title, and the last action and the status below them."""
-    strips = find_strips(view, row)
+    strips, names = find_strips(view, row), view.symbol_names(row)
     columns = max((len(strip.cells) for strip in strips), default=0)
     width = max(_LABELS + columns * _PITCH + 2 * _MARGIN, _NARROWEST)
     top = (1 + len(title)) * _LINE_HEIGHT
@@ -35,7 +36,7 @@ def draw_tapes(
     for k, line in enumerate(title):
         pen.text((_MARGIN, 18 + k * _LINE_HEIGHT), line, _INK, _font(_TEXT))
     for k, strip in enumerate(strips):
-        _draw_strip(pen, top + k * _STRIP, strip, view)
+        _draw_strip(pen, top + k * _STRIP, strip, view, names)
     pen.text((_MARGIN, below + 10), action, _INK, _font(_TEXT))
     colour = {"success": _GREEN, "running": _GREY}.get(status, _RED)
     pen.ellipse((_MARGIN, below + 39, _MARGIN + 10, below + 49), colour)
@@ -48,7 +49,9 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)
 
 
-def _draw_strip(pen: ImageDraw.ImageDraw, top: int, strip: Strip, view: View) -> None:
+def _draw_strip(
+    pen: ImageDraw.ImageDraw, top: int, strip: Strip, view: View, names: dict[int, str]
+) -> None:
     """Draws a strip with its label, what is seen, its head and its mistakes, from `top` on."""
     y, left = top + 16, _MARGIN + _LABELS
     pen.text((_MARGIN, y + _CELL // 2), strip.label, _GREY, _font(_TEXT), anchor="lm")
@@ -60,7 +63,7 @@ def _draw_strip(pen: ImageDraw.ImageDraw, top: int, strip: Strip, view: View) ->
         x, here, wrong = left + k * _PITCH, k == strip.head and not strip.followed, k in strip.wrong
         border = _BLUE if here else _RED if wrong else _LINE
         if symbol is not None:
-            _draw_cell(pen, x, y, symbol, view, border, wrong)
+            _draw_cell(pen, x, y, symbol, names.get(symbol, str(symbol)), view, border, wrong)
         elif here:
             _draw_box(pen, x, y, _PALE_BLUE, _BLUE)
         if k == strip.head:
@@ -76,15 +79,21 @@ def _draw_strip(pen: ImageDraw.ImageDraw, top: int, strip: Strip, view: View) ->
 
 
 def _draw_cell(
-    pen: ImageDraw.ImageDraw, x: int, y: int, symbol: int, view: View, border: _Colour, wrong: bool
+    pen: ImageDraw.ImageDraw,
+    x: int,
+    y: int,
+    symbol: int,
+    text: str,
+    view: View,
+    border: _Colour,
+    wrong: bool,
 ) -> None:
     """Draws a cell: tinted for content, a block for the end mark, empty for a blank."""
-    content = symbol < view.symbols
+    content = symbol < view.symbols and text != ""
     inside = _tint(symbol / view.symbols) if content else _WHITE
     _draw_box(pen, x, y, _PALE_RED if wrong else inside, border)
     if content:
-        text = str(symbol)
-        _write(pen, x, y, text, _TEXT if len(text) < 3 else _SMALL, _INK)
+        _write(pen, x, y, text, _SIZES[min(len(text), len(_SIZES) - 1)], _INK)
     elif symbol == view.end_mark:
         pen.rounded_rectangle((x + 9, y + 9, x + _CELL - 10, y + _CELL - 10), 3, _INK)
 

@@ -1,18 +1,14 @@
 """The compiled function of the tape family; `memory_envs.tape.rules` says what the rules are."""
 
-import zlib
 from functools import lru_cache
-from types import CodeType
 from typing import Any
 
 from numba import njit
-from numba.extending import register_jitable
 
+from memory_envs.core.compiling import fingerprint, inline, named
 from memory_envs.core.levels import draw_level
 from memory_envs.tape import tasks
 from memory_envs.tape.tasks import MOST_STEPS, TapeTask
-
-_INLINE = register_jitable(inline="always")
 
 # Habits that make these loops several times as fast. Fields are copied to local variables: the
 # compiler must assume that a write to an array changes a record. Where the data is random, both
@@ -57,25 +53,10 @@ def _watched(task: TapeTask) -> tuple[Any, Any, Any]:
     return watched_sample, watched_target, watched_steps
 
 
-def _named(function: Any, fingerprint: int) -> Any:
-    """Returns a function whose machine code has a name that no other task's has.
-
-    Numba calls it after the Python function and the number of functions that the process compiled
-    before it. Two tasks that two processes put into the cache can thus have the same name, and a
-    process that loads both would run the first of them for both.
-
-    It is also what tells the tasks apart on disk: Numba finds a cached function by its source line
-    and by what its closure holds, and `advance` holds `begin` with this name.
-    """
-    function.__qualname__ = f"{function.__name__}_{fingerprint:08x}"
-    return function
-
-
-def _compile_begin(task: TapeTask, ours: bool, fingerprint: int) -> Any:
+def _compile_begin(task: TapeTask, ours: bool, number: int) -> Any:
     """Returns the function that fills the tapes of a row."""
     functions: Any = task.sample, task.target, task.steps
-    # What is cached on disk must not refer to compiled functions: these differ in each process.
-    sample, target, steps = map(_INLINE, functions) if ours else _watched(task)
+    sample, target, steps = map(inline, functions) if ours else _watched(task)
     pads = ours and task.name in tasks.PADDED
 
     def begin(row, length, max_steps, symbols, source, target_tape):  # type: ignore[no-untyped-def]
@@ -92,14 +73,8 @@ def _compile_begin(task: TapeTask, ours: bool, fingerprint: int) -> Any:
         if max_steps == 0:
             row.limit = 2 * steps(source, size + 1, goal_size + 1) + 10
 
-    _named(begin, fingerprint)
-    return _INLINE(begin) if ours else njit(begin)
-
-
-def _content(code: CodeType) -> Any:
-    """Returns what a function does, without where it is in memory."""
-    consts = (_content(x) if isinstance(x, CodeType) else x for x in code.co_consts)
-    return code.co_code, tuple(consts)
+    named(begin, number)
+    return inline(begin) if ours else njit(begin)
 
 
 @lru_cache(maxsize=64)
@@ -114,9 +89,8 @@ def compile_advance(task: TapeTask) -> Any:
     ours = all(function.__module__ == tasks.__name__ for function in functions)
     has_memory, first_move = task.memory, 0 if task.forward_only else -1
     emit_column = 3 if has_memory else 1
-    contents = [_content(function.__code__) for function in functions]
-    fingerprint = zlib.crc32(repr((task.name, contents, has_memory, first_move)).encode())
-    begin = _compile_begin(task, ours, fingerprint)
+    number = fingerprint(functions, task.name, has_memory, first_move)
+    begin = _compile_begin(task, ours, number)
 
     def advance(  # type: ignore[no-untyped-def]
         params,
@@ -192,4 +166,4 @@ def compile_advance(task: TapeTask) -> Any:
             result.success, result.complexity = correct == goal, row.level
             result.symbols_correct, result.target_size = correct, goal
 
-    return njit(cache=ours)(_named(advance, fingerprint))
+    return njit(cache=ours)(named(advance, number))

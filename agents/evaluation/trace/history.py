@@ -133,7 +133,7 @@ def find_history(views: Sequence[View]) -> History:
         tuple(tapes),
         _output_history(outputs) if outputs else None,
         _path(mazes) if mazes else None,
-        tuple(first.symbol_names().items()),
+        tuple({k: v for view in views for k, v in view.symbol_names(0).items()}.items()),
     )
 
 
@@ -143,6 +143,8 @@ def _tape_history(tapes: Sequence[Tape], blank: int) -> TapeHistory:
     The cells are those after the step, so that what was written is seen in the step that wrote it.
     """
     before, after = tapes[:-1], tapes[1:]
+    if tapes[0].passing:
+        return _passing_history(before)
     size = int(tapes[0].sizes[0])
     cells = np.stack([tape.cells[0, :size] for tape in after]).astype(np.int64)
     heads = np.array([tape.heads[0] for tape in before], np.int64)
@@ -162,6 +164,13 @@ def _tape_history(tapes: Sequence[Tape], blank: int) -> TapeHistory:
         move_action=tapes[0].move,
         write_action=tapes[0].write,
     )
+
+
+def _passing_history(tapes: Sequence[Tape]) -> TapeHistory:
+    """Shows the one cell of a tape that is under its head in each step."""
+    cells = np.array([[tape.cells[0, tape.heads[0]]] for tape in tapes], np.int64)
+    no_write = np.zeros_like(cells, np.bool_)
+    return TapeHistory(tapes[0].name, cells, np.zeros(len(tapes), np.int64), no_write)
 
 
 def _grid_history(grids: Sequence[Grid], blank: int) -> TapeHistory:

@@ -1,0 +1,144 @@
+"""The stream environments that `gym.make` and `gym.make_vec` build."""
+
+from gymnasium.error import ResetNeeded
+from gymnasium.vector import AutoresetMode
+
+from memory_envs.core.env import MemoryEnv
+from memory_envs.core.vector import MemoryVectorEnv
+from memory_envs.curriculum import Curriculum
+from memory_envs.stream.layout import StreamBatch, StreamState
+from memory_envs.stream.rules import StreamRules
+from memory_envs.stream.settings import StreamSettings
+from memory_envs.stream.task import StreamTask
+
+
+class StreamEnv(MemoryEnv[StreamState]):
+    """Watch a stream pass by, an input a step, and answer where an answer is due.
+
+    ## Action Space
+
+    ``Discrete`` over the symbols that can be answered; for bit vectors ``MultiDiscrete``, two
+    values for each bit. Where no answer is due, the action means nothing; `action_masks` then
+    leaves action 0 alone.
+
+    ## Observation Space
+
+    ``Discrete`` over the symbols that can be shown, or a ``Box`` of bits and the flags beside them.
+    Where an answer is due can be seen from what was shown.
+
+    ## Rewards
+
+    +1 for a right answer; for bit vectors the share of bits that are right. 0 otherwise.
+
+    ## Starting State
+
+    The stream is drawn; its first input is shown. The length is uniform on `min_length ..
+    max_length`, or drawn from the curriculum. What is drawn how:
+
+    - Copy: `length` vectors of `bits` random bits, then a flag; then the same vectors are due.
+    - RepeatCopy: the same, `repeats` times at most, then an end mark of its own. The flag comes
+      with the number of times, scaled to mean 0 and variance 1.
+    - AssociativeRecall: `length` items of `item_length` vectors of `bits` bits, all different, a
+      flag before each. Then, between two flags, one of them but the last: the next one is due.
+    - PrioritySort: `length` vectors of `bits` bits, each with a priority, uniform from -1 to 1;
+      then a flag; then the `top` of the highest priority are due, the highest first.
+    - DynamicNGrams: `length` bits. Each depends on the `context` bits before it, by a table of
+      probabilities that is drawn from Beta(1/2, 1/2) for each episode. The next bit is due, but
+      for the first `context` ones.
+    - DoubleCopy: `length` of `symbols` symbols, an end mark; then the same, twice.
+    - DictionaryInference: `support` examples, each a sequence of `length` letters, an end mark, its
+      translation, and a mark; the last mark says that a question comes. The question is a sequence
+      that was not shown, of letters that were; its translation is due. Half of the `letters` are
+      translated, letter by letter, into the other half, anew in each episode. With one letter to a
+      sequence, every question of letters that were shown was shown itself: then it is one of the
+      examples, drawn uniformly.
+
+    ## Episode End
+
+    Terminated after the last step of the stream; the observation there is that of the step before.
+    Never truncated.
+
+    ## Info
+
+    At every reset and step: `success`, `complexity` (the length), `symbols_correct` (right answers
+    so far), `target_size` (answers that are due) and `target` (the right answer for each step, -1
+    where none is due).
+
+    ## Success
+
+    All answers were right.
+
+    ## Arguments
+
+    Args:
+        task: A name from `memory_envs.stream.TASKS` or a `StreamTask` of your own.
+        min_length: The shortest length; by default the task's, or `max_length` if that is shorter.
+        max_length: The longest length; by default the task's, or `min_length` if that is longer.
+        curriculum: A `memory_envs.Curriculum` to draw the lengths from.
+        render_mode: One of "ansi", "rgb_array" and "human".
+        **parameters: What else the task depends on, such as `bits` or `symbols`.
+
+    ## Memory Demand
+
+    Everything that an answer depends on has passed by before: the string, the items, the letters
+    and what they mean; for DynamicNGrams how often each context was followed by which bit.
+
+    ## Optimal Return
+
+    The number of answers that are due: all of them follow from what was shown, but for those of
+    DynamicNGrams, where `memory_envs.oracles.ngrams` says what can be expected at best.
+
+    ## Version History
+
+    - v0: first version.
+    """
+
+    def __init__(
+        self,
+        task: str | StreamTask = "Copy",
+        render_mode: str | None = None,
+        *,
+        min_length: int | None = None,
+        max_length: int | None = None,
+        curriculum: Curriculum | None = None,
+        **parameters: int,
+    ) -> None:
+        settings = StreamSettings(task, min_length, max_length, curriculum, parameters)
+        super().__init__(StreamRules(settings), render_mode)
+
+
+class StreamVectorEnv(MemoryVectorEnv[StreamState]):
+    """B streams, stepped together; the arguments are those of `StreamEnv`.
+
+    The same streams can be had whole, to learn from them by gradients:
+
+        env.reset(seed=0)
+        inputs, targets, mask, *_ = env.batch()
+        env.reset()  # the next ones
+    """
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        task: str | StreamTask = "Copy",
+        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        render_mode: str | None = None,
+        *,
+        min_length: int | None = None,
+        max_length: int | None = None,
+        curriculum: Curriculum | None = None,
+        **parameters: int,
+    ) -> None:
+        settings = StreamSettings(task, min_length, max_length, curriculum, parameters)
+        self._streams = StreamRules(settings)
+        super().__init__(self._streams, num_envs, autoreset_mode, render_mode)
+
+    def batch(self) -> StreamBatch:
+        """Returns the streams of the present episodes, whole, whatever step they are at.
+
+        Raises:
+            ResetNeeded: Before the first reset.
+        """
+        if not (self._state.rows["rng_key"] != 0).all():
+            raise ResetNeeded("there is no stream yet: call reset() before batch()")
+        return self._streams.batch(self._state)

@@ -1,0 +1,199 @@
+"""The rules of the stream family, over arrays of B rows.
+
+A stream passes by, an input a step, whatever the agent does. At some steps an answer is due: the
+action then is the answer, and at all other steps it means nothing. A right answer pays 1; one of
+several parts, such as bits, pays the share of its parts that are right. The step after the last
+input ends the episode; it shows that input again.
+
+The masks of actions leave one choice where no answer is due, so that an agent that heeds them does
+not learn from actions that mean nothing.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+from numba.core.errors import NumbaError
+
+from memory_envs.core.levels import UNIFORM_LEVELS
+from memory_envs.core.rules import (
+    ActionSpace,
+    Array,
+    BoolArray,
+    Indices,
+    IntArray,
+    KernelCall,
+    Outcome,
+    new_outcome,
+)
+from memory_envs.core.state import require, require_ranges
+from memory_envs.stream.kernels import compile_advance, is_flat
+from memory_envs.stream.layout import RESULT, ROW, StreamBatch, StreamState
+from memory_envs.stream.settings import StreamSettings
+from memory_envs.stream.task import NO_ANSWER
+from memory_envs.stream.tasks import TASKS
+from memory_envs.stream.words import describe
+from memory_envs.view import View
+
+
+class StreamRules:
+    """The rules of one stream environment; see `Rules` for the methods.
+
+    Args:
+        settings: The environment's arguments, checked.
+    """
+
+    action_space: ActionSpace
+    action_names: tuple[str, ...]
+    result_dtype = RESULT
+
+    def __init__(self, settings: StreamSettings) -> None:
+        self.settings = settings
+        self.action_space = settings.answers
+        self.observation_space = settings.inputs
+        sizes = action_sizes(settings.answers)
+        self.action_names = ("answer",)
+        if len(sizes) > 1:
+            self.action_names = tuple(f"answer_{k + 1}" for k in range(len(sizes)))
+        self.action_values = tuple(tuple(map(str, range(size))) for size in sizes)
+        self._no_actions = np.zeros((1, len(sizes)), np.int64)
+        curriculum = settings.curriculum
+        levels = UNIFORM_LEVELS if curriculum is None else curriculum.levels
+        ends = _ends(settings.inputs)
+        self._constants = (settings.parameters, *settings.levels(), levels, *ends, np.array(sizes))
+        self._compile()
+        if settings.task not in TASKS.values():
+            self._try_to_begin()
+
+    def _compile(self) -> None:
+        settings = self.settings
+        flat = is_flat(settings.inputs), is_flat(settings.answers)
+        self._advance = compile_advance(settings.task, flat)
+
+    def _try_to_begin(self) -> None:
+        """Compiles a user's task now, so that the constructor says what is wrong with it."""
+        try:
+            first_row = np.zeros(1, np.intp)
+            outcome = new_outcome(self, 1)
+            self.advance(self.new_state(1), self._no_actions, first_row, outcome).run()
+        except NumbaError as error:
+            name = self.settings.task.name
+            raise ValueError(f"task {name!r} cannot be compiled by Numba: {error}") from error
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_advance": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._compile()
+
+    def new_state(self, num_rows: int) -> StreamState:
+        inputs, targets = self.settings.new_stream(num_rows)
+        return StreamState(np.zeros(num_rows, ROW), inputs, targets, targets.copy())
+
+    def advance(
+        self, state: StreamState, actions: IntArray, indices: Indices, outcome: Outcome
+    ) -> KernelCall:
+        return self._call(state, actions, indices, outcome, False)
+
+    def observe(self, state: StreamState, indices: Indices, outcome: Outcome) -> KernelCall:
+        return self._call(state, self._no_actions, indices, outcome, True)
+
+    def _call(
+        self,
+        state: StreamState,
+        actions: IntArray,
+        indices: Indices,
+        outcome: Outcome,
+        only_show: bool,
+    ) -> KernelCall:
+        # The kernel sees an observation as a row of numbers, whatever the space.
+        observations = outcome.observations.view()
+        observations.shape = (len(observations), -1)
+        arrays = (*state, actions, indices, observations, outcome.results)
+        return KernelCall(self._advance, (*self._constants, *arrays, only_show))
+
+    def target(self, state: StreamState) -> Array | None:
+        return state.targets[:, :, 0] if is_flat(self.settings.answers) else state.targets
+
+    def info(self, results: Sequence[Any], target: Array | None) -> dict[str, Any]:
+        _, _, _, success, complexity, symbols_correct, target_size = results
+        return {
+            "success": success,
+            "complexity": complexity,
+            "symbols_correct": symbols_correct,
+            "target_size": target_size,
+            "target": target,
+        }
+
+    def action_masks(self, state: StreamState) -> BoolArray:
+        rows, sizes = state.rows, action_sizes(self.action_space)
+        steps = np.minimum(rows["steps"], state.targets.shape[1] - 1)
+        due = (state.targets[np.arange(len(rows)), steps, 0] != NO_ANSWER) & rows["running"]
+        masks = np.ones((len(rows), sum(sizes)), np.bool_)
+        first = np.cumsum([0, *sizes[:-1]])
+        others = np.setdiff1d(np.arange(sum(sizes)), first)
+        masks[np.ix_(~due, others)] = False
+        return masks
+
+    def batch(self, state: StreamState) -> StreamBatch:
+        """Returns the streams of all rows, whole, whatever step they are at."""
+        rows = state.rows
+        sizes = rows["size"].astype(np.int64)
+        steps, settings = int(sizes.max()), self.settings
+        inputs = np.swapaxes(state.inputs[:, :steps], 0, 1)
+        targets = np.swapaxes(state.targets[:, :steps], 0, 1)
+        mask = targets[..., 0] != NO_ANSWER
+        answers = np.where(targets == NO_ANSWER, 0, targets).astype(np.int64)
+        return StreamBatch(
+            np.ascontiguousarray(inputs, settings.inputs.dtype).reshape(
+                *mask.shape, *(settings.inputs.shape or ())
+            ),
+            answers.reshape(*mask.shape, *(settings.answers.shape or ())),
+            mask,
+            sizes,
+            rows["length"].astype(np.int64),
+        )
+
+    def check_state(self, state: StreamState) -> None:
+        rows, settings = state.rows, self.settings
+        low, high = _ends(settings.inputs)
+        inside = ((state.inputs >= low) & (state.inputs <= high)) | (state.inputs == 0)
+        require(inside, "inputs", state.inputs, f"those of {settings.inputs}")
+        sizes = np.array(action_sizes(settings.answers))
+        for name, numbers in (("targets", state.targets), ("answers", state.answers)):
+            fine = (numbers >= NO_ANSWER) & (numbers < sizes)
+            require(fine, name, numbers, f"those of {settings.answers}, and {NO_ANSWER}")
+        started = rows["rng_key"] != 0
+        ranges = (
+            ("length", settings.min_length, settings.max_length),
+            ("size", 1, state.inputs.shape[1]),
+            ("due", 1, rows["size"]),
+            ("correct", 0, rows["due"]),
+            ("steps", 0, rows["size"]),
+        )
+        require_ranges(rows, started, ranges)
+        stopped, running = ~rows["running"], rows["running"]
+        below = rows["steps"] < rows["size"]
+        require(below | stopped, "rows.steps", rows["steps"], "below size in an episode")
+        require(started | stopped, "rows.running", running, "False before the first reset")
+
+    def view(self, state: StreamState, actions: IntArray) -> View:
+        return describe(self.settings, state, self.action_names, self.action_values, actions)
+
+
+def action_sizes(space: ActionSpace) -> list[int]:
+    """Returns the number of values of each part of an answer."""
+    sizes: list[int] = [int(space.n)] if isinstance(space, spaces.Discrete) else space.nvec.tolist()
+    return sizes
+
+
+def _ends(space: spaces.Space[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Returns the lowest and the highest value of each number of an input."""
+    if isinstance(space, spaces.Box):
+        return space.low, space.high
+    assert isinstance(space, spaces.Discrete | spaces.MultiDiscrete)
+    highest = np.array(action_sizes(space), np.int32) - 1
+    return np.zeros_like(highest), highest

@@ -1,0 +1,168 @@
+"""The arguments of a stream environment, checked."""
+
+from collections.abc import Mapping
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+
+from memory_envs.arguments import check_choice, check_instance, check_integer, shown
+from memory_envs.core.rng import RNG_FIELDS
+from memory_envs.core.rules import ActionSpace
+from memory_envs.curriculum import Curriculum
+from memory_envs.stream.task import NO_ANSWER, Parameter, StreamTask
+from memory_envs.stream.tasks import TASKS
+
+_LARGEST_LENGTH = 100_000
+_LARGEST_STREAM = 2**24  # numbers in the inputs of one row
+
+
+class StreamSettings:
+    """What the user chose; `StreamEnv` says what each argument means.
+
+    Attributes:
+        task: The task.
+        min_length: The length of the shortest streams.
+        max_length: The length of the longest.
+        curriculum: What the lengths are drawn from; None for uniformly.
+        parameters: The values of the task's parameters, in its order.
+        inputs: The space of an input.
+        answers: The space of an answer.
+        steps: The most steps that a stream can have.
+
+    Raises:
+        TypeError, ValueError: Naming the argument, its value and what is allowed.
+    """
+
+    def __init__(
+        self,
+        task: str | StreamTask,
+        min_length: int | None,
+        max_length: int | None,
+        curriculum: Curriculum | None,
+        parameters: Mapping[str, Any],
+    ) -> None:
+        self.task = _find_task(task)
+        own = self.task not in TASKS.values()
+        if own:
+            _check_fields(self.task)
+        self.min_length, self.max_length = self._read_lengths(min_length, max_length)
+        self.parameters = _read_parameters(self.task, parameters)
+        self.task.check(self.min_length, self.max_length, *self.parameters)
+        self.inputs: spaces.Space[Any] = self.task.inputs(*self.parameters)
+        self.answers: ActionSpace = self.task.answers(*self.parameters)
+        if own:
+            _check_spaces(self.task, self.inputs, self.answers)
+        self.steps = int(self.task.steps(self.max_length, *self.parameters))
+        numbers = self.steps * int(np.prod(self.inputs.shape or (1,)))
+        if numbers > _LARGEST_STREAM:
+            raise ValueError(
+                f"max_length is {self.max_length}; allowed: less, as streams of {self.steps} steps "
+                f"have {numbers} numbers, and {_LARGEST_STREAM} is the most"
+            )
+        if own:
+            self._try_sample()
+        self.curriculum = curriculum
+        if curriculum is not None:
+            check_instance("curriculum", curriculum, Curriculum, "None, a memory_envs.Curriculum")
+            highest = curriculum.max_level
+            check_integer("curriculum.max_level", highest, self.min_length, self.max_length)
+
+    def _read_lengths(self, low: int | None, high: int | None) -> tuple[int, int]:
+        """Returns both; one that is not given is the task's, or the other if that is beyond."""
+        task, ends = self.task, (self.task.lowest_length, _LARGEST_LENGTH)
+        if low is not None:
+            low = check_integer("min_length", low, *ends)
+        if high is None:
+            high = max(task.max_length, low or 0)
+        high = check_integer("max_length", high, *ends)
+        if low is None:
+            low = min(task.min_length, high)
+        return check_integer("min_length", low, task.lowest_length, high), high
+
+    def levels(self) -> tuple[int, int]:
+        """Returns the lowest and the highest length that are drawn."""
+        highest = self.max_length if self.curriculum is None else self.curriculum.max_level
+        return self.min_length, highest
+
+    def new_stream(self, num_rows: int) -> tuple[npt.NDArray[Any], npt.NDArray[np.int32]]:
+        """Returns blank inputs and targets, ``(B, T, numbers)`` each."""
+        dtype = np.float32 if isinstance(self.inputs, spaces.Box) else np.int32
+        inputs = np.zeros((num_rows, self.steps, int(np.prod(self.inputs.shape or (1,)))), dtype)
+        parts = int(np.prod(self.answers.shape or (1,)))
+        return inputs, np.full((num_rows, self.steps, parts), NO_ANSWER, np.int32)
+
+    def _try_sample(self) -> None:
+        """Runs a user's task in plain Python, where an error says more than it would compiled."""
+        task = self.task
+        row = np.zeros(1, RNG_FIELDS)[0]
+        lengths = np.linspace(self.min_length, self.max_length, 20).astype(int)
+        for length in sorted(set(lengths.tolist())):
+            inputs, targets = (array[0] for array in self.new_stream(1))
+            inputs = inputs[:, 0] if isinstance(self.inputs, spaces.Discrete) else inputs
+            targets = targets[:, 0] if isinstance(self.answers, spaces.Discrete) else targets
+            where = f"task {task.name!r}: sample"
+            try:
+                size = task.sample(row, length, inputs, targets, *self.parameters)
+            except Exception as error:
+                message = f"{where} failed with {type(error).__name__}: {error}"
+                raise ValueError(message) from error
+            size = check_integer(f"{where}'s return value", size, 1, self.steps)
+            due = [t for t in range(self.steps) if np.any(targets[t] != NO_ANSWER)]
+            if not due or due[-1] >= size:
+                raise ValueError(
+                    f"{where} wrote targets at the steps {shown(due)} of {size}; allowed: one at "
+                    "least, and none behind the end"
+                )
+            for name, space, found in (
+                ("inputs", self.inputs, list(inputs[:size])),
+                ("targets", self.answers, [targets[t] for t in due]),
+            ):
+                for item in found:
+                    if not space.contains(np.asarray(item, space.dtype)):
+                        raise ValueError(f"{where} wrote {name} {shown(item)}; allowed: {space}")
+
+
+def _find_task(task: str | StreamTask) -> StreamTask:
+    return task if isinstance(task, StreamTask) else TASKS[check_choice("task", task, TASKS)]
+
+
+def _read_parameters(task: StreamTask, given: Mapping[str, Any]) -> tuple[int, ...]:
+    names = [parameter.name for parameter in task.parameters]
+    for name in given:
+        if name not in names:
+            allowed = ["min_length", "max_length", "curriculum", "render_mode", *names]
+            raise TypeError(f"argument {name!r} of task {task.name}; allowed: {', '.join(allowed)}")
+    return tuple(
+        check_integer(name, given.get(name, default), lowest, highest)
+        for name, default, lowest, highest in task.parameters
+    )
+
+
+def _check_fields(task: StreamTask) -> None:
+    check_instance("task.name", task.name, str, "strings")
+    allowed = "a plain function, which is compiled here"
+    check_instance("task.sample", task.sample, FunctionType, allowed)
+    for field in ("steps", "inputs", "answers", "check"):
+        function = getattr(task, field)
+        if not callable(function):
+            raise TypeError(f"task.{field} is {shown(function)}; allowed: functions")
+    for parameter in task.parameters:
+        check_instance("task.parameters' item", parameter, Parameter, "Parameter(...)")
+
+
+def _check_spaces(task: StreamTask, inputs: spaces.Space[Any], answers: spaces.Space[Any]) -> None:
+    for field, space, kinds in (
+        ("inputs", inputs, (spaces.Discrete, spaces.MultiDiscrete, spaces.Box)),
+        ("answers", answers, (spaces.Discrete, spaces.MultiDiscrete)),
+    ):
+        names = "a Discrete, " + " or ".join(f"a flat {kind.__name__}" for kind in kinds[1:])
+        check_instance(f"task.{field}'s return value", space, kinds, names)
+        if len(space.shape or ()) > 1 or np.any(getattr(space, "start", 0)):
+            raise ValueError(f"task.{field}'s return value is {space}; allowed: {names}, from 0 on")
+    if isinstance(inputs, spaces.Box) and not inputs.contains(np.zeros(inputs.shape, inputs.dtype)):
+        raise ValueError(
+            f"task.inputs's return value is {inputs}; allowed: spaces with zeros, which are blank"
+        )

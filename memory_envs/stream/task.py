@@ -1,0 +1,85 @@
+"""What a stream task is: inputs that pass by, one a step, and answers that are due at some of them.
+
+A task is one plain function that Numba can compile, and a few that say how large its arrays are:
+
+    sample(row, length, inputs, targets, *parameters) -> number of steps
+
+It fills ``inputs[t]``, what is shown in step t, and ``targets[t]``, the right answer to give in
+that step, wherever one is due. Both arrays come blank: zeros, and `NO_ANSWER` throughout. Where a
+space is `Discrete` an item is a number, else it is a row of numbers. Randomness comes from
+``memory_envs.draw(row, n)``, an integer below n.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy.typing as npt
+from gymnasium import spaces
+
+from memory_envs.core.rules import ActionSpace
+
+NO_ANSWER = -1  # the target of a step at which no answer is due
+
+Sample = Callable[..., int]
+
+
+class Parameter(NamedTuple):
+    """A whole number that a task depends on, beside the length.
+
+    Attributes:
+        name: The name of the environment's argument.
+        default: Its value where the user gives none.
+        lowest: The lowest value that is allowed.
+        highest: The highest.
+    """
+
+    name: str
+    default: int
+    lowest: int = 1
+    highest: int = 1000
+
+
+def _no_objection(shortest: int, longest: int, *parameters: int) -> None:
+    """Allows everything."""
+
+
+@dataclass(frozen=True)
+class StreamTask:
+    """A task for the stream environments.
+
+    All functions take the values of the parameters, in order, after their other arguments.
+
+    Attributes:
+        name: Its name in ids and messages.
+        sample: Function that fills a stream; see the module's docstring.
+        steps: Function from a length to the most steps that a stream of that length can have.
+        inputs: Function that returns the space of an input: `Discrete`, `MultiDiscrete` or `Box`.
+        answers: Function that returns the space of an answer: `Discrete` or `MultiDiscrete`.
+        parameters: What the task depends on, beside the length.
+        min_length: The length of the shortest streams where the user chooses none.
+        max_length: The length of the longest, likewise.
+        lowest_length: The lowest length that is allowed.
+        check: Function from the shortest and the longest length that raises ValueError if they do
+            not go together with the parameters.
+        words: Function from an input, as it is in the space, to how it is shown; None for its
+            numbers. Answers are called alike where both spaces are `Discrete`.
+    """
+
+    name: str
+    sample: Sample
+    steps: Callable[..., int]
+    inputs: Callable[..., spaces.Space[Any]]
+    answers: Callable[..., ActionSpace]
+    parameters: tuple[Parameter, ...] = ()
+    min_length: int = 1
+    max_length: int = 10
+    lowest_length: int = 1
+    check: Callable[..., None] = _no_objection
+    words: Callable[..., str] | None = None
+
+
+def bit_word(bits: npt.NDArray[Any]) -> str:
+    """Returns bits as a hexadecimal number, the first bit the lowest."""
+    digits = -(-len(bits) // 4)
+    return f"{sum(1 << k for k, bit in enumerate(bits) if bit):0{digits}x}"
