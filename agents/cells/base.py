@@ -80,7 +80,22 @@ class MemoryCell(nn.Module, ABC, Generic[S]):
         return out, state, {}
 
     def trace(self, x: Tensor, state: S) -> tuple[Tensor, S, dict[str, Tensor]]:
-        """Takes the same step, and returns what is worth seeing besides, by name, batch first."""
+        """Takes the same step, and returns what is worth seeing besides, by name, batch first.
+
+        These names mean the same in every cell; `agents.evaluation.memory_map` draws them:
+
+            write_keys, read_keys        ``(B, heads, K)``, where was written, what was looked for.
+            write_values, read_values    ``(B, heads, V)``, what was written, what was found; one
+                                         head's where the cell sees no more than a mean.
+            write_weights, read_weights  ``(B, heads, slots)``, where heads were.
+            *_gate, *_gates, *_rates     ``(B, ...)``, numbers from 0 to 1.
+            usage                        ``(B, slots)``, how far slots are taken, from 0 to 1.
+            links                        ``(B, slots, slots)``, what was written after what.
+
+        Heads stand side by side where they share a memory. Where each has a memory of its own,
+        their vectors stand one behind the other, as one head's: only what can meet in a memory is
+        compared.
+        """
         out, state = self(x, state)
         return out, state, {}
 

@@ -59,7 +59,7 @@ class NTMState(NamedTuple):
 class Location(NamedTuple):
     """What the controller tells the heads of location."""
 
-    gates: Tensor
+    interpolation_gates: Tensor
     shifts: Tensor
     exponents: Tensor
 
@@ -180,14 +180,18 @@ class NTM(MemoryCell[NTMState]):
     def trace(self, x: Tensor, state: NTMState) -> tuple[Tensor, NTMState, dict[str, Tensor]]:
         """Takes the same step, and returns weightings, reads and the interface besides."""
         out, state, interface = self._step(x, state)
-        told = interface._asdict()
-        location = told.pop("location")
+        location = interface.location
         seen = {
             "read_weights": state.read_weights,
             "write_weights": state.write_weights,
-            "reads": state.reads,
+            "read_keys": interface.keys[:, : self.num_read_heads],
+            "write_keys": interface.keys[:, self.num_read_heads :],
+            "read_values": state.reads,
+            "write_values": interface.add,
+            "strengths": interface.strengths,
+            "erase": interface.erase,
         }
-        return out, state, seen | told | (location._asdict() if location else {})
+        return out, state, seen | (location._asdict() if location else {})
 
     def _step(self, x: Tensor, state: NTMState) -> tuple[Tensor, NTMState, Interface]:
         seen = torch.cat((x, state.reads.flatten(1)), dim=1)

@@ -127,26 +127,26 @@ class SALU(FusedCell[SALUState]):
     def trace(self, x: Tensor, state: SALUState) -> tuple[Tensor, SALUState, dict[str, Tensor]]:
         """Takes the same step, and returns what it read, wrote and looked up besides.
 
-        The weightings of the heads are ``(B, num_heads, memory_size, num_heads)``: of the entries
-        by step, oldest first, and by the head that wrote them.
+        The weightings of the heads are ``(B, num_heads, memory_size * num_heads)``: of the entries
+        by step, oldest first, those of a step by the head that wrote them.
         """
-        out, state, weights = self._step(x, state)
-        seen = {
-            "read_weights": weights.view(*weights.shape[:2], self.memory_size, self.num_heads),
-            "read": state.read,
-            "written_keys": state.table.keys[:, -1],
-            "written_values": state.table.values[:, -1],
-        }
-        return out, state, seen
+        return self._step(x, state)
 
-    def _step(self, x: Tensor, state: SALUState) -> tuple[Tensor, SALUState, Tensor]:
+    def _step(self, x: Tensor, state: SALUState) -> tuple[Tensor, SALUState, dict[str, Tensor]]:
         hidden, controller, queries, entry = self._control(x, state.read, state.controller)
         table = append(Table(state.table.keys[:, 1:], state.table.values[:, 1:]), entry)
-        seen = visible(state.filled.unsqueeze(0), self.memory_size - 1).squeeze(1)
-        read, weights = look_up(queries, [table], seen)
+        there = visible(state.filled.unsqueeze(0), self.memory_size - 1).squeeze(1)
+        read, weights = look_up(queries, [table], there)
         out = self.out(torch.cat((hidden, read), dim=1))
         filled = (state.filled + 1).clamp(max=self.memory_size)
-        return out, SALUState(table, filled, read, controller), weights
+        seen = {
+            "read_weights": weights,
+            "write_keys": entry.keys[:, 0],
+            "write_values": entry.values[:, 0],
+            "read_keys": queries,
+            "read_values": read.unsqueeze(1),
+        }
+        return out, SALUState(table, filled, read, controller), seen
 
     def _control(
         self, x: Tensor, read: Tensor, state: LSTMState

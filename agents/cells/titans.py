@@ -122,14 +122,15 @@ class Titans(MemoryCell[TitansState]):
         return out, state
 
     def trace(self, x: Tensor, state: TitansState) -> tuple[Tensor, TitansState, dict[str, Tensor]]:
-        """Takes the same step, and returns gates, the gradient's length and reads besides."""
+        """Takes the same step, and returns gates, the gradient's length, what it wrote and read."""
         return self._step(x, state)
 
     def _step(self, x: Tensor, state: TitansState) -> tuple[Tensor, TitansState, dict[str, Tensor]]:
         projected, recent = self.layer.enter(x, state.recent)
         gates = self.gates(projected.normed).sigmoid()
         eta, theta, alpha = gates.view(-1, len(_FIRST_GATES), 1, 1).unbind(1)
-        gradient = associative_gradient(state.memory, unit_length(projected.keys), projected.values)
+        keys, queries = unit_length(projected.keys), unit_length(projected.queries)
+        gradient = associative_gradient(state.memory, keys, projected.values)
         length = total_length(gradient)
         rate = theta * (LONGEST_GRADIENT / length.clamp(min=LONGEST_GRADIENT)).view(-1, 1, 1)
         surprise = tuple(
@@ -138,8 +139,17 @@ class Titans(MemoryCell[TitansState]):
         memory = tuple(
             (1 - alpha) * old + news for old, news in zip(state.memory, surprise, strict=True)
         )
-        reads = recall(memory, unit_length(projected.queries))
-        seen = {"gates": gates, "gradient_length": length, "reads": reads}
+        reads = recall(memory, queries)
+        seen = {
+            "momentum_gate": eta.flatten(1),
+            "write_rates": theta.flatten(1),
+            "forget_gate": alpha.flatten(1),
+            "gradient_length": length,
+            "write_keys": keys,
+            "write_values": projected.values,
+            "read_keys": queries,
+            "read_values": reads,
+        }
         return self.layer.leave(projected, reads), TitansState(memory, surprise, recent), seen
 
 

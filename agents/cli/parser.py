@@ -12,6 +12,7 @@ from agents.cli.common import UsageError
 from agents.cli.evaluate import Evaluate
 from agents.cli.gradcheck import GradCheck
 from agents.cli.list import List
+from agents.cli.memory_map import MemoryMapCommand
 from agents.cli.play import Play
 from agents.cli.trace import TraceCommand
 from agents.cli.train import Fit, Train
@@ -30,6 +31,7 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
     "fit": Fit,
     "evaluate": Evaluate,
     "trace": TraceCommand,
+    "memory-map": MemoryMapCommand,
     "play": Play,
     "gradcheck": GradCheck,
 }

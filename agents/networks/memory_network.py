@@ -131,10 +131,13 @@ class MemoryNetwork(nn.Module):
         }
 
     def trace(self, obs: Observation, state: State) -> tuple[Tensor, State, dict[str, Tensor]]:
-        """Takes one step within episodes, and returns what the cell has to show besides."""
+        """Takes one step within episodes, and returns what the cell has to show besides.
+
+        To that is added what the cell gives out, ``output``, ``(B, memory.output_size)``.
+        """
         encoded = self.encoder(obs)
         remembered, state, seen = self.memory.trace(encoded, state)
-        return torch.cat([encoded, remembered], dim=-1), state, seen
+        return torch.cat([encoded, remembered], dim=-1), state, seen | {"output": remembered}
 
 
 def _own_encoder(encoder: Any, space: spaces.Space[Any], encoder_kwargs: dict[str, Any]) -> Any:

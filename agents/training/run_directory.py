@@ -9,6 +9,8 @@
     evaluation.json       the model on fresh episodes; written last: the run is finished
     learning_curve.png    success, return and level against steps
     trace.txt, trace.png  one episode, step by step; trace.html if it was asked for
+    memory_map.png        what the memory wrote and read in it, if it has anything to show;
+                          memory_map.html if it was asked for
 
 The two logs grow; every other file is written whole or not at all.
 """
@@ -54,6 +56,8 @@ class RunDirectory:
         self.trace_text = path / "trace.txt"
         self.trace_image = path / "trace.png"
         self.trace_page = path / "trace.html"
+        self.memory_map_image = path / "memory_map.png"
+        self.memory_map_page = path / "memory_map.html"
 
     def newest_model(self) -> Path:
         """Returns the final model, or else the newest checkpoint.

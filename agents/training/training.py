@@ -23,6 +23,8 @@ from agents.algorithms.progress import Display, ProgressCallback
 from agents.environments.make_env import make_vec_env
 from agents.evaluation.actors import random_policy
 from agents.evaluation.evaluate import EvaluationResult, evaluate, evaluation_env, play
+from agents.evaluation.memory_map import memory_map
+from agents.evaluation.memory_map.picture import memory_map_png
 from agents.evaluation.plots import learning_curve_png
 from agents.evaluation.trace import Trace, longest_episode, run_trace, trace_text
 from agents.evaluation.trace.picture import trace_png
@@ -185,7 +187,7 @@ class Training:
             self._checkpoint(run.latest.stem)
 
     def finish(self) -> tuple[EvaluationResult, Trace]:
-        """Evaluates on fresh episodes; writes the evaluation, the learning curve and a trace.
+        """Evaluates on fresh episodes; writes evaluation, learning curve, trace and memory map.
 
         Raises:
             CannotWriteError: If a file cannot be written; those that were stay as they are.
@@ -214,6 +216,9 @@ class Training:
             trace = run_trace(self.model, plan.env, seed, recipe.deterministic, env_kwargs, name)
             write_text(run.trace_text, trace_text(trace))
             trace_png(trace, run.trace_image)
+            seen = memory_map(trace)
+            if seen.maps:
+                memory_map_png(seen, run.memory_map_image)
             # Last: a run that has it is finished.
             write_json(run.evaluation, evaluation.to_dict())
         return evaluation, trace

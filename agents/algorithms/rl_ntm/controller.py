@@ -191,6 +191,10 @@ class Controller(nn.Module):
         """Returns the cells that are read, numbered over all rows, ``(B, read_window)``."""
         return self._cells(head, self.reads)
 
+    def written_cells(self, head: Tensor) -> Tensor:
+        """Returns the cells that are written, numbered likewise, ``(B, write_window)``."""
+        return self._cells(head, self.writes)
+
     def _cells(self, head: Tensor, around: Tensor) -> Tensor:
         """The cells at distances ``(n,)`` from the head, numbered over all rows, ``(B, n)``."""
         cells = self.interfaces.memory_cells
@@ -260,7 +264,7 @@ class Controller(nn.Module):
         gates = gates.sigmoid().unsqueeze(2)
         if self.direct:
             written = written + gates[:, :-2] * symbol.unsqueeze(1)
-        cells = self._cells(head, self.writes).flatten()
+        cells = self.written_cells(head).flatten()
         after = before.index_add(0, cells, written.flatten(0, 1))
         if self.direct:
             beside = self._cells(head, self.beside)

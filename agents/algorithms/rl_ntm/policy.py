@@ -201,9 +201,16 @@ class RLNTMPolicy(BasePolicy):
             "memory_tape": after.memory[..., : self.interfaces.outputs],
             "memory_change": (after.memory - state.memory).abs().amax(dim=2),
         }
+        if self.controller.recurrent:
+            seen["output"] = after.hidden
         if self.interfaces.memory_cells:
             seen["memory_head"] = state.head
             seen["memory_move"] = (after.moves - self.controller.move_rows)[:, 1]
+            # It reads before it writes; what it writes is added to the cells around the head.
+            near = self.controller.read_cells(state.head)
+            seen["read_values"] = state.memory.flatten(0, 1)[near]
+            near = self.controller.written_cells(state.head)
+            seen["write_values"] = (after.memory - state.memory).flatten(0, 1)[near]
         return seen
 
     def _allowed(self, action_masks: npt.NDArray[np.bool_] | None) -> Tensor | None:

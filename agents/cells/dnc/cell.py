@@ -85,10 +85,10 @@ class Interface(NamedTuple):
         read_strengths: ``(B, R, 1)``, at least 1.
         free_gates: ``(B, R, 1)``, from 0 to 1.
         read_modes: Shares of the backward, the content and the forward weighting, ``(B, R, 3)``.
-        write_key: ``(B, 1, W)``.
+        write_keys: ``(B, 1, W)``.
         write_strength: ``(B, 1, 1)``, at least 1.
         erase: ``(B, 1, W)``, from 0 to 1.
-        write_vector: ``(B, 1, W)``.
+        write_values: The paper's write vector, ``(B, 1, W)``.
         allocation_gate: ``(B, 1, 1)``, from 0 to 1.
         write_gate: ``(B, 1, 1)``, from 0 to 1.
         read_masks: ``(B, R, W)``, from `MASK_MIN` to 1; None without masks.
@@ -101,10 +101,10 @@ class Interface(NamedTuple):
     read_strengths: Tensor
     free_gates: Tensor
     read_modes: Tensor
-    write_key: Tensor
+    write_keys: Tensor
     write_strength: Tensor
     erase: Tensor
-    write_vector: Tensor
+    write_values: Tensor
     allocation_gate: Tensor
     write_gate: Tensor
     read_masks: Tensor | None
@@ -220,6 +220,7 @@ class DNC(FusedCell[DNCState]):
         """Takes the same step, and returns the state's parts and the interface besides."""
         out, state, interface = self._step(x, state)
         parts = interface._asdict() | state._asdict()
+        parts["read_values"] = parts.pop("reads")
         return out, state, {name: x for name, x in parts.items() if isinstance(x, Tensor)}
 
     def _step(self, x: Tensor, state: DNCState) -> tuple[Tensor, DNCState, Interface]:
@@ -231,7 +232,7 @@ class DNC(FusedCell[DNCState]):
         write_weights = _address_write(state.memory, usage, interface)
         memory = state.memory * retained.unsqueeze(2) if self.deallocation else state.memory
         memory = addressing.erase_and_add(
-            memory, write_weights, interface.erase, interface.write_vector
+            memory, write_weights, interface.erase, interface.write_values
         )
         links = update_links(state.links, state.precedence, write_weights)
         precedence = update_precedence(state.precedence, write_weights)
@@ -260,10 +261,10 @@ class DNC(FusedCell[DNCState]):
             read_strengths=_oneplus(strengths),
             free_gates=free.sigmoid(),
             read_modes=modes.softmax(dim=2),
-            write_key=key,
+            write_keys=key,
             write_strength=_oneplus(strength),
             erase=erase.sigmoid(),
-            write_vector=write,
+            write_values=write,
             allocation_gate=allocate.sigmoid(),
             write_gate=gate.sigmoid(),
             read_masks=_mask(masks) if masks.shape[2] else None,
@@ -283,7 +284,7 @@ def _mask(x: Tensor) -> Tensor:
 def _address_write(memory: Tensor, usage: Tensor, interface: Interface) -> Tensor:
     """Returns the write weighting, ``(B, 1, N)`` ("Write weighting")."""
     content = addressing.content_weighting(
-        memory, interface.write_key, interface.write_strength, interface.write_mask
+        memory, interface.write_keys, interface.write_strength, interface.write_mask
     )
     allocation = allocate(usage)
     return interface.write_gate * torch.lerp(content, allocation, interface.allocation_gate)

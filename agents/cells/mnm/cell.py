@@ -83,14 +83,14 @@ class Interaction(NamedTuple):
     Attributes:
         read_keys: ``(B, H, D)``.
         write_keys: ``(B, H, D)``.
-        values: What `write_keys` are bound to, ``(B, H, D)``.
-        rates: From 0 to 1, ``(B, L)``, or ``(B, 1)`` if layers share one.
+        write_values: What `write_keys` are bound to, ``(B, H, D)``.
+        write_rates: From 0 to 1, ``(B, L)``, or ``(B, 1)`` if layers share one.
     """
 
     read_keys: Tensor
     write_keys: Tensor
-    values: Tensor
-    rates: Tensor
+    write_values: Tensor
+    write_rates: Tensor
 
 
 class MNM(MemoryCell[MNMState]):
@@ -173,7 +173,7 @@ class MNM(MemoryCell[MNMState]):
         out, after, interaction = self._step(x, state)
         if not self.loss_weights:
             return out, after, {}
-        pairs = (Pairs(interaction.write_keys, interaction.values), *state.written)
+        pairs = (Pairs(interaction.write_keys, interaction.write_values), *state.written)
         keys = torch.cat([pair.keys for pair in pairs], dim=1)
         recalled = recall(after.memory, keys, self.linear_values)
         errors = [
@@ -187,12 +187,12 @@ class MNM(MemoryCell[MNMState]):
     def trace(self, x: Tensor, state: MNMState) -> tuple[Tensor, MNMState, dict[str, Tensor]]:
         """Takes the same step; returns the interaction, and what is read and recalled, besides.
 
-        The likeness of later read keys to write keys shows what is found again (the paper's figure
-        5). What is recalled are the values that the memory, once written, has for the write keys.
+        What is recalled are the values that the memory, once written, has for the write keys.
         """
         out, state, interaction = self._step(x, state)
         recalled = recall(state.memory, interaction.write_keys, self.linear_values)
-        return out, state, interaction._asdict() | {"read": state.read, "recalled": recalled}
+        seen = {"read_values": state.read.unsqueeze(1), "recalled": recalled}
+        return out, state, interaction._asdict() | seen
 
     def _step(self, x: Tensor, state: MNMState) -> tuple[Tensor, MNMState, Interaction]:
         seen = torch.cat((x, state.read), dim=1)

@@ -67,8 +67,18 @@ class FastWeightCell(FusedCell[FastWeightState]):
     ) -> tuple[Tensor, FastWeightState, dict[str, Tensor]]:
         """Takes the same step, and returns the fast weights, what was written and read besides."""
         out, state, write, reads = self._step(x, state)
-        seen = {"weights": state.weights, "reads": reads}
-        seen |= {name: part for name, part in write._asdict().items() if part is not None}
+        seen = {
+            "weights": state.weights,
+            "write_keys": write.keys.flatten(1).unsqueeze(1),
+            # Some cells write more than values, in further columns.
+            "write_values": write.values[..., : reads.shape[-1]].flatten(1).unsqueeze(1),
+            "read_keys": write.queries.flatten(1).unsqueeze(1),
+            "read_values": reads.flatten(1).unsqueeze(1),
+        }
+        if write.strengths is not None:
+            seen["write_rates"] = write.strengths
+        if write.log_keeps is not None:
+            seen["keep_gates"] = write.log_keeps.exp()
         return out, state, seen
 
     def _step(

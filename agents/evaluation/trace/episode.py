@@ -35,6 +35,8 @@ class Trace:
         probabilities: Of shape ``(T, sub-actions, choices)``, in the order of `choices` and 0
             beyond their ends; None if they are not known.
         weightings: Where the memory's heads were, by name, of shape ``(T, heads, slots)``.
+        seen: Everything seen of the agent, ``(T, ...)``, by the names of
+            `agents.evaluation.trace.watcher`.
         history: Tapes, output and path.
     """
 
@@ -49,6 +51,7 @@ class Trace:
     choices: dict[str, tuple[str, ...]] = field(default_factory=dict)
     probabilities: FloatArray | None = None
     weightings: dict[str, FloatArray] = field(default_factory=dict)
+    seen: dict[str, FloatArray] = field(default_factory=dict)
     history: History = field(default_factory=History)
 
     def facts(self) -> list[str]:

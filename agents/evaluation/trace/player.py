@@ -79,6 +79,7 @@ def run_trace(
         choices=choices,
         probabilities=seen.get("probabilities") if choices else None,
         weightings={key.removesuffix("_weights"): seen[key] for key in heads},
+        seen=seen,
         history=with_own_memory(history, seen),
     )
 

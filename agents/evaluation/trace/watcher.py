@@ -12,6 +12,9 @@ These names mean something to `agents.evaluation.trace`:
     memory_change    ``(B, cells)``, the largest change of each cell in this step.
     memory_head      ``(B,)``, the cell under the head during the step.
     memory_move      ``(B,)``, where the head goes then: 0 left, 1 stay, 2 right.
+    output           ``(B, size)``, what the memory gives out.
+
+`agents.evaluation.memory_map` shows, besides, what `agents.cells.base.MemoryCell.trace` names.
 """
 
 from __future__ import annotations

@@ -126,8 +126,9 @@ def test_traced_weights_are_those_of_the_next_state(name: str) -> None:
     _, state, seen = cell.trace(x, random_state(cell, 3))
     assert seen["weights"] is state.weights
     heads, features = state.weights.shape[1:3]
-    assert seen["keys"].shape == seen["queries"].shape == (3, heads, features)
-    assert seen["reads"].shape == (3, heads, SIZES["value_size"])
+    assert seen["write_keys"].shape == seen["read_keys"].shape == (3, 1, heads * features)
+    assert seen["read_values"].shape == seen["write_values"].shape
+    assert seen["read_values"].shape == (3, 1, heads * SIZES["value_size"])
 
 
 def random_write(steps: int, rows: int, gated: bool, delta: bool) -> Write:
@@ -191,13 +192,12 @@ def test_linear_attention_is_attention_over_all_steps() -> None:
     """Katharopoulos et al. 2020, equation 5: a mean of all values, weighed by likeness."""
     cell = make("fwp")
     xs = torch.randn(7, 1, INPUT_SIZE, dtype=torch.float64)
-    state, queries, keys, values, reads = cell.initial_state(1), [], [], [], []
+    state, steps = cell.initial_state(1), []
     for x in xs:
         _, state, seen = cell.trace(x, state)
-        queries.append(seen["queries"])
-        keys.append(seen["keys"])
-        values.append(seen["values"][..., :-1])
-        reads.append(seen["reads"])
+        names = ("read_keys", "write_keys", "write_values", "read_values")
+        steps.append([seen[name].view(1, SIZES["num_heads"], -1) for name in names])
+    queries, keys, values, reads = zip(*steps, strict=True)
     likeness = torch.einsum("tbhk,sbhk->bhts", torch.stack(queries), torch.stack(keys)).tril()
     shares = likeness / likeness.sum(dim=-1, keepdim=True)
     expected = torch.einsum("bhts,sbhv->tbhv", shares, torch.stack(values))
@@ -209,7 +209,7 @@ def test_a_query_that_resembles_no_key_reads_nothing() -> None:
     with torch.no_grad():
         cell.layer.project.weight.zero_()
     _, _, seen = cell.trace(torch.randn(2, INPUT_SIZE).double(), cell.initial_state(2))
-    assert not seen["reads"].any()
+    assert not seen["read_values"].any()
 
 
 def test_the_delta_rule_replaces_what_a_key_finds_and_nothing_else() -> None:
@@ -253,4 +253,5 @@ def test_heads_start_with_memories_from_10_to_1000_steps() -> None:
     with torch.no_grad():
         cell.decay.weight.zero_()
     _, _, seen = cell.trace(torch.randn(2, INPUT_SIZE), cell.initial_state(2))
-    torch.testing.assert_close(seen["log_keeps"], torch.tensor([-0.1, -0.01, -0.001]).expand(2, 3))
+    kept = torch.tensor([-0.1, -0.01, -0.001]).exp().expand(2, 3)
+    torch.testing.assert_close(seen["keep_gates"], kept)

@@ -125,7 +125,7 @@ def test_by_default_mnm_g_has_one_rate_and_mnm_p_one_for_each_layer() -> None:
     for cls, rates in ((MNMG, 1), (MNMP, LAYERS)):
         cell = make_mnm(cls)
         _, _, seen = cell.trace(random(2, INPUT_SIZE), cell.initial_state(2))
-        assert seen["rates"].shape == (2, rates)
+        assert seen["write_rates"].shape == (2, rates)
 
 
 @pytest.mark.parametrize("cls", BOTH)
@@ -177,9 +177,11 @@ def test_the_trace_shows_what_the_loss_is_made_of(cls: type[MNM]) -> None:
     x, state = random(3, INPUT_SIZE), cell.initial_state(3)
     _, after, losses = cell.forward_with_losses(x, state)
     _, _, seen = cell.trace(x, state)
-    torch.testing.assert_close(squared_error(seen["recalled"], seen["values"]), losses["recall"])
+    torch.testing.assert_close(
+        squared_error(seen["recalled"], seen["write_values"]), losses["recall"]
+    )
     read = recall(after.memory, seen["read_keys"], linear_values=False).mean(dim=1)
-    torch.testing.assert_close(seen["read"], read)
+    torch.testing.assert_close(seen["read_values"][:, 0], read)
 
 
 class TestSparseDistributedMemory:
@@ -293,7 +295,7 @@ def test_an_untrained_memory_recalls_better_what_it_has_written(cls: type[MNM]) 
         with torch.no_grad():
             _, new, seen = cell.trace(x, state)
             found = recall(state.memory, seen["write_keys"], linear_values=False)
-        before += squared_error(found, seen["values"]).mean().item()
-        after += squared_error(seen["recalled"], seen["values"]).mean().item()
+        before += squared_error(found, seen["write_values"]).mean().item()
+        after += squared_error(seen["recalled"], seen["write_values"]).mean().item()
         state = new
     assert after < 0.7 * before

@@ -205,7 +205,7 @@ def test_traced_weightings_are_distributions_that_the_next_state_holds() -> None
     torch.testing.assert_close(seen["shifts"].sum(-1), torch.ones(4, 5, dtype=torch.float64))
     assert (seen["exponents"] >= 1).all()
     assert (seen["strengths"] >= 0).all()
-    for name in ("gates", "erase"):
+    for name in ("interpolation_gates", "erase"):
         assert ((seen[name] >= 0) & (seen[name] <= 1)).all()
 
 

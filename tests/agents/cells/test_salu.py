@@ -69,7 +69,7 @@ def test_the_oldest_entry_is_overwritten() -> None:
     written: list[Tensor] = []
     for x in torch.randn(7, 1, INPUT_SIZE, dtype=torch.float64):
         _, state, seen = cell.trace(x, state)
-        written.append(seen["written_values"])
+        written.append(seen["write_values"])
         kept = torch.stack(written[-3:], dim=1)
         assert torch.equal(state.table.values[:, -kept.shape[1] :], kept)
 
@@ -111,13 +111,13 @@ def test_traced_weightings_are_distributions_over_the_entries_that_are_there() -
     for t in range(6):
         x = torch.randn(3, INPUT_SIZE, dtype=torch.float64)
         _, state, seen = cell.trace(x, state)
-        weights = seen["read_weights"]
-        assert weights.shape == (3, 2, 4, 2)
+        assert seen["read_weights"].shape == (3, 2, 8)
+        weights = seen["read_weights"].view(3, 2, 4, 2)
         torch.testing.assert_close(weights.sum((2, 3)), torch.ones_like(weights[..., 0, 0]))
         there = min(t + 1, 4)
         assert not weights[:, :, : 4 - there].any()
         assert (weights[:, :, 4 - there :] > 0).all()
-        assert torch.equal(seen["read"], state.read)
+        assert torch.equal(seen["read_values"][:, 0], state.read)
 
 
 def test_a_sequence_of_several_blocks_equals_the_steps(monkeypatch: pytest.MonkeyPatch) -> None:

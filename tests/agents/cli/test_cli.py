@@ -119,7 +119,16 @@ def test_version_and_help(capsys: Capture) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"memory-envs {memory_envs.__version__}\n"
     assert main([]) == 0
-    for command in ("list", "cells", "train", "evaluate", "trace", "play", "gradcheck"):
+    for command in (
+        "list",
+        "cells",
+        "train",
+        "evaluate",
+        "trace",
+        "memory-map",
+        "play",
+        "gradcheck",
+    ):
         assert main([command, "--help"]) == 0
         assert f"memory-envs {command}" in capsys.readouterr().out
 
@@ -238,6 +247,15 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
         ("evaluate file.zip --deterministic --stochastic", "exclude each other"),
         ("trace oracle --env CartPole-v1", "there is no oracle for"),
         ("trace random --env Tape-Copy-v0 --out file.zip", "--out file.zip is not a folder"),
+        ("memory-map random --env Tape-Copy-v0 --out file.zip", "--out file.zip is not a folder"),
+        (
+            "memory-map random --env Tape-Copy-v0",
+            "model is 'random'; allowed: models whose memory can be seen",
+        ),
+        (
+            "memory-map --pretrained rl-ntm/ForwardReverse --step 31",
+            "--step is 31; allowed: integers from 1 to 30",
+        ),
         ("evaluate", "say who shall play: MODEL, or --pretrained NAME"),
         ("trace random --pretrained rl-ntm/Copy", "are two models: give one"),
         ("evaluate --pretrained rl-ntm/Cpy", "pretrained is 'rl-ntm/Cpy'; allowed: "),
@@ -335,6 +353,21 @@ def test_of_many_runs_the_newest_are_named(
     newest = ", ".join(f"runs/run-{number}" for number in (8, 7, 6, 5, 4))
     assert f"allowed: random, oracle, {newest}, 4 more below runs, --pretrained cartpole/" in error
     assert "(did you mean 'runs/run-0'?)" in error
+
+
+def test_a_memory_map_is_described_and_written(capsys: Capture, tmp_path: Path) -> None:
+    out = tmp_path / "new" / "folder"
+    command = f"memory-map --pretrained rl-ntm/ForwardReverse --out {out}"
+    assert main(command.split()) == 0
+    title, *names, written = capsys.readouterr().out.splitlines()
+    assert title.split("   ")[0] == "Tape-ForwardReverse-Hard-v0"
+    assert names == [
+        "  values read in t2 against values written in t1",
+        "  values written in t2 against values written in t1",
+    ]
+    assert written == f"written: {out / 'memory_map.png'}, {out / 'memory_map.html'}"
+    assert sorted(os.listdir(out)) == ["memory_map.html", "memory_map.png"]
+    assert (out / "memory_map.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_trace_that_cannot_be_written_says_so(capsys: Capture, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ TINY = (
     "algorithm.batch_size=64 policy.memory_kwargs.hidden_size=8 env_kwargs.symbols=3"
 )
 FILES = [
-    *("checkpoints", "evaluation.json", "learning_curve.png", "model.zip"),
+    *("checkpoints", "evaluation.json", "learning_curve.png", "memory_map.png", "model.zip"),
     *("progress.csv", "settings.json", "tensorboard", "trace.png", "trace.txt"),
 ]
 Capture = pytest.CaptureFixture[str]
@@ -51,7 +51,7 @@ def test_everything_about_the_run_is_kept(finished: Path) -> None:
     assert sorted(os.listdir(finished)) == FILES
     assert len(list((finished / "checkpoints").glob("model-*.zip"))) >= 5
     assert any("tfevents" in name for name in os.listdir(finished / "tensorboard"))
-    for name in ("learning_curve.png", "trace.png"):
+    for name in ("learning_curve.png", "memory_map.png", "trace.png"):
         assert (finished / name).read_bytes().startswith(b"\x89PNG")
     assert (finished / "trace.txt").read_text().startswith(ENV)
     progress = RunDirectory(finished).read_progress()

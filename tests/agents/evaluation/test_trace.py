@@ -128,13 +128,14 @@ def test_it_is_the_episode_that_an_evaluation_plays(env_id: str) -> None:
         assert len(trace.rewards) == played.lengths[0]
 
 
-def test_the_memory_of_an_ntm_is_shown() -> None:
-    model = untrained("Tape-Copy-Easy-v0", "ntm")
+@pytest.mark.parametrize(("memory", "heads"), [("ntm", {"read", "write"}), ("salu", {"read"})])
+def test_where_the_heads_of_a_memory_were_is_shown(memory: str, heads: set[str]) -> None:
+    model = untrained("Tape-Copy-Easy-v0", memory)
     right = np.array([2, 0, 0])
     trace = run_trace(model, "Tape-Copy-Easy-v0", seed=5, env_kwargs={"max_steps": 6})
     assert trace.values is not None
     assert trace.values.shape == (len(trace.rewards),)
-    assert trace.weightings.keys() == {"read", "write"}
+    assert trace.weightings.keys() == heads
     for weights in trace.weightings.values():
         assert weights.shape[0] == len(trace.rewards)
         np.testing.assert_allclose(weights.sum(axis=-1), 1.0, atol=1e-5)

@@ -26,6 +26,20 @@ def traced(model: RLNTM, env_id: str = WITH_TAPE, seed: int = 4) -> Trace:
     return run_trace(model, env_id, seed, False, RULES, "untrained")
 
 
+def test_what_is_written_is_what_comes_to_the_cells_around_the_head() -> None:
+    model = untrained(memory_radius=1, memory_size=5)
+    seen = traced(model).seen
+    before, after = seen["memory_tape"][:-1], seen["memory_tape"][1:]
+    symbols = before.shape[2]  # a blank, which is never emitted, is not shown on the tape
+    for step, head in enumerate(seen["memory_head"][1:].astype(int), start=1):
+        near = (head + np.array([-1, 0, 1])) % 5
+        change = (after - before)[step - 1, near]
+        np.testing.assert_allclose(seen["write_values"][step][:, :symbols], change, atol=1e-6)
+        np.testing.assert_array_equal(
+            seen["read_values"][step][:, :symbols], before[step - 1, near]
+        )
+
+
 @pytest.mark.parametrize("radius", [0, 1])
 def test_the_memory_is_what_predict_carries(radius: int) -> None:
     model = untrained(memory_radius=radius, memory_size=5)

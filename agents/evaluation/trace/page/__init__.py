@@ -7,14 +7,13 @@ page follows the same rules as the text.
 from __future__ import annotations
 
 import html
-import json
 import math
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from agents.evaluation.pages import embedded_json, fill_places, read_part
 from agents.evaluation.trace.episode import Trace
 from agents.evaluation.trace.history import OutputHistory, TapeHistory
 from agents.evaluation.trace.history import Path as MazePath
@@ -34,29 +33,11 @@ def trace_page(trace: Trace) -> str:
     """Returns the page: its template with style, script and data in their places."""
     parts = {
         "title": html.escape(f"{trace.env}, {trace.model}"),
-        "style": _read("style.css"),
-        "script": _read("views.js") + _read("steps.js"),
+        "style": read_part(__name__, "style.css"),
+        "script": read_part(__name__, "views.js") + read_part(__name__, "steps.js"),
         "data": embedded_json(page_data(trace)),
     }
-    # Each place is filled once, and what fills it is not searched for further places.
-    before, *rest = _read("page.html").split("{{")
-    filled = [before]
-    for piece in rest:
-        name, _, after = piece.partition("}}")
-        filled += [parts[name], after]
-    return "".join(filled)
-
-
-def _read(name: str) -> str:
-    return resources.files(__name__).joinpath(name).read_text(encoding="utf-8")
-
-
-def embedded_json(data: Any) -> str:
-    """Returns JSON that may stand in a script element: no character of it ends the element."""
-    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return text
+    return fill_places(read_part(__name__, "page.html"), parts)
 
 
 def page_data(trace: Trace) -> dict[str, Any]:

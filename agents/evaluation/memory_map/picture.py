@@ -1,0 +1,76 @@
+"""The picture of a memory map: likenesses first, then what changes over time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from agents.evaluation.memory_map.compute import Map, MemoryMap
+from agents.evaluation.plots import BLUE, GREY, INK, ORANGE, PALE, save_png
+
+_SQUARE_INCHES = 4.4
+_ROW_INCHES = 0.16
+_LOWEST_INCHES, _HIGHEST_INCHES = 0.8, 2.4  # of what changes over time
+_MOST_LABELS = 40
+_COLORS = {
+    -1: LinearSegmentedColormap.from_list("likeness", ["#7a4300", ORANGE, PALE, BLUE, "#0b2a66"]),
+    0: LinearSegmentedColormap.from_list("share", [PALE, "#b9a5e2", "#4b2e83"]),
+}
+
+
+def memory_map_png(found: MemoryMap, path: Path) -> None:
+    """Draws all maps, those of steps against steps two in a line."""
+    squares = [part for part in found.maps if part.right == part.down]
+    courses = [part for part in found.maps if part.right != part.down]
+    lines = (len(squares) + 1) // 2
+    heights = [_SQUARE_INCHES] * lines + [_course_inches(course) for course in courses]
+    figure = Figure(figsize=(2.0 * _SQUARE_INCHES + 0.6, sum(heights) + 0.7), layout="compressed")
+    grid = figure.add_gridspec(len(heights), 2, height_ratios=heights)
+    for k, square in enumerate(squares):
+        _draw(figure, figure.add_subplot(grid[k // 2, k % 2]), square, found.labels)
+    for k, course in enumerate(courses):
+        _draw(figure, figure.add_subplot(grid[lines + k, :]), course, found.labels)
+    title = "\n".join(filter(None, ["   ".join(found.facts), found.note]))
+    figure.suptitle(title, fontsize=10, color=INK)
+    save_png(figure, path)
+
+
+def _course_inches(course: Map) -> float:
+    height = 0.6 + _ROW_INCHES * len(course.numbers)
+    return min(max(height, _LOWEST_INCHES), _HIGHEST_INCHES)
+
+
+def _draw(figure: Figure, ax: Axes, part: Map, labels: list[str]) -> None:
+    rows, columns = part.numbers.shape
+    top, left = (float(name == "step") for name in (part.down, part.right))  # steps count from 1
+    square = part.down == part.right
+    image = ax.imshow(
+        np.ma.masked_invalid(part.numbers),
+        cmap=_COLORS[part.lowest],
+        vmin=part.lowest,
+        vmax=1.0,
+        extent=(left - 0.5, left + columns - 0.5, top + rows - 0.5, top - 0.5),
+        aspect="equal" if square else "auto",
+        interpolation="nearest",
+    )
+    bar = figure.colorbar(image, ax=ax, shrink=0.7 if square else 1.0, pad=0.01, aspect=25)
+    bar.set_ticks([part.lowest, 0, 1] if part.lowest else [0, 1])
+    bar.ax.tick_params(labelsize=6)
+    ax.set_title(part.name, loc="left", fontsize=8, color=INK)
+    both = square and part.down == "step"
+    ax.set_xlabel(f"{part.right} t1" if both else part.right, fontsize=7, color=GREY)
+    ax.set_ylabel(f"{part.down} t2" if both else part.down, fontsize=7, color=GREY)
+    for axis, name in ((ax.xaxis, part.right), (ax.yaxis, part.down)):
+        if name == "step" and len(labels) <= _MOST_LABELS:
+            axis.set_ticks(range(1, len(labels) + 1), labels)
+        else:
+            axis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
+    long = len(labels) <= _MOST_LABELS and max(map(len, labels)) > 2
+    ax.tick_params(labelsize=6, colors=INK, length=2)
+    ax.tick_params(axis="x", labelrotation=90 if long and part.right == "step" else 0)
+    ax.spines[:].set_visible(False)
