@@ -40,13 +40,10 @@ _BY_GRADIENTS = {
     "supervised/lstm": _with_memory(**_SIZES),
     "supervised/mnm-g": _MNM,
     "supervised/mnm-p": _MNM,
+    # A table for every step of the longest streams, as the paper's is unbounded.
+    "supervised/salu": _with_memory(**_SIZES, key_size=100, value_size=100, memory_size=441),
     "supervised/*": SUPERVISED,
 }
-
-
-def _salu(steps: int) -> Recipe:
-    """Returns the recipe of a look-up table that holds all steps of a stream."""
-    return _with_memory(**_SIZES, key_size=100, value_size=100, memory_size=steps)
 
 
 RECIPES = {

@@ -111,7 +111,10 @@ def _refuses(make: Any, name: str, value: Any) -> None:
 
 def _constructor(spec: AlgorithmSpec) -> Any:
     cls: Any = spec.load_class()
-    env = make_vec_env(ENV, 2, forced_emission=True, on_error="continue")
+    if "stream" in spec.families:
+        env = make_vec_env("Stream-Copy-v0", 2)
+    else:
+        env = make_vec_env(ENV, 2, forced_emission=True, on_error="continue")
 
     def make(**arguments: Any) -> Any:
         return cls(spec.load_policy_class(), env, **arguments)

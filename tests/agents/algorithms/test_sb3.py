@@ -217,8 +217,8 @@ def test_every_word_of_sb3s_algorithms_works_or_is_translated(name: str) -> None
         with pytest.raises(TypeError, match=rf"{word} is .*; allowed: \S"):
             cls(policy, None, _init_setup_model=False, **{word: value})
     cls(policy, None, _init_setup_model=False, use_sde=False, rollout_buffer_class=None)
-    with pytest.raises(TypeError, match=r"is 'gama'; allowed: .*did you mean 'gamma'"):
-        cls(policy, None, gama=0.9)
+    with pytest.raises(TypeError, match=r"is 'sead'; allowed: .*did you mean 'seed'"):
+        cls(policy, None, sead=1)
     with pytest.raises(ValueError, match=f"policy is 'MlpLstmPolicy'; allowed: {policy}"):
         cls("MlpLstmPolicy", None)
 

@@ -37,6 +37,7 @@ RECIPES = [
 ]
 REAL_IDS = {"tape": "Tape-Sort-v0", "algorithmic": "Algorithmic/Reverse-v0"}
 REAL_IDS |= {"maze": "Maze-InvisibleGoal-9x9-v0", GENERAL: "CartPole-v1"}
+REAL_IDS |= {"stream": "Stream-Copy-v0"}
 
 
 def test_every_family_has_recipes() -> None:
@@ -60,7 +61,7 @@ def test_every_recipe_builds_a_model(module: str, entry: str, name: str) -> None
     env = make_vec_env(env_id, 2, **recipe.env_kwargs, **extra)
     model: Any = make_model(recipe, algorithm, memory.replace(EVERY, "lstm"), env, seed=0)
     settings = recipe.algorithm
-    assert model.gamma == settings["gamma"]
+    assert model.gamma == settings.get("gamma", 1.0)
     rate = settings["learning_rate"]
     ends = (rate["start"], rate["end"]) if isinstance(rate, dict) else (rate, rate)
     assert (model.lr_schedule(1.0), model.lr_schedule(0.0)) == pytest.approx(ends)
