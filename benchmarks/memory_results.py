@@ -5,7 +5,6 @@ where earlier results of other runs stay. From that it writes docs/results/maze.
 picture, and docs/results/memories.md. Each file is written whole or not at all.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,18 +13,18 @@ from matplotlib.figure import Figure
 
 from agents.evaluation.plots import GREEN, GREY, save_png
 from agents.saving.atomic import write_text
-from benchmarks.memory_runs import MAZE, PLANS, Run, plan
+from benchmarks.memory_runs import MAZE, PLANS, plan
 from benchmarks.recorded import (
     Record,
-    circumstances,
+    first_at,
     head,
-    progress,
+    read_preset_run,
     row,
     short_commit,
     span,
     update,
 )
-from benchmarks.runs import parts
+from benchmarks.runs import PresetRun
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "memories.json"
@@ -37,7 +36,6 @@ BOUND = 467.9  # of any agent, 9x9: `benchmarks.maze_bound`
 # What the paper's agents come to after 250,000 episodes and more, and nine tenths of the bound.
 MARKS = (175.0, 421.0)
 _TO_MARKS = [f"episodes to {mark:g}" for mark in MARKS]
-_POINTS = 80  # of a curve that is kept
 _TITLES = {
     "maze": "PPO with our preset",
     "maze-large": "Larger mazes",
@@ -50,64 +48,14 @@ _TITLES = {
 _ON_MAZE_PAGE = ("maze", "maze-large", "maze-a2c")
 
 
-def read_run(run: Run, folder: Path) -> Record | None:
+def read_run(run: PresetRun, folder: Path) -> Record | None:
     """What a training and its continuations did; None if it has not begun."""
-    found = parts(folder)
-    if not found:
-        return None
-    settings = json.loads((found[0] / "settings.json").read_text(encoding="utf-8"))
-    rows = [progress(part) for part in found]
-    every = [line for part in rows for line in part]
-    held_out = [line for line in every if line.get("evaluation/return")]
-    evaluation = found[-1] / "evaluation.json"
-    result: Record = dict.fromkeys(("return_mean", "return_std", "success"))
-    if evaluation.exists():  # one that was cut off is evaluated, too, unless it was killed
-        result = json.loads(evaluation.read_text(encoding="utf-8"))
-    elif held_out:
-        result["return_mean"] = float(held_out[-1]["evaluation/return"])
-        result["success"] = _number(held_out[-1].get("evaluation/success"))
-    cpu = [
-        max((_number(line.get("time/cpu_time")) or 0.0 for line in part), default=0.0)
-        for part in rows
-    ]
-    return {
-        "name": run.name,
-        "env": run.env,
-        "agent": run.agent,
-        "seed": run.seed,
-        **{name: result[name] for name in ("return_mean", "return_std", "success")},
-        "deterministic": settings["recipe"]["deterministic"],
-        "cpu_minutes": round(sum(cpu) / 60, 1),
-        "curve": _curve(every),
-        **circumstances(found),
-    }
-
-
-def _number(text: str | None) -> float | None:
-    return float(text) if text else None
-
-
-def _curve(rows: list[dict[str, str]]) -> list[list[float]]:
-    """Steps, and the mean return of the latest episodes of training at them."""
-    points = [
-        [int(float(line["time/total_timesteps"])), round(float(line["rollout/ep_rew_mean"]), 1)]
-        for line in rows
-        if line.get("rollout/ep_rew_mean")
-    ]
-    every = max(1, len(points) // _POINTS)
-    passed = [i for mark in MARKS for i in _first(points, mark)]
-    kept = sorted({*range(0, len(points), every), *passed, *([len(points) - 1] if points else [])})
-    return [points[i] for i in kept]
-
-
-def _first(curve: list[list[float]], mark: float) -> list[int]:
-    """The first point of a curve that is at a mark, if there is one."""
-    return [i for i, (_, value) in enumerate(curve) if value >= mark][:1]
+    return read_preset_run(run, folder, MARKS)
 
 
 def episodes_to(mark: float, run: Record) -> int | None:
     """After how many episodes of the maze the mean return of the latest was `mark`, if ever."""
-    return next((run["curve"][i][0] // MAZE_STEPS for i in _first(run["curve"], mark)), None)
+    return next((run["curve"][i][0] // MAZE_STEPS for i in first_at(run["curve"], mark)), None)
 
 
 def _value(run: Record, name: str, digits: int) -> str:
