@@ -6,7 +6,6 @@ picture, and docs/results/memories.md. Each file is written whole or not at all.
 """
 
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -15,12 +14,16 @@ from agents.evaluation.plots import GREEN, GREY, save_png
 from agents.saving.atomic import write_text
 from benchmarks.memory_runs import MAZE, PLANS, plan
 from benchmarks.recorded import (
+    CUT_OFF,
     Record,
     first_at,
     head,
+    machines,
+    notes,
     read_preset_run,
     row,
     short_commit,
+    shown_value,
     span,
     update,
 )
@@ -58,14 +61,6 @@ def episodes_to(mark: float, run: Record) -> int | None:
     return next((run["curve"][i][0] // MAZE_STEPS for i in first_at(run["curve"], mark)), None)
 
 
-def _value(run: Record, name: str, digits: int) -> str:
-    """A result; in brackets where the training was cut off."""
-    if run[name] is None:
-        return "none"
-    text = f"{run[name]:.{digits}f}"
-    return text if run["finished"] else f"({text})"
-
-
 def _maze_summary(name: str, runs: list[Record]) -> list[str]:
     """What became of a plan, memory by memory, also of those that have not begun."""
     numbers = ["planned", "done", "return", *_TO_MARKS, "cut off", "return by then"]
@@ -93,8 +88,8 @@ def _maze_table(runs: list[Record]) -> list[str]:
     lines = head(["maze", "agent"], [*numbers, "minutes", "processor's"], ["commit"])
     for run in runs:
         counts = [episodes_to(mark, run) for mark in MARKS]
-        cells = [_size(run["env"]), run["agent"], run["seed"], _value(run, "return_mean", 1)]
-        cells.append(_value(run, "success", 3))
+        cells = [_size(run["env"]), run["agent"], run["seed"], shown_value(run, "return_mean", 1)]
+        cells.append(shown_value(run, "success", 3))
         cells += ["never" if count is None else f"{count:,}" for count in counts]
         cells += [f"{run['steps'] // MAZE_STEPS:,}", run["minutes"], run["cpu_minutes"]]
         lines.append(row([*cells, short_commit(run)]))
@@ -108,8 +103,8 @@ def _table(runs: list[Record]) -> list[str]:
         cells = [
             run["agent"],
             run["seed"],
-            _value(run, "return_mean", 2),
-            _value(run, "success", 3),
+            shown_value(run, "return_mean", 2),
+            shown_value(run, "success", 3),
         ]
         cells += [f"{run['steps']:,}", run["minutes"], run["cpu_minutes"], short_commit(run)]
         lines.append(row(cells))
@@ -121,30 +116,6 @@ def _section(name: str, runs: list[Record]) -> list[str]:
     if name in _ON_MAZE_PAGE:
         return [*lines, *_maze_summary(name, runs), "", "Every run:", "", *_maze_table(runs)]
     return [*lines, *_table(runs)]
-
-
-def _notes(page: Path) -> str:
-    """What is written by hand and put below the tables, if anything is."""
-    notes = page.with_name(f"{page.stem}-notes.txt")
-    return notes.read_text(encoding="utf-8") if notes.exists() else ""
-
-
-_CUT_OFF = [
-    "What is in brackets is of a training that was cut off: what it would have come to is not",
-    "shown, and its learning rate had not gone down to its end. (One that was killed shows its",
-    "last evaluation, on 256 episodes.) Minutes are those of the clock and of the processor;",
-    "each training has one thread of a machine with two cores that did other work at the same",
-    "time.",
-]
-
-
-def _machines(runs: Iterable[Record]) -> list[str]:
-    found = dict.fromkeys(
-        f"{run['machine']['processor']}, {run['machine']['cores']} cores, "
-        f"PyTorch {run['versions']['torch']}"
-        for run in runs
-    )
-    return ["", *(f"Machine: {line}." for line in found)]
 
 
 def maze_page(results: dict[str, list[Record]]) -> str:
@@ -161,15 +132,15 @@ def maze_page(results: dict[str, list[Record]]) -> str:
         "training until the mean return of the latest ones (128 with the preset) was that.",
         f"Munkhdalai et al. (2019), Fig. 6, come to {MARKS[0]:g} after 250,000 with MNM, and with",
         "plastic networks after nearly a million.",
-        *_CUT_OFF,
+        *CUT_OFF,
         "",
         f"![Return against episodes](../images/{FIGURE.name})",
     ]
     shown = {name: results[name] for name in _ON_MAZE_PAGE if results.get(name)}
     for name, runs in shown.items():
         lines += _section(name, runs)
-    lines += _machines(run for runs in shown.values() for run in runs)
-    return "\n".join(lines) + "\n" + _notes(MAZE_PAGE)
+    lines += machines(run for runs in shown.values() for run in runs)
+    return "\n".join(lines) + "\n" + notes(MAZE_PAGE)
 
 
 def page(results: dict[str, list[Record]]) -> str:
@@ -181,15 +152,15 @@ def page(results: dict[str, list[Record]]) -> str:
         "`python -m benchmarks.memory_runs` left. First looks have one seed and few steps each,",
         "the same steps and settings for all: they show which memory learns what quickly, and are",
         "no ranking. Return and success are the means over 1,000 fresh episodes.",
-        *_CUT_OFF,
+        *CUT_OFF,
     ]
     shown = {
         name: results[name] for name in _TITLES if name not in _ON_MAZE_PAGE and results.get(name)
     }
     for name, runs in shown.items():
         lines += _section(name, runs)
-    lines += _machines(run for runs in shown.values() for run in runs)
-    return "\n".join(lines) + "\n" + _notes(PAGE)
+    lines += machines(run for runs in shown.values() for run in runs)
+    return "\n".join(lines) + "\n" + notes(PAGE)
 
 
 def pages(results: dict[str, list[Record]]) -> dict[Path, str]:

@@ -17,6 +17,13 @@ from benchmarks.runs import PresetRun, Run, has_ended, minutes_spent, parts
 Record = dict[str, Any]
 R = TypeVar("R", bound=Run)
 _POINTS = 80  # of a curve that is kept
+CUT_OFF = [
+    "What is in brackets is of a training that was cut off: what it would have come to is not",
+    "shown, and its learning rate had not gone down to its end. (One that was killed shows its",
+    "last evaluation, on 256 episodes.) Minutes are those of the clock and of the processor;",
+    "each training has one thread of a machine with two cores that did other work at the same",
+    "time.",
+]
 
 
 def progress(part: Path) -> list[dict[str, str]]:
@@ -179,3 +186,27 @@ def span(values: list[Any], digits: int | None = None) -> str:
 def short_commit(record: Record) -> str:
     """Returns the commit's first digits, with a plus where the tree was not clean."""
     return str(record["commit"])[:7] + ("+" if str(record["commit"]).endswith("+") else "")
+
+
+def shown_value(run: Record, name: str, digits: int) -> str:
+    """Returns a result; in brackets where the training was cut off."""
+    if run[name] is None:
+        return "none"
+    text = f"{run[name]:.{digits}f}"
+    return text if run["finished"] else f"({text})"
+
+
+def notes(page: Path) -> str:
+    """Returns what is written by hand and put below the tables of a page, if anything is."""
+    path = page.with_name(f"{page.stem}-notes.txt")
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def machines(runs: Iterable[Record]) -> list[str]:
+    """Returns a line for each machine and version of PyTorch that trained any of them."""
+    found = dict.fromkeys(
+        f"{run['machine']['processor']}, {run['machine']['cores']} cores, "
+        f"PyTorch {run['versions']['torch']}"
+        for run in runs
+    )
+    return ["", *(f"Machine: {line}." for line in found)]

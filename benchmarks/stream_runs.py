@@ -10,10 +10,19 @@ from benchmarks.runs import PresetRun, train_plan
 
 # Those of the figures of Munkhdalai et al. (2019); LSTM+SALU is called salu.
 FIGURES = ("mnm-p", "lstm", "salu", "mnm-g")
-# The instances of Fig. 2, with their steps and the number of seeds; 5,000 updates of 32 streams.
-DICTIONARIES = {"4x1": (19, 3), "8x4": (89, 3), "12x8": (233, 1), "16x12": (441, 1)}
+# The instances of Fig. 2, with the number of seeds.
+DICTIONARIES = {"4x1": 3, "8x4": 3, "12x8": 1, "16x12": 1}
+SEQUENCES = {"double": "Stream-DoubleCopy-v0", "sort": "Stream-PrioritySort-v0"}
+# Steps of a stream, where all have the same number.
+STEPS = {
+    "Stream-DictionaryInference-4x1-v0": 19,
+    "Stream-DictionaryInference-8x4-v0": 89,
+    "Stream-DictionaryInference-12x8-v0": 233,
+    "Stream-DictionaryInference-16x12-v0": 441,
+    "Stream-DoubleCopy-v0": 151,
+    "Stream-PrioritySort-v0": 37,
+}
 UPDATES, BATCH = 5000, 32
-DOUBLE_COPY, PRIORITY_SORT = ("Stream-DoubleCopy-v0", 151), ("Stream-PrioritySort-v0", 37)
 # The NTM paper's, trained to a length of 20 and tested to 120.
 COPY = "Stream-Copy-v0"
 COPIERS = ("lstm", "ntm", "dnc", "mnm-p")
@@ -28,24 +37,24 @@ LOOK_STEPS = 1_000_000
 PLANS = ("dictionary", "sequences", "copy", "by-reward", "first-look")
 
 
-def _steps(steps: int) -> str:
-    return f"timesteps={UPDATES * BATCH * steps}"
+def _steps(env: str) -> str:
+    return f"timesteps={UPDATES * BATCH * STEPS[env]}"
 
 
 def _dictionary() -> Iterator[PresetRun]:
     for seed in range(3):
-        for size, (steps, seeds) in DICTIONARIES.items():
+        for size, seeds in DICTIONARIES.items():
             for memory in FIGURES:
                 if seed < seeds:
                     env = f"Stream-DictionaryInference-{size}-v0"
-                    name, changes = f"{size}-{memory}-{seed}", [_steps(steps)]
+                    name, changes = f"{size}-{memory}-{seed}", [_steps(env)]
                     yield PresetRun(name, env, "supervised", memory, seed, changes, stop_at=1.0)
 
 
 def _sequences() -> Iterator[PresetRun]:
-    for name, (env, steps) in (("double", DOUBLE_COPY), ("sort", PRIORITY_SORT)):
+    for name, env in SEQUENCES.items():
         for memory in FIGURES:
-            changes = [_steps(steps)]
+            changes = [_steps(env)]
             yield PresetRun(
                 f"{name}-{memory}-0", env, "supervised", memory, 0, changes, stop_at=1.0
             )
