@@ -56,7 +56,7 @@ def test_a_training_is_read_with_its_errors(tmp_path: Path) -> None:
     assert found is not None
     steps = [at for at, _ in found["errors"]]
     assert steps == sorted(steps)
-    assert steps[-1] == found["steps"]
+    assert 0 <= found["steps"] - steps[-1] <= 4 * 5  # the last update is logged by no one
     assert 20 < len(steps) <= 60
     assert all(0.0 <= wrong <= 1.0 for _, wrong in found["errors"])
     page = stream_results.page({"copy": [found]})
