@@ -5,6 +5,7 @@ where earlier results of other runs stay. From that it writes docs/results/strea
 pictures. Each file is written whole or not at all.
 """
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from matplotlib.figure import Figure
 
 from agents.evaluation.plots import save_png
 from agents.saving.atomic import write_text
+from benchmarks import lengths
 from benchmarks.recorded import (
     CUT_OFF,
     Record,
@@ -113,7 +115,24 @@ def page(results: dict[str, list[Record]]) -> str:
                 lines += [f"![{title}](../images/{picture})", ""]
             lines += _table(runs)
     lines += machines(run for runs in results.values() for run in runs)
+    if lengths.RESULTS.exists():
+        lines += ["", *_lengths_section(json.loads(lengths.RESULTS.read_text(encoding="utf-8")))]
     return "\n".join(lines) + "\n" + notes(PAGE)
+
+
+def _lengths_section(measured: Record) -> list[str]:
+    """What time and state do while streams grow."""
+    return [
+        "## Time and state against length (Fig. 3)",
+        "",
+        f"`{measured['command']}` at {short_commit(measured)}: an update, forward and backward,",
+        f"of {lengths.ROWS} streams, on one thread of an idle machine, medians; and the numbers",
+        "that a stream carries from step to step.",
+        "",
+        f"![Time and state against length](../images/{lengths.FIGURE.name})",
+        "",
+        *lengths.table(measured),
+    ]
 
 
 def _panels(

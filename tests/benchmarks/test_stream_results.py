@@ -9,7 +9,7 @@ import pytest
 from agents.cells import CELLS
 from agents.training.plan import first_plan
 from agents.training.recipes import read_assignments
-from benchmarks import stream_results
+from benchmarks import lengths, stream_results
 from benchmarks.runs import PresetRun, train
 from benchmarks.stream_runs import PLANS, STEPS, plan
 
@@ -82,3 +82,15 @@ def test_a_label_is_what_its_command_did() -> None:
             if run.seed == 0:  # the default, which recorded commands leave out
                 del words[words.index("--seed") : words.index("--seed") + 2]
             assert shlex.split(record["command"]) == words
+
+
+def test_lengths_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "lengths.json"
+    arguments = "--memories lstm salu --lengths 2 4 --repeats 1 --seconds 0.01 --out"
+    monkeypatch.setattr("sys.argv", ["lengths", *arguments.split(), str(out)])
+    lengths.main()
+    results = json.loads(out.read_text(encoding="utf-8"))
+    states = {(r["memory"], r["length"]): r["state"] for r in results["records"]}
+    assert states["lstm", 2] == states["lstm", 4] == 200
+    assert states["salu", 4] - states["salu", 2] == 2 * 200
+    assert [line.split()[1] for line in lengths.table(results)[2:]] == ["2", "4"]
