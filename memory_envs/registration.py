@@ -71,6 +71,7 @@ _STREAM_TASKS = (
     "DynamicNGrams",
     "DoubleCopy",
 )
+_TEXTS = ("Logic", "Tagging", "Sentences")
 _DICTIONARIES = ((4, 1), (8, 4), (12, 8), (16, 12))  # examples, and letters to a sequence
 
 
@@ -128,7 +129,7 @@ def _table() -> dict[str, EnvironmentSpec]:
         )
         for size in _MAZE_SIZES
     ]
-    specs += [_stream_spec(task, task) for task in _STREAM_TASKS]
+    specs += [_stream_spec(task, task) for task in (*_STREAM_TASKS, *_TEXTS)]
     dictionary = "DictionaryInference"
     for support, length in _DICTIONARIES:
         sizes = {"support": support, "min_length": length, "max_length": length}

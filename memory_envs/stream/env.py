@@ -1,5 +1,7 @@
 """The stream environments that `gym.make` and `gym.make_vec` build."""
 
+from typing import Any
+
 from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode
 
@@ -101,7 +103,7 @@ class StreamEnv(MemoryEnv[StreamState]):
         min_length: int | None = None,
         max_length: int | None = None,
         curriculum: Curriculum | None = None,
-        **parameters: int,
+        **parameters: Any,
     ) -> None:
         settings = StreamSettings(task, min_length, max_length, curriculum, parameters)
         super().__init__(StreamRules(settings), render_mode)
@@ -127,7 +129,7 @@ class StreamVectorEnv(MemoryVectorEnv[StreamState]):
         min_length: int | None = None,
         max_length: int | None = None,
         curriculum: Curriculum | None = None,
-        **parameters: int,
+        **parameters: Any,
     ) -> None:
         settings = StreamSettings(task, min_length, max_length, curriculum, parameters)
         self._streams = StreamRules(settings)

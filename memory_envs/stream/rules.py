@@ -32,8 +32,7 @@ from memory_envs.core.state import require, require_ranges
 from memory_envs.stream.kernels import compile_advance, is_flat
 from memory_envs.stream.layout import RESULT, ROW, StreamBatch, StreamState
 from memory_envs.stream.settings import StreamSettings
-from memory_envs.stream.task import NO_ANSWER
-from memory_envs.stream.tasks import TASKS
+from memory_envs.stream.task import NO_ANSWER, is_ours
 from memory_envs.stream.words import describe
 from memory_envs.view import View
 
@@ -62,9 +61,10 @@ class StreamRules:
         curriculum = settings.curriculum
         levels = UNIFORM_LEVELS if curriculum is None else curriculum.levels
         ends = _ends(settings.inputs)
-        self._constants = (settings.parameters, *settings.levels(), levels, *ends, np.array(sizes))
+        arguments = (*settings.parameters, *settings.task.data)
+        self._constants = (arguments, *settings.levels(), levels, *ends, np.array(sizes))
         self._compile()
-        if settings.task not in TASKS.values():
+        if not is_ours(settings.task):
             self._try_to_begin()
 
     def _compile(self) -> None:

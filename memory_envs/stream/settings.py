@@ -1,7 +1,8 @@
 """The arguments of a stream environment, checked."""
 
 from collections.abc import Mapping
-from types import FunctionType
+from pathlib import Path
+from types import FunctionType, NoneType
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,10 @@ from memory_envs.arguments import check_choice, check_instance, check_integer, s
 from memory_envs.core.rng import RNG_FIELDS
 from memory_envs.core.rules import ActionSpace
 from memory_envs.curriculum import Curriculum
-from memory_envs.stream.task import NO_ANSWER, Parameter, StreamTask
+from memory_envs.stream.task import NO_ANSWER, Parameter, StreamTask, is_ours
 from memory_envs.stream.tasks import TASKS
+from memory_envs.stream.text.tasks import TEXTS
 
-_LARGEST_LENGTH = 100_000
 _LARGEST_STREAM = 2**24  # numbers in the inputs of one row
 
 
@@ -44,8 +45,8 @@ class StreamSettings:
         curriculum: Curriculum | None,
         parameters: Mapping[str, Any],
     ) -> None:
-        self.task = _find_task(task)
-        own = self.task not in TASKS.values()
+        self.task, parameters = _find_task(task, dict(parameters))
+        own = not is_ours(self.task)
         if own:
             _check_fields(self.task)
         self.min_length, self.max_length = self._read_lengths(min_length, max_length)
@@ -72,7 +73,7 @@ class StreamSettings:
 
     def _read_lengths(self, low: int | None, high: int | None) -> tuple[int, int]:
         """Returns both; one that is not given is the task's, or the other if that is beyond."""
-        task, ends = self.task, (self.task.lowest_length, _LARGEST_LENGTH)
+        task, ends = self.task, (self.task.lowest_length, self.task.highest_length)
         if low is not None:
             low = check_integer("min_length", low, *ends)
         if high is None:
@@ -105,7 +106,8 @@ class StreamSettings:
             targets = targets[:, 0] if isinstance(self.answers, spaces.Discrete) else targets
             where = f"task {task.name!r}: sample"
             try:
-                size = task.sample(row, length, inputs, targets, *self.parameters)
+                arguments = (*self.parameters, *task.data)
+                size = task.sample(row, length, inputs, targets, *arguments)
             except Exception as error:
                 message = f"{where} failed with {type(error).__name__}: {error}"
                 raise ValueError(message) from error
@@ -125,8 +127,17 @@ class StreamSettings:
                         raise ValueError(f"{where} wrote {name} {shown(item)}; allowed: {space}")
 
 
-def _find_task(task: str | StreamTask) -> StreamTask:
-    return task if isinstance(task, StreamTask) else TASKS[check_choice("task", task, TASKS)]
+def _find_task(
+    task: str | StreamTask, parameters: dict[str, Any]
+) -> tuple[StreamTask, dict[str, Any]]:
+    """Returns the task, made of its text if it has one, and what is left of its parameters."""
+    if isinstance(task, StreamTask):
+        return task, parameters
+    if check_choice("task", task, (*TASKS, *TEXTS)) in TASKS:
+        return TASKS[task], parameters
+    split, data = parameters.pop("split", "train"), parameters.pop("data", None)
+    check_instance("data", data, (str, Path, NoneType), "None, a folder")
+    return TEXTS[task](split, data), parameters
 
 
 def _read_parameters(task: StreamTask, given: Mapping[str, Any]) -> tuple[int, ...]:

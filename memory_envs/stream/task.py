@@ -2,7 +2,7 @@
 
 A task is one plain function that Numba can compile, and a few that say how large its arrays are:
 
-    sample(row, length, inputs, targets, *parameters) -> number of steps
+    sample(row, length, inputs, targets, *parameters, *data) -> number of steps
 
 It fills ``inputs[t]``, what is shown in step t, and ``targets[t]``, the right answer to give in
 that step, wherever one is due. Both arrays come blank: zeros, and `NO_ANSWER` throughout. Where a
@@ -11,7 +11,7 @@ space is `Discrete` an item is a number, else it is a row of numbers. Randomness
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy.typing as npt
@@ -60,10 +60,13 @@ class StreamTask:
         min_length: The length of the shortest streams where the user chooses none.
         max_length: The length of the longest, likewise.
         lowest_length: The lowest length that is allowed.
+        highest_length: The highest, likewise.
         check: Function from the shortest and the longest length that raises ValueError if they do
             not go together with the parameters.
         words: Function from an input, as it is in the space, to how it is shown; None for its
             numbers. Answers are called alike where both spaces are `Discrete`.
+        answer_words: The same for an answer, where it is called otherwise.
+        data: Arrays that `sample` takes after the parameters, such as texts to draw from.
     """
 
     name: str
@@ -75,11 +78,19 @@ class StreamTask:
     min_length: int = 1
     max_length: int = 10
     lowest_length: int = 1
+    highest_length: int = 100_000
     check: Callable[..., None] = _no_objection
     words: Callable[..., str] | None = None
+    answer_words: Callable[..., str] | None = None
+    data: tuple[npt.NDArray[Any], ...] = field(default=(), compare=False)
 
 
 def bit_word(bits: npt.NDArray[Any]) -> str:
     """Returns bits as a hexadecimal number, the first bit the lowest."""
     digits = -(-len(bits) // 4)
     return f"{sum(1 << k for k, bit in enumerate(bits) if bit):0{digits}x}"
+
+
+def is_ours(task: StreamTask) -> bool:
+    """Says whether a task is the project's own, so that it need not be watched."""
+    return task.sample.__module__.partition(".")[0] == __name__.partition(".")[0]

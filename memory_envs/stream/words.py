@@ -145,6 +145,8 @@ def _input_word(settings: StreamSettings) -> Callable[[npt.NDArray[Any]], str]:
 def _answer_word(settings: StreamSettings) -> Callable[[npt.NDArray[Any]], str]:
     words, parameters = settings.task.words, settings.parameters
     space, shows_symbols = settings.answers, isinstance(settings.inputs, spaces.Discrete)
+    if settings.task.answer_words is not None:
+        words, shows_symbols = settings.task.answer_words, True
     if isinstance(space, spaces.Discrete):
         if words is None or not shows_symbols:
             return _number_word
