@@ -331,6 +331,17 @@ def test_counts_are_whole_numbers_however_they_are_typed(capsys: Capture) -> Non
         assert "--episodes" in capsys.readouterr().err
 
 
+def test_another_environment_than_the_models_is_one_option_away(capsys: Capture) -> None:
+    longer = ["--env", "Stream-Copy-v0", "--set", "min_length=9", "max_length=9"]
+    assert main(["evaluate", "oracle", *longer, "--episodes", "5", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["length_mean"] == 19.0
+    assert main(["trace", "oracle", *longer, "--seed", "1"]) == 0
+    assert "return 9 of 9   19 steps" in capsys.readouterr().out
+    for command in ("evaluate", "trace", "memory-map"):
+        assert main([command, "oracle", "--env", "Stream-Copy-v0", "--set", "bitz=3"]) == 2
+        assert "--set: argument 'bitz' of task Copy; allowed: " in capsys.readouterr().err
+
+
 def test_a_trace_is_shown_and_written(capsys: Capture, tmp_path: Path) -> None:
     out = tmp_path / "deep" / "folder"
     command = f"trace oracle --env Tape-Reverse-Easy-v0 --seed 3 --png --out {out}"
