@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from agents.algorithms.a2c import MemoryA2C
     from agents.algorithms.base import NonFiniteError
     from agents.algorithms.loading import load
+    from agents.algorithms.mann_rl.algorithm import MannRL
+    from agents.algorithms.mann_rl.policy import MannRLPolicy
     from agents.algorithms.onnx import export_onnx
     from agents.algorithms.ppo import MemoryPPO
     from agents.algorithms.pretrained import load_pretrained
@@ -37,6 +39,8 @@ __all__ = [
     "RLNTM",
     "AlgorithmSpec",
     "GymnasiumVecEnv",
+    "MannRL",
+    "MannRLPolicy",
     "MemoryA2C",
     "MemoryCell",
     "MemoryNetwork",
@@ -63,6 +67,7 @@ _MODULES = {
     **{spec.class_name: spec.module for spec in ALGORITHMS.values()},
     "AlgorithmSpec": "agents.algorithms.table",
     "GymnasiumVecEnv": "agents.environments.vec_env",
+    "MannRLPolicy": "agents.algorithms.mann_rl.policy",
     "MemoryCell": "agents.cells",
     "MemoryNetwork": "agents.networks.memory_network",
     "MemoryPolicy": "agents.networks.policy",

@@ -232,10 +232,14 @@ class MemoryModel(BaseAlgorithm):
         made: torch.optim.Optimizer = make(
             self.policy.parameters(), lr=self.lr_schedule(1.0), **kwargs
         )
+        self._fill_optimizer(made)
+        return made
+
+    def _fill_optimizer(self, made: torch.optim.Optimizer) -> None:
+        """Gives a new optimizer what a file holds for it."""
         if self.optimizer_tensors:
             fill_optimizer(made, self.optimizer_tensors)
             self.optimizer_tensors = {}
-        return made
 
     def optimizer_settings(self) -> tuple[Any, dict[str, Any]]:
         """Returns the optimizer's class, and its arguments other than the learning rate."""

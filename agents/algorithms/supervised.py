@@ -97,7 +97,7 @@ class Supervised(MemoryAlgorithm):
             device=device,
         )
         if self.env is not None:
-            _streams_of(self.env)
+            streams_of(self.env)
         self._batch: Streams | None = None
         if _init_setup_model:
             self._setup_model()
@@ -113,14 +113,14 @@ class Supervised(MemoryAlgorithm):
             TypeError: If they are no streams.
         """
         wrapped = self._wrap_env(env)
-        _streams_of(wrapped)
+        streams_of(wrapped)
         super().set_env(wrapped, force_reset)
 
     def collect_rollouts(self, env: VecEnv, callback: BaseCallback) -> bool:
         """Begins an episode in every row, and takes their streams; see `MemoryAlgorithm`."""
         callback.on_rollout_start()
         self._last_obs = env.reset()  # type: ignore[assignment]  # SB3 declares it as None
-        drawn = _streams_of(env).batch()
+        drawn = streams_of(env).batch()
         due, sizes = (
             torch.as_tensor(part, device=self.device) for part in (drawn.mask, drawn.sizes)
         )
@@ -200,7 +200,7 @@ class Supervised(MemoryAlgorithm):
         self.logger.record("train/wrong_answers", float((right < 1.0).float().mean()))
 
 
-def _streams_of(env: VecEnv) -> StreamVectorEnv:
+def streams_of(env: VecEnv) -> StreamVectorEnv:
     """Returns the stream environments behind an SB3 `VecEnv`.
 
     Raises:

@@ -95,6 +95,16 @@ ALGORITHMS: dict[str, AlgorithmSpec] = {
             families=("stream",),
             variants={},
         ),
+        AlgorithmSpec(
+            "mann_rl",
+            "agents.algorithms.mann_rl.algorithm",
+            "MannRL",
+            memory="memory_net",
+            memories="agents.algorithms.mann_rl.networks:MEMORY_NETS",
+            best_memory="input_output",
+            families=("stream",),
+            variants={},
+        ),
         _RL_NTM,
         replace(_RL_NTM, name="rl_ntm-paper"),  # the same class, with presets of its own
     )

@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # imported when something is built: `memory-envs list` needs 
 _DECIDED = {
     *("policy", "env", "policy_kwargs", "seed", "device"),
     *("verbose", "tensorboard_log", "stats_window_size"),
-    *("observation_space", "action_space", "memory", "controller", "n_envs"),
+    *("observation_space", "action_space", "memory", "controller", "memory_net", "n_envs"),
 }
 
 # What `policy_kwargs` holds for the algorithm, as in SB3.

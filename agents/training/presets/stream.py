@@ -46,12 +46,35 @@ _BY_GRADIENTS = {
 }
 
 
+# Tables 1 to 3 of Barrett, *Learning to Remember*; the steps are what an hour of a core allows.
+MANN_RL = Recipe(timesteps=20_000_000, n_envs=256)
+_TAGGING = replace(
+    MANN_RL,
+    algorithm={"history": 16},
+    policy={"memory_size": 175},
+    evaluation_kwargs={"split": "dev"},
+)
+_SENTENCES = replace(
+    MANN_RL,
+    algorithm={
+        "history": 10,
+        "settle": 6,
+        "memory_iterations": 1,
+        "memory_learning_rate": 1e-7,
+    },
+    policy={"memory_size": 1024, "embedding_size": 96, "hidden_layers": 2},
+)
+
 RECIPES = {
+    "Stream-Logic-v0": {"mann_rl/*": replace(MANN_RL, evaluation_kwargs={"split": "dev"})},
+    "Stream-Tagging-v0": {"mann_rl/*": _TAGGING},
+    "Stream-Sentences-v0": {"mann_rl/*": _SENTENCES},
     "*": {
         "ppo/lstm": PPO,
         "ppo/*": PPO,
         "a2c/*": general.A2C,
         "reinforce/*": general.REINFORCE,
         **_BY_GRADIENTS,
+        "mann_rl/*": MANN_RL,
     },
 }

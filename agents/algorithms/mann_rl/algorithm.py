@@ -1,0 +1,261 @@
+"""The dance of MANN-RL: settle, buffer, train the memory (Barrett, section 3)."""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.type_aliases import Schedule
+from stable_baselines3.common.vec_env import VecEnv
+from torch import Tensor
+from typing_extensions import Never
+
+from agents.algorithms.base import MemoryAlgorithm, NonFiniteError
+from agents.algorithms.mann_rl.columns import Columns, lay_out
+from agents.algorithms.mann_rl.policy import MannRLPolicy
+from agents.algorithms.mann_rl.replay import Pairs, Replay, Step
+from agents.algorithms.model import Env
+from agents.algorithms.supervised import streams_of
+from agents.networks.sb3_words import ALGORITHM_WORDS, refuse_unknown
+from memory_envs.arguments import check_integer, check_number
+
+
+class MannRL(MemoryAlgorithm):
+    """A memory-net trained by Q-learning beside an action network that is trained on the answers.
+
+    Streams are laid out in columns, one after the other. Each step of the columns trains the action
+    network once, by the cross-entropy of its answers; the memory that enters is a mere input to it.
+    After every `settle` and `history` steps the action network waits, and the memory-net takes
+    `memory_iterations` steps on pairs (t, t + 1) of the last `history` steps: the Smooth L1 loss of
+    ``f(m_t, in_t, out_t)`` against ``gamma * f(m_t+1, in_t+1, out_t+1) - loss_t``.
+
+    What the paper leaves open, or its code does otherwise. The second memory is held fixed, as in
+    the Q-learning that the paper names; its code lets the gradient through. The cross-entropy is
+    that of the softmax; the code takes the softmax twice. A stream starts with zeros for a memory;
+    in the code the memory goes on from stream to stream. The memory-net's RMSprop is Adam without
+    momentum, which differs by the correction of the first hundred steps.
+
+    Args:
+        policy: ``"MannRLPolicy"`` or a subclass of it.
+        env: Environments of the family "stream" in which an answer is due at every step, at least
+            as many as columns.
+        learning_rate: Of the action network; a number, or a function of the remaining progress.
+        memory_learning_rate: Of the memory-net.
+        columns: Streams that are read at the same time: the paper's batch size.
+        history: Steps that pairs are drawn from.
+        settle: Steps before these, in which the action network gets used to a new memory-net.
+        memory_iterations: Steps that the memory-net takes each time; 0 leaves it as it began.
+        memory_samples: Times of the history that are drawn for each of them.
+        memory_clamp: The largest loss that is handed to the memory-net.
+        gamma: Discount factor.
+        max_grad_norm: Largest norm of the action network's gradient.
+        memory_max_grad_norm: Largest norm of the memory-net's gradient.
+        stats_window_size: Episodes over which the logged means are taken.
+        tensorboard_log: Folder of the TensorBoard log, or None.
+        policy_kwargs: Arguments of the policy, see `MannRLPolicy`.
+        verbose: 0 for no output, 1 for information, 2 for debugging.
+        seed: Seed of everything random.
+        device: PyTorch device, or ``"auto"``.
+        _init_setup_model: Whether to build the networks at once.
+        **unknown: Nothing; the error says what SB3's other words are called here.
+
+    Raises:
+        TypeError, ValueError: If an argument is not valid; says which, and what is allowed.
+    """
+
+    policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"MannRLPolicy": MannRLPolicy}
+    policy: MannRLPolicy
+
+    def __init__(
+        self,
+        policy: str | type[MannRLPolicy],
+        env: Env | str | None,
+        learning_rate: float | Schedule = 1e-4,
+        memory_learning_rate: float = 1e-5,
+        columns: int = 16,
+        history: int = 32,
+        settle: int = 8,
+        memory_iterations: int = 2,
+        memory_samples: int = 8,
+        memory_clamp: float = 10.0,
+        gamma: float = 0.99,
+        max_grad_norm: float = 0.01,
+        memory_max_grad_norm: float = 0.001,
+        stats_window_size: int = 100,
+        tensorboard_log: str | None = None,
+        policy_kwargs: dict[str, Any] | None = None,
+        verbose: int = 0,
+        seed: int | None = None,
+        device: torch.device | str = "auto",
+        _init_setup_model: bool = True,
+        **unknown: Never,
+    ) -> None:
+        refuse_unknown(MannRL, unknown, ALGORITHM_WORDS)
+        super().__init__(
+            policy,
+            env,
+            learning_rate=learning_rate,
+            ent_coef=0.0,
+            max_grad_norm=max_grad_norm,
+            stats_window_size=stats_window_size,
+            tensorboard_log=tensorboard_log,
+            policy_kwargs=policy_kwargs,
+            verbose=verbose,
+            seed=seed,
+            device=device,
+        )
+        self.memory_learning_rate = check_number("memory_learning_rate", memory_learning_rate, 0.0)
+        self.columns = check_integer("columns", columns, 2)  # batch norm knows no single column
+        self.history = check_integer("history", history, 2)
+        self.settle = check_integer("settle", settle, 0)
+        self.memory_iterations = check_integer("memory_iterations", memory_iterations, 0)
+        self.memory_samples = check_integer("memory_samples", memory_samples, 1, history - 1)
+        self.memory_clamp = check_number("memory_clamp", memory_clamp, 0.0, above=True)
+        self.gamma = check_number("gamma", gamma, 0.0, 1.0)
+        self.memory_max_grad_norm = check_number(
+            "memory_max_grad_norm", memory_max_grad_norm, 0.0, math.inf, above=True
+        )
+        self._replay = Replay(self.history)
+        self._batch: Columns | None = None
+        if self.env is not None:
+            streams_of(self.env)
+            check_integer("env's number of rows", self.env.num_envs, self.columns)
+        if _init_setup_model:
+            self._setup_model()
+
+    @cached_property
+    def optimizer(self) -> torch.optim.Optimizer:
+        """One optimizer with a group for each network, in the order of the policy's parameters."""
+        groups: list[dict[str, Any]] = [
+            {"params": list(self.policy.action.parameters())},
+            {
+                "params": list(self.policy.memory_net.parameters()),
+                "betas": (0.0, 0.99),
+                "lr": self.memory_learning_rate,
+            },
+        ]
+        made = torch.optim.Adam(groups, lr=self.lr_schedule(1.0), fused=True)
+        self._fill_optimizer(made)
+        return made
+
+    def _update_learning_rate(self, optimizers: Any) -> None:
+        rate = self.lr_schedule(self._current_progress_remaining)
+        self.logger.record("train/learning_rate", rate)
+        self.optimizer.param_groups[0]["lr"] = rate
+
+    def collect_rollouts(self, env: VecEnv, callback: BaseCallback) -> bool:
+        """Begins an episode in every row, and lays their streams out; see `MemoryAlgorithm`."""
+        callback.on_rollout_start()
+        self._last_obs = env.reset()  # type: ignore[assignment]  # SB3 declares it as None
+        self._batch = lay_out(streams_of(env).batch(), self.columns)
+        self.num_timesteps += self._batch.due.size
+        callback.update_locals(locals())
+        if not callback.on_step():
+            return False
+        callback.on_rollout_end()
+        return True
+
+    def rollout_batch(self) -> Columns:
+        """Returns the last streams, as `losses` takes them."""
+        assert self._batch is not None
+        return self._batch
+
+    def loss_weights(self) -> dict[str, float]:
+        """Returns nothing: each loss weighs 1."""
+        return {}
+
+    def losses(self, batch: Columns) -> dict[str, Tensor]:
+        """Returns the mean loss of the answers to whole columns, with the networks as they are.
+
+        See `MemoryAlgorithm`. Training itself takes a step at every step of the columns.
+        """
+        memory = self.policy.initial_state(self.columns)
+        losses = []
+        for inputs, targets, starts in self._steps(batch):
+            memory = torch.where(starts[:, None], 0.0, memory).detach()
+            logits, memory = self.policy.step(inputs, memory)
+            losses.append(F.cross_entropy(logits, targets))
+        return {"answer": torch.stack(losses).mean()}
+
+    def _steps(self, batch: Columns) -> Any:
+        """Yields encoded inputs, targets and starts of each step."""
+        inputs, targets, _, starts = (torch.as_tensor(x, device=self.device) for x in batch)
+        encoded = self.policy.encoder(inputs.flatten(0, 1)).unflatten(0, targets.shape)
+        return zip(encoded, targets, starts, strict=True)
+
+    def train(self) -> None:
+        """Dances through the last streams."""
+        policy, batch = self.policy, self.rollout_batch()
+        self._update_learning_rate(self.optimizer)
+        policy.set_training_mode(True)
+        policy.memory_net.eval()
+        self._replay.clear()
+        memory = policy.initial_state(self.columns)
+        answer_losses, memory_losses, right = [], [], []
+        for t, (inputs, targets, starts) in enumerate(self._steps(batch), start=1):
+            memory = torch.where(starts[:, None], 0.0, memory)
+            logits = policy.action(inputs, memory)
+            losses = F.cross_entropy(logits, targets, reduction="none")
+            self._descend(losses.mean(), policy.action, self.max_grad_norm)
+            outputs = logits.detach().softmax(dim=1)
+            right.append((outputs.argmax(dim=1) == targets).float().mean())
+            answer_losses.append(losses.detach().mean())
+            self._replay.add(Step(memory, inputs, outputs, losses.detach(), starts))
+            if t % (self.settle + self.history) == 0:
+                memory_losses += [self._train_memory() for _ in range(self.memory_iterations)]
+            with torch.no_grad():
+                memory = policy.memory_net(memory, inputs, outputs)
+        self._n_updates += len(answer_losses)
+        self._log(answer_losses, memory_losses, right)
+
+    def memory_loss(self, pairs: Pairs) -> Tensor:
+        """Returns the loss of the memory-net on pairs of steps (section 3)."""
+        net = self.policy.memory_net
+        now, following = pairs
+        with torch.no_grad():
+            later = net(following.memory, following.inputs, following.outputs)
+            paid = now.losses.clamp(0.0, self.memory_clamp)[:, None]
+            expected = self.gamma * later - paid
+        return F.smooth_l1_loss(net(now.memory, now.inputs, now.outputs), expected)
+
+    def _train_memory(self) -> Tensor:
+        net = self.policy.memory_net
+        pairs = self._replay.sample(self.memory_samples, self.generator)
+        net.train()
+        loss = self.memory_loss(pairs)
+        self._descend(loss, net, self.memory_max_grad_norm)
+        net.eval()
+        return loss.detach()
+
+    def _descend(self, loss: Tensor, part: torch.nn.Module, largest: float) -> None:
+        """Takes a step with one of the networks; the other has no gradient, and stays."""
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]  # PyTorch leaves it untyped
+        torch.nn.utils.clip_grad_norm_(part.parameters(), largest)
+        self.optimizer.step()
+
+    def _log(
+        self, answer_losses: list[Tensor], memory_losses: list[Tensor], right: list[Tensor]
+    ) -> None:
+        """Logs the means of a rollout.
+
+        Raises:
+            NonFiniteError: If a loss was not finite.
+        """
+        shown = {"train/answer_loss": answer_losses, "train/memory_loss": memory_losses}
+        for name, losses in shown.items():
+            if losses:
+                mean = float(torch.stack(losses).mean())
+                if not math.isfinite(mean):
+                    raise NonFiniteError(
+                        f"update {self._n_updates} after {self.num_timesteps} steps: {name} is "
+                        f"{mean}; the last checkpoint is {self.last_checkpoint or 'none'}"
+                    )
+                self.logger.record(name, mean)
+        self.logger.record("train/wrong_answers", 1.0 - float(torch.stack(right).mean()))
+        self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
