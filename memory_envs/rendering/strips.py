@@ -88,7 +88,7 @@ def _strip(
     radius: int | None,
     wrong: Sequence[int] = (),
 ) -> Strip:
-    """Returns the stretch of `tape` around its head, as wide as the largest tape and `widest` allow.
+    """Returns the stretch of `tape` around its head, at most as wide as the largest tape.
 
     Before cell 0 comes a gap, which is where the input head may stand, and which all strips have so
     that their cells are in line.
