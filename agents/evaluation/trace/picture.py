@@ -25,7 +25,7 @@ _TALLEST_INCHES = 16.0
 _GAP = 1.6  # cells between panels
 _HEADER = 3.9  # cells above the first step
 _FOOTER = 0.6  # cells below the last step
-_LETTERS = 3.0  # of a cell's text, before it becomes smaller
+_LETTERS = 2.7  # of a cell's text, before it becomes smaller
 _TITLE_CELLS = 0.28  # cells that a letter of the title takes
 
 
