@@ -27,6 +27,8 @@ IDS = (
     "Algorithmic/Copy-v0",
     "Algorithmic/ReversedAddition3-v0",
     "Maze-InvisibleGoal-9x9-v0",
+    "Stream-AssociativeRecall-v0",
+    "Stream-DictionaryInference-4x1-v0",
 )
 
 
@@ -57,7 +59,7 @@ def _values(array: np.ndarray[Any, Any], rng: np.random.Generator) -> list[Any]:
     if array.dtype == np.bool_:
         return [False, True]
     if array.dtype.kind == "f":
-        return [-1.0, np.nan, np.inf, 1e300]
+        return [-1.0, np.nan, np.inf, float(np.finfo(array.dtype).max)]
     limits = np.iinfo(array.dtype)
     near = [int(array.flat[0]) + step for step in (-1, 1)] if array.size else []
     some = [limits.min, limits.max, -2, -1, 0, 1, 100, int(rng.integers(-5, 40)), *near]
