@@ -221,7 +221,9 @@ def test_two_tasks_of_one_name_do_not_get_into_each_others_way() -> None:
 
 
 def test_our_sample_with_fewer_steps_is_an_error_and_no_crash() -> None:
-    task = dataclasses.replace(TASKS["RepeatCopy"], steps=lambda length, bits, repeats: 8 * length)
+    """Steps for nine copies, which the check before compiling happens to draw, not for ten."""
+    steps = lambda length, bits, repeats: length + 2 + 9 * length  # noqa: E731
+    task = dataclasses.replace(TASKS["RepeatCopy"], steps=steps)
     with pytest.raises((IndexError, ValueError)):
         StreamVectorEnv(500, task, min_length=3, max_length=3).reset(seed=0)
 
