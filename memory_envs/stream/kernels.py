@@ -9,7 +9,7 @@ from numba.extending import register_jitable
 
 from memory_envs.core.compiling import fingerprint, named
 from memory_envs.core.levels import draw_level
-from memory_envs.stream.task import NO_ANSWER, StreamTask, is_ours
+from memory_envs.stream.task import NO_ANSWER, StreamTask
 
 
 @njit(boundscheck=True)
@@ -65,7 +65,7 @@ def _compile_sample(task: StreamTask, ours: bool, flat: tuple[bool, bool]) -> An
 
 
 @lru_cache(maxsize=64)
-def compile_advance(task: StreamTask, flat: tuple[bool, bool]) -> Any:
+def compile_advance(task: StreamTask, flat: tuple[bool, bool], ours: bool) -> Any:
     """Returns the compiled function that steps rows or begins episodes; see `Rules.advance`.
 
     The project's own tasks are cached on disk; a user's are compiled once per process, since a
@@ -74,9 +74,10 @@ def compile_advance(task: StreamTask, flat: tuple[bool, bool]) -> Any:
     Args:
         task: The task.
         flat: Whether an input, and whether an answer, is a single number to the task.
+        ours: Whether it is the project's, with all that it is made of: our sample beside a user's
+            steps could write behind the end of its arrays.
     """
-    ours = is_ours(task)
-    number = fingerprint([task.sample], task.name, flat)
+    number = fingerprint([task.sample], task.name, flat, ours)
     fill = _compile_sample(task, ours, flat)
     begin = (register_jitable if ours else njit)(named(fill, number))
 

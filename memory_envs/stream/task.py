@@ -21,6 +21,8 @@ from memory_envs.core.rules import ActionSpace
 
 NO_ANSWER = -1  # the target of a step at which no answer is due
 
+LARGEST_LENGTH = 100_000
+
 Sample = Callable[..., int]
 
 
@@ -78,7 +80,7 @@ class StreamTask:
     min_length: int = 1
     max_length: int = 10
     lowest_length: int = 1
-    highest_length: int = 100_000
+    highest_length: int = LARGEST_LENGTH
     check: Callable[..., None] = _no_objection
     words: Callable[..., str] | None = None
     answer_words: Callable[..., str] | None = None
@@ -89,8 +91,3 @@ def bit_word(bits: npt.NDArray[Any]) -> str:
     """Returns bits as a hexadecimal number, the first bit the lowest."""
     digits = -(-len(bits) // 4)
     return f"{sum(1 << k for k, bit in enumerate(bits) if bit):0{digits}x}"
-
-
-def is_ours(task: StreamTask) -> bool:
-    """Says whether a task is the project's own, so that it need not be watched."""
-    return task.sample.__module__.partition(".")[0] == __name__.partition(".")[0]

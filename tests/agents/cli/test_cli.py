@@ -454,6 +454,44 @@ def test_a_person_walks_through_the_maze() -> None:
     assert "step 3 / 250" in shown
 
 
+def test_a_person_answers_a_stream_of_letters() -> None:
+    """The letters n, h and q are answers, so that commands begin with a colon."""
+    one_id = "Stream-DictionaryInference-4x1-v0"
+    # The question of this seed is u, which means k.
+    shown = typed(one_id, "hnq" + "a" * 10, ". . .", ".", ".", "k", ":q", seed=1)
+    assert ":n new episode   :h this help   :q quit" in shown
+    assert shown.count("step 3 / 19") == 1
+    assert "the episode is over: success, return 1; a new one begins" in shown
+    assert shown.endswith("bye\n\n")
+
+
+def test_a_person_answers_in_bits() -> None:
+    import gymnasium as gym
+
+    controls = Controls(gym.make("Stream-Copy-v0", bits=3))
+    assert [a.tolist() for a in controls.actions("011")] == [[0, 1, 1]]
+    assert [a.tolist() for a in controls.actions("0 1 1")] == [[0, 1, 1]]
+    assert [a.tolist() for a in controls.actions(".")] == [[0, 0, 0]]
+    for wrong in ("01", "0110", "012", "x"):
+        with pytest.raises(InputError, match="means nothing here"):
+            controls.actions(wrong)
+    assert "answer        3 digits, such as 111" in controls.help()
+    assert not controls.by_key
+    shown = typed("Stream-Copy-v0", ".", "10000000", "q")
+    assert "action   answer 10000000" in shown
+
+
+def test_a_key_is_an_answer_only_if_every_answer_has_a_key() -> None:
+    import gymnasium as gym
+
+    ten, eleven = (Controls(gym.make("Stream-DoubleCopy-v0", symbols=n)) for n in (10, 11))
+    assert ten.by_key
+    assert not eleven.by_key
+    assert eleven.actions("10 3 .") == [10, 3, 0]
+    assert Controls(gym.make("Maze-InvisibleGoal-9x9-v0")).by_key
+    assert not Controls(gym.make("Stream-DictionaryInference-4x1-v0")).by_key
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
 def test_at_a_terminal_each_key_is_a_step() -> None:
     import pty

@@ -1,0 +1,205 @@
+"""MANN-RL: its networks, what the memory learns from, the dance, and what it refuses."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+import agents
+from agents import MannRL, make_vec_env
+from agents.algorithms.mann_rl.columns import lay_out
+from agents.algorithms.mann_rl.replay import Replay, Step
+from agents.cli.main import main
+from memory_envs.stream import StreamBatch
+
+LOGIC = "Stream-Logic-v0"
+
+
+def _model(n_envs: int = 32, env_id: str = LOGIC, **kwargs: Any) -> MannRL:
+    return MannRL("MannRLPolicy", make_vec_env(env_id, n_envs), seed=1, **kwargs)
+
+
+def _batch(sizes: list[int]) -> StreamBatch:
+    """Streams whose inputs tell row and step: 100 times the row, plus the step."""
+    steps, rows = max(sizes), len(sizes)
+    numbers = np.arange(steps)[:, None] + 100 * np.arange(rows)
+    alive = np.arange(steps)[:, None] < np.array(sizes)
+    return StreamBatch(numbers, numbers + 1, alive, np.array(sizes), np.ones(rows, np.int64))
+
+
+def test_streams_are_laid_out_whole_one_after_the_other() -> None:
+    columns = lay_out(_batch([3, 2, 4, 1, 5]), 2)
+    # Row 2 goes below row 1, the shorter one; row 3 below row 0, row 4 below that.
+    assert columns.inputs[:, 0].tolist() == [0, 1, 2, 300, 400, 401]
+    assert columns.inputs[:, 1].tolist() == [100, 101, 200, 201, 202, 203]
+    assert columns.starts[:, 0].tolist() == [True, False, False, True, True, False]
+    assert (columns.targets == columns.inputs + 1).all()
+    assert columns.due.all()
+
+
+def _step(number: int, starts: list[bool]) -> Step:
+    part = torch.full((len(starts), 1), float(number))
+    return Step(part, part, part, part[:, 0], torch.tensor(starts))
+
+
+def test_pairs_are_neighbours_of_one_stream() -> None:
+    replay = Replay(4)
+    for number in range(6):  # the first two are forgotten
+        replay.add(_step(number, [number == 4, False]))
+    pairs = replay.sample(3, torch.Generator().manual_seed(0))
+    found = sorted(zip(pairs.now.losses.tolist(), pairs.following.losses.tolist(), strict=True))
+    # Of the first column the pair (3, 4) is none: another stream began.
+    assert found == [(2.0, 3.0), (2.0, 3.0), (3.0, 4.0), (4.0, 5.0), (4.0, 5.0)]
+    assert len(replay.sample(1, torch.Generator().manual_seed(0)).now.losses) in (1, 2)
+
+
+def test_the_memory_is_the_equation_by_hand() -> None:
+    model = _model()
+    policy = model.policy.double()
+    policy.set_training_mode(False)
+    generator = torch.Generator().manual_seed(0)
+    norm = policy.memory_net.norm
+    mean, variance = torch.rand(2, 48, dtype=torch.float64, generator=generator)
+    norm.running_mean, norm.running_var = mean, variance + 0.5
+    memory = torch.rand(3, 48, dtype=torch.float64, generator=generator)
+    inputs = F.one_hot(torch.tensor([4, 0, 7]), 11).double()
+    logits, after = policy.step(inputs, memory)
+    linear = policy.memory_net.linear
+    for row in range(3):
+        seen = torch.cat([inputs[row], logits[row].softmax(0), memory[row]])
+        flat = linear.weight @ seen + linear.bias
+        flat = (flat - mean) / (variance + 0.5 + norm.eps).sqrt()
+        torch.testing.assert_close(after[row], torch.sigmoid(flat * norm.weight + norm.bias))
+    assert ((after > 0.0) & (after < 1.0)).all()
+
+
+def test_the_memory_loss_is_that_of_the_paper() -> None:
+    model = _model(memory_clamp=0.7, gamma=0.9)
+    net = model.policy.memory_net
+    torch.manual_seed(0)
+    now, following = (
+        Step(torch.rand(5, 48), torch.rand(5, 11), torch.rand(5, 11), torch.rand(5) * 2, None)  # type: ignore[arg-type]
+        for _ in range(2)
+    )
+    net.train()
+    loss = model.memory_loss(agents.algorithms.mann_rl.replay.Pairs(now, following))
+    with torch.no_grad():
+        actual = net(now.memory, now.inputs, now.outputs)
+        later = net(following.memory, following.inputs, following.outputs)
+    expected = 0.9 * later - now.losses.clamp(0.0, 0.7)[:, None]
+    difference = (actual - expected).abs()
+    by_hand = torch.where(difference < 1.0, 0.5 * difference**2, difference - 0.5).mean()
+    torch.testing.assert_close(loss.detach(), by_hand)
+    # The later memory is held fixed: what it saw has no gradient.
+    following.memory.requires_grad_()
+    now.memory.requires_grad_()
+    model.memory_loss(agents.algorithms.mann_rl.replay.Pairs(now, following)).backward()  # type: ignore[no-untyped-call]
+    assert following.memory.grad is None
+    assert now.memory.grad is not None
+
+
+def _trained(model: MannRL) -> dict[str, torch.Tensor]:
+    model.rollout()
+    model.train()
+    assert model._n_updates > 2 * 40
+    return {name: tensor.clone() for name, tensor in model.policy.state_dict().items()}
+
+
+def test_each_network_learns_from_its_own_loss_alone() -> None:
+    before = {name: tensor.clone() for name, tensor in _model().policy.state_dict().items()}
+    fixed = _trained(_model(256, memory_iterations=0))
+    learning = _trained(_model(256, memory_iterations=2))
+    for name, tensor in before.items():
+        part = name.partition(".")[0]
+        if part == "memory_net":
+            assert torch.equal(fixed[name], tensor), name
+            moved = not torch.equal(learning[name], tensor)
+            assert moved or name.endswith(("norm.weight", "linear.bias")), name
+        elif "weight" in name:
+            assert not torch.equal(fixed[name], tensor), name
+
+
+def test_the_memory_is_trained_once_after_settling_and_buffering(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = _model(n_envs=64, settle=3, history=5, memory_samples=4, memory_iterations=3)
+    times = []
+
+    def train_memory(model: MannRL) -> torch.Tensor:
+        times.append(model)
+        return torch.zeros(())
+
+    monkeypatch.setattr(MannRL, "_train_memory", train_memory)
+    steps = len(model.rollout().targets)
+    model.train()
+    assert len(times) == 3 * (steps // 8)
+
+
+def test_losses_and_predictions_carry_the_memory_of_one_stream_alone() -> None:
+    model = _model()
+    batch = model.rollout()
+    model.policy.set_training_mode(False)
+    loss = float(model.losses(batch)["answer"].detach())
+    state, losses = None, []
+    for inputs, targets, starts in zip(batch.inputs, batch.targets, batch.starts, strict=True):
+        memory = model.policy.initial_state(16) if state is None else state.clone()
+        memory[torch.as_tensor(starts)] = 0.0
+        logits, _ = model.policy.step(F.one_hot(torch.as_tensor(inputs).long(), 11).float(), memory)
+        losses.append(F.cross_entropy(logits, torch.as_tensor(targets)).item())
+        _, state = model.predict(inputs, state, starts, deterministic=True)
+    assert loss == pytest.approx(np.mean(losses), rel=1e-5)
+
+
+def test_it_learns_logic(tmp_path: Path) -> None:
+    model = _model(n_envs=256, learning_rate=0.003, max_grad_norm=1.0)
+    model.learn(40_000)
+    assert model.logger.name_to_value["train/wrong_answers"] < 0.1
+    model.save(tmp_path / "logic.zip")
+    again = agents.load(tmp_path / "logic.zip", make_vec_env(LOGIC, 256))
+    assert isinstance(again, MannRL)
+    for name, tensor in model.policy.state_dict().items():
+        assert torch.equal(tensor, again.policy.state_dict()[name])
+    again.learn(1000)
+
+
+def test_it_goes_on_to_the_bit(tmp_path: Path) -> None:
+    whole, half, rest = (tmp_path / name for name in ("whole", "half", "rest"))
+    common = ["train", LOGIC, "--algo", "mann_rl", "--n-envs", "16"]
+    assert main([*common, "--timesteps", "1600", "--out", str(whole)]) == 0
+    assert main([*common, "--timesteps", "800", "--out", str(half)]) == 0
+    more = ["train", "--continue-from", str(half), "--timesteps", "1600", "--out", str(rest)]
+    assert main(more) == 0
+    there, here = (agents.load(folder / "model.zip").policy for folder in (whole, rest))
+    for name, tensor in there.state_dict().items():
+        assert torch.equal(tensor, here.state_dict()[name]), name
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"n_envs": 8}, "env's number of rows is 8; allowed: integers from 16 on"),
+        ({"columns": 1}, "columns is 1; allowed: integers from 2 on"),
+        ({"memory_samples": 32}, "memory_samples is 32; allowed: integers from 1 to 31"),
+        ({"memory_clamp": 0.0}, "memory_clamp is 0.0; allowed: finite numbers above 0"),
+        ({"policy_kwargs": {"memory_net": "all"}}, "memory_net is 'all'; allowed: input_output"),
+        ({"env_id": "Stream-Copy-v0"}, r"action space is MultiDiscrete.*; allowed: Discrete"),
+        (
+            {
+                "env_id": "Stream-DictionaryInference-4x1-v0",
+                "policy_kwargs": {"embedding_size": 8},
+            },
+            "embedding_size is 8; allowed with inputs of 30 numbers and 26 answers",
+        ),
+    ],
+)
+def test_bad_arguments_are_named(kwargs: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        _model(**kwargs)
+
+
+def test_other_environments_are_refused() -> None:
+    with pytest.raises(TypeError, match="ids of the family stream"):
+        MannRL("MannRLPolicy", "CartPole-v1")
