@@ -56,6 +56,16 @@ class StreamEnv(MemoryEnv[StreamState]):
       examples, drawn uniformly. With so few letters that a hundred draws find no other, it may be
       one of the examples too.
 
+    Three tasks draw one sequence of a text, all alike likely, and ask for an answer at every step;
+    they are those of Barrett, *Learning to Remember* (MANN-RL), section 4:
+
+    - Logic: boolean logic in letters, ``o r 1 0 = |``; every letter is due a step later, and in the
+      end the result, ``. o r 1 0 1``.
+    - Tagging: words as GloVe's vectors, zeros where there is none; the word's tag is due (Penn
+      Treebank's 50, of Universal Dependencies' English Web Treebank).
+    - Sentences: the 500 shortest sentences of Tatoeba, letter by letter, to be repeated after the
+      last; and for each a sequence in which every letter is due in its own step.
+
     ## Episode End
 
     Terminated after the last step of the stream; the observation there is that of the step before.
@@ -79,7 +89,9 @@ class StreamEnv(MemoryEnv[StreamState]):
         max_length: The longest length; by default the task's, or `min_length` if that is longer.
         curriculum: A `memory_envs.Curriculum` to draw the lengths from.
         render_mode: One of "ansi", "rgb_array" and "human".
-        **parameters: What else the task depends on, such as `bits` or `symbols`.
+        **parameters: What else the task depends on, such as `bits` or `symbols`. For a text it is
+            `split`, "train", "dev" or, of Tagging, "test"; and `data`, a folder with files of the
+            same names and formats in the place of those that come with the package.
 
     ## Memory Demand
 
