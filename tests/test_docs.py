@@ -142,7 +142,7 @@ def test_commands_of_the_readme_run_as_they_stand(tmp_path: Path) -> None:
         runs = tmp_path / "runs"
         newest = next(iter(sorted(runs.iterdir())), None) if runs.exists() else None
         words = shlex.split(line.replace("<run>", newest.name if newest else ""), comments=True)
-        if words[1] == "train":
+        if words[1] in ("train", "fit"):
             words += ["--timesteps", "3e3"]
         run = subprocess.run(
             [sys.executable, "-W", "error", "-m", "agents.cli.main", *words[1:]],
