@@ -135,19 +135,21 @@ def _lengths_section(measured: Record) -> list[str]:
     ]
 
 
-def _panels(
-    runs: list[Record], envs: list[str], path: Path, draw: Callable[[Record], list[list[float]]]
-) -> None:
+Curve = Callable[[Record], list[list[float]]]
+
+
+def _panels(runs: list[Record], path: Path, curve: Curve, labels: tuple[str, str]) -> None:
     """Draws a panel for each task, a line for each training, a colour for each memory."""
+    envs = list(dict.fromkeys(run["env"] for run in runs))
     figure = Figure(figsize=(3.2 * len(envs) + 1.2, 3.0), layout="constrained")
     axes = figure.subplots(1, len(envs), squeeze=False)[0]
     colours: dict[str, str] = {}
     for ax, env in zip(axes, envs, strict=True):
         ax.set_title(env.removeprefix("Stream-").removesuffix("-v0"), fontsize="small")
-        for run in (run for run in runs if run["env"] == env and draw(run)):
+        for run in (run for run in runs if run["env"] == env and curve(run)):
             label = None if run["agent"] in colours else run["agent"]
             colour = colours.setdefault(run["agent"], f"C{len(colours)}")
-            x, y = zip(*draw(run), strict=True)
+            x, y = zip(*curve(run), strict=True)
             ax.plot(x, y, color=colour, linewidth=1.2, label=label)
         ax.set_ylim(bottom=-0.02)
     figure.legend(loc="outside right upper", frameon=False, fontsize="small")
@@ -171,9 +173,12 @@ def draw(results: dict[str, list[Record]]) -> None:
     for name, (picture,) in _PICTURES.items():
         runs = results.get(name, [])
         if runs:
-            envs = list(dict.fromkeys(run["env"] for run in runs))
-            curve = (lambda run: run["curve"]) if name == "by-reward" else _errors_by_update
-            _panels(runs, envs, IMAGES / picture, curve)
+            if name == "by-reward":
+                labels = ("steps", "return")
+                _panels(runs, IMAGES / picture, lambda run: run["curve"], labels)  # type: ignore[no-any-return]
+            else:
+                labels = ("updates", "share of wrong answers")
+                _panels(runs, IMAGES / picture, _errors_by_update, labels)
 
 
 def main() -> None:
