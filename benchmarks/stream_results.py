@@ -175,7 +175,7 @@ def draw(results: dict[str, list[Record]]) -> None:
         if runs:
             if name == "by-reward":
                 labels = ("steps", "return")
-                _panels(runs, IMAGES / picture, lambda run: run["curve"], labels)  # type: ignore[no-any-return]
+                _panels(runs, IMAGES / picture, lambda run: run["curve"], labels)
             else:
                 labels = ("updates", "share of wrong answers")
                 _panels(runs, IMAGES / picture, _errors_by_update, labels)
