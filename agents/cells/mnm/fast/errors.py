@@ -112,17 +112,17 @@ def gradient_errors_backward(
         by_vectors: That by the interaction vectors; is added to.
     """
     L, H, D = by_errors.shape
-    errors, passed_up = np.empty((H, D), memory.dtype), np.empty((H, D), memory.dtype)
+    errors, by_above = np.empty((H, D), memory.dtype), np.empty((H, D), memory.dtype)
     for layer in range(L):
         z, passed, by_passed = traces.written[layer], traces.passed[layer], by_errors[layer]
         if not is_linear(layer, traces, switches):
             _slope_backward(z, passed, by_errors[layer], by_written[layer])
-            unsquash(z, by_passed)
+            unsquash(z, by_passed)  # until here it was that by the errors
         if layer + 1 < L:
             find_errors(layer + 1, traces, switches, errors)
             add_outer(errors, by_passed, by_memory[layer + 1])
-            dots(by_passed, memory[layer + 1], passed_up)
-            by_errors[layer + 1] += passed_up
+            dots(by_passed, memory[layer + 1], by_above)
+            by_errors[layer + 1] += by_above
     for h in range(H):
         by_passed, by_found = by_errors[L - 1, h], by_written[L - 1, h]
         by_value = by_vectors[2 * H + h]
