@@ -47,7 +47,9 @@ class Contestant:
     module: str = "agents"
 
 
-def _ours(memory: str, **memory_kwargs: Any) -> Callable[[], tuple[list[nn.Parameter], Run]]:
+def ours(memory: str, **memory_kwargs: Any) -> Callable[[], tuple[list[nn.Parameter], Run]]:
+    """Returns what builds one of our cells, and runs it with its own losses."""
+
     def make() -> tuple[list[nn.Parameter], Run]:
         cell = make_cell(memory, INPUT_SIZE, **memory_kwargs)
 
@@ -85,11 +87,11 @@ def _dnc_package() -> tuple[list[nn.Parameter], Run]:
 # A row for each cell, in its default sizes, and one for each size that somebody asks about.
 CONTESTANTS = [
     Contestant(_REFERENCE, _torch_lstm),
-    *(Contestant(name, _ours(name)) for name in CELLS),
+    *(Contestant(name, ours(name)) for name in CELLS),
     Contestant(_PACKAGE, _dnc_package, module="dnc"),
     Contestant(
         "mnm-p, 200 units, 3 layers of 100, 3 heads",
-        _ours("mnm-p", hidden_size=200, memory_layers=3, memory_width=100, num_heads=3),
+        ours("mnm-p", hidden_size=200, memory_layers=3, memory_width=100, num_heads=3),
         ((64, 100),),
     ),
 ]

@@ -5,27 +5,29 @@ where earlier results of other runs stay. From that it writes docs/results/maze.
 picture, and docs/results/memories.md. Each file is written whole or not at all.
 """
 
-import json
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from agents.evaluation.plots import GREEN, GREY, save_png
 from agents.saving.atomic import write_text
-from benchmarks.memory_runs import MAZE, PLANS, Run, plan
+from benchmarks.memory_runs import MAZE, PLANS, plan
 from benchmarks.recorded import (
+    CUT_OFF,
     Record,
-    circumstances,
+    first_at,
     head,
-    progress,
+    machines,
+    notes,
+    read_preset_run,
     row,
     short_commit,
+    shown_value,
     span,
     update,
 )
-from benchmarks.runs import parts
+from benchmarks.runs import PresetRun
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "memories.json"
@@ -37,7 +39,6 @@ BOUND = 467.9  # of any agent, 9x9: `benchmarks.maze_bound`
 # What the paper's agents come to after 250,000 episodes and more, and nine tenths of the bound.
 MARKS = (175.0, 421.0)
 _TO_MARKS = [f"episodes to {mark:g}" for mark in MARKS]
-_POINTS = 80  # of a curve that is kept
 _TITLES = {
     "maze": "PPO with our preset",
     "maze-large": "Larger mazes",
@@ -50,72 +51,14 @@ _TITLES = {
 _ON_MAZE_PAGE = ("maze", "maze-large", "maze-a2c")
 
 
-def read_run(run: Run, folder: Path) -> Record | None:
+def read_run(run: PresetRun, folder: Path) -> Record | None:
     """What a training and its continuations did; None if it has not begun."""
-    found = parts(folder)
-    if not found:
-        return None
-    settings = json.loads((found[0] / "settings.json").read_text(encoding="utf-8"))
-    rows = [progress(part) for part in found]
-    every = [line for part in rows for line in part]
-    held_out = [line for line in every if line.get("evaluation/return")]
-    evaluation = found[-1] / "evaluation.json"
-    result: Record = dict.fromkeys(("return_mean", "return_std", "success"))
-    if evaluation.exists():  # one that was cut off is evaluated, too, unless it was killed
-        result = json.loads(evaluation.read_text(encoding="utf-8"))
-    elif held_out:
-        result["return_mean"] = float(held_out[-1]["evaluation/return"])
-        result["success"] = _number(held_out[-1].get("evaluation/success"))
-    cpu = [
-        max((_number(line.get("time/cpu_time")) or 0.0 for line in part), default=0.0)
-        for part in rows
-    ]
-    return {
-        "name": run.name,
-        "env": run.env,
-        "agent": run.agent,
-        "seed": run.seed,
-        **{name: result[name] for name in ("return_mean", "return_std", "success")},
-        "deterministic": settings["recipe"]["deterministic"],
-        "cpu_minutes": round(sum(cpu) / 60, 1),
-        "curve": _curve(every),
-        **circumstances(found),
-    }
-
-
-def _number(text: str | None) -> float | None:
-    return float(text) if text else None
-
-
-def _curve(rows: list[dict[str, str]]) -> list[list[float]]:
-    """Steps, and the mean return of the latest episodes of training at them."""
-    points = [
-        [int(float(line["time/total_timesteps"])), round(float(line["rollout/ep_rew_mean"]), 1)]
-        for line in rows
-        if line.get("rollout/ep_rew_mean")
-    ]
-    every = max(1, len(points) // _POINTS)
-    passed = [i for mark in MARKS for i in _first(points, mark)]
-    kept = sorted({*range(0, len(points), every), *passed, *([len(points) - 1] if points else [])})
-    return [points[i] for i in kept]
-
-
-def _first(curve: list[list[float]], mark: float) -> list[int]:
-    """The first point of a curve that is at a mark, if there is one."""
-    return [i for i, (_, value) in enumerate(curve) if value >= mark][:1]
+    return read_preset_run(run, folder, MARKS)
 
 
 def episodes_to(mark: float, run: Record) -> int | None:
     """After how many episodes of the maze the mean return of the latest was `mark`, if ever."""
-    return next((run["curve"][i][0] // MAZE_STEPS for i in _first(run["curve"], mark)), None)
-
-
-def _value(run: Record, name: str, digits: int) -> str:
-    """A result; in brackets where the training was cut off."""
-    if run[name] is None:
-        return "none"
-    text = f"{run[name]:.{digits}f}"
-    return text if run["finished"] else f"({text})"
+    return next((run["curve"][i][0] // MAZE_STEPS for i in first_at(run["curve"], mark)), None)
 
 
 def _maze_summary(name: str, runs: list[Record]) -> list[str]:
@@ -145,8 +88,8 @@ def _maze_table(runs: list[Record]) -> list[str]:
     lines = head(["maze", "agent"], [*numbers, "minutes", "processor's"], ["commit"])
     for run in runs:
         counts = [episodes_to(mark, run) for mark in MARKS]
-        cells = [_size(run["env"]), run["agent"], run["seed"], _value(run, "return_mean", 1)]
-        cells.append(_value(run, "success", 3))
+        cells = [_size(run["env"]), run["agent"], run["seed"], shown_value(run, "return_mean", 1)]
+        cells.append(shown_value(run, "success", 3))
         cells += ["never" if count is None else f"{count:,}" for count in counts]
         cells += [f"{run['steps'] // MAZE_STEPS:,}", run["minutes"], run["cpu_minutes"]]
         lines.append(row([*cells, short_commit(run)]))
@@ -160,8 +103,8 @@ def _table(runs: list[Record]) -> list[str]:
         cells = [
             run["agent"],
             run["seed"],
-            _value(run, "return_mean", 2),
-            _value(run, "success", 3),
+            shown_value(run, "return_mean", 2),
+            shown_value(run, "success", 3),
         ]
         cells += [f"{run['steps']:,}", run["minutes"], run["cpu_minutes"], short_commit(run)]
         lines.append(row(cells))
@@ -173,30 +116,6 @@ def _section(name: str, runs: list[Record]) -> list[str]:
     if name in _ON_MAZE_PAGE:
         return [*lines, *_maze_summary(name, runs), "", "Every run:", "", *_maze_table(runs)]
     return [*lines, *_table(runs)]
-
-
-def _notes(page: Path) -> str:
-    """What is written by hand and put below the tables, if anything is."""
-    notes = page.with_name(f"{page.stem}-notes.txt")
-    return notes.read_text(encoding="utf-8") if notes.exists() else ""
-
-
-_CUT_OFF = [
-    "What is in brackets is of a training that was cut off: what it would have come to is not",
-    "shown, and its learning rate had not gone down to its end. (One that was killed shows its",
-    "last evaluation, on 256 episodes.) Minutes are those of the clock and of the processor;",
-    "each training has one thread of a machine with two cores that did other work at the same",
-    "time.",
-]
-
-
-def _machines(runs: Iterable[Record]) -> list[str]:
-    found = dict.fromkeys(
-        f"{run['machine']['processor']}, {run['machine']['cores']} cores, "
-        f"PyTorch {run['versions']['torch']}"
-        for run in runs
-    )
-    return ["", *(f"Machine: {line}." for line in found)]
 
 
 def maze_page(results: dict[str, list[Record]]) -> str:
@@ -213,15 +132,15 @@ def maze_page(results: dict[str, list[Record]]) -> str:
         "training until the mean return of the latest ones (128 with the preset) was that.",
         f"Munkhdalai et al. (2019), Fig. 6, come to {MARKS[0]:g} after 250,000 with MNM, and with",
         "plastic networks after nearly a million.",
-        *_CUT_OFF,
+        *CUT_OFF,
         "",
         f"![Return against episodes](../images/{FIGURE.name})",
     ]
     shown = {name: results[name] for name in _ON_MAZE_PAGE if results.get(name)}
     for name, runs in shown.items():
         lines += _section(name, runs)
-    lines += _machines(run for runs in shown.values() for run in runs)
-    return "\n".join(lines) + "\n" + _notes(MAZE_PAGE)
+    lines += machines(run for runs in shown.values() for run in runs)
+    return "\n".join(lines) + "\n" + notes(MAZE_PAGE)
 
 
 def page(results: dict[str, list[Record]]) -> str:
@@ -233,15 +152,15 @@ def page(results: dict[str, list[Record]]) -> str:
         "`python -m benchmarks.memory_runs` left. First looks have one seed and few steps each,",
         "the same steps and settings for all: they show which memory learns what quickly, and are",
         "no ranking. Return and success are the means over 1,000 fresh episodes.",
-        *_CUT_OFF,
+        *CUT_OFF,
     ]
     shown = {
         name: results[name] for name in _TITLES if name not in _ON_MAZE_PAGE and results.get(name)
     }
     for name, runs in shown.items():
         lines += _section(name, runs)
-    lines += _machines(run for runs in shown.values() for run in runs)
-    return "\n".join(lines) + "\n" + _notes(PAGE)
+    lines += machines(run for runs in shown.values() for run in runs)
+    return "\n".join(lines) + "\n" + notes(PAGE)
 
 
 def pages(results: dict[str, list[Record]]) -> dict[Path, str]:

@@ -4,11 +4,9 @@ See `benchmarks.runs` for how they are trained. The most telling trainings of a 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
 
 from agents.cells import CELLS
-from benchmarks.runs import train_plan
+from benchmarks.runs import PresetRun, train_plan
 
 MAZE = "Maze-InvisibleGoal-{0}x{0}-v0"
 # Each with as many seeds; all once before any twice. `gated-delta` was the best of the others at a
@@ -74,75 +72,40 @@ PLANS = (
 )
 
 
-@dataclass(frozen=True)
-class Run:
-    """One training.
-
-    Attributes:
-        name: The name of its folder.
-        env: The environment's id.
-        algorithm: A name in `agents.algorithms.table.ALGORITHMS`.
-        memory: The name of the memory.
-        seed: Seed of everything random.
-        changes: Changes of the preset, as `--set` takes them.
-        variant: What tells it from others of that agent, if anything does.
-        stop_at: Share of successes at which it ends early, if at any.
-    """
-
-    name: str
-    env: str
-    algorithm: str
-    memory: str
-    seed: int
-    changes: list[str] = field(default_factory=list)
-    variant: str = ""
-    stop_at: float | None = None
-
-    @property
-    def agent(self) -> str:
-        """Algorithm, memory, and the variant if there is one."""
-        return f"{self.algorithm}/{self.memory}" + (f", {self.variant}" if self.variant else "")
-
-    def command(self, folder: Path) -> list[str]:
-        """Returns its arguments; `folder` is that of the plan's runs."""
-        words = ["train", "--env", self.env, "--algo", self.algorithm, "--memory", self.memory]
-        words += ["--seed", str(self.seed)]
-        words += [] if self.stop_at is None else ["--stop-at-success", str(self.stop_at)]
-        return [*words, "--set", *self.changes] if self.changes else words
-
-
-def _maze() -> Iterator[Run]:
+def _maze() -> Iterator[PresetRun]:
     for seed in range(max(MAZE_SEEDS.values())):
         for memory, seeds in MAZE_SEEDS.items():
             if seed < seeds:
-                yield Run(f"{memory}-{seed}", MAZE.format(9), "ppo", memory, seed)
+                yield PresetRun(f"{memory}-{seed}", MAZE.format(9), "ppo", memory, seed)
 
 
-def _looks(env: str, changes: list[str]) -> Iterator[Run]:
+def _looks(env: str, changes: list[str]) -> Iterator[PresetRun]:
     for memory in CELLS:
-        yield Run(f"{memory}-0", env, "ppo", memory, 0, changes)
+        yield PresetRun(f"{memory}-0", env, "ppo", memory, 0, changes)
 
 
-def _options() -> Iterator[Run]:
+def _options() -> Iterator[PresetRun]:
     for variant, option in MNM_OPTIONS.items():
         changes = [*MAZE_LOOK, f"policy.memory_kwargs.{option}"]
         name = option.partition("=")[0]
-        yield Run(name, MAZE.format(9), "ppo", "mnm-p", 0, changes, variant)
+        yield PresetRun(name, MAZE.format(9), "ppo", "mnm-p", 0, changes, variant)
 
 
-def _large() -> Iterator[Run]:
+def _large() -> Iterator[PresetRun]:
     for size in LARGE:
-        yield Run(f"{size}x{size}-{BEST}-0", MAZE.format(size), "ppo", BEST, 0)
+        yield PresetRun(f"{size}x{size}-{BEST}-0", MAZE.format(size), "ppo", BEST, 0)
 
 
-def _cartpole() -> Iterator[Run]:
+def _cartpole() -> Iterator[PresetRun]:
     for seed in range(max(CARTPOLE.values())):
         for memory, seeds in CARTPOLE.items():
             if seed < seeds:
-                yield Run(f"{memory}-{seed}", "CartPole-v1", "reinforce", memory, seed, stop_at=0.8)
+                yield PresetRun(
+                    f"{memory}-{seed}", "CartPole-v1", "reinforce", memory, seed, stop_at=0.8
+                )
 
 
-def plan(name: str) -> list[Run]:
+def plan(name: str) -> list[PresetRun]:
     """Returns the trainings of a plan, the most telling first."""
     return {
         "maze": list(_maze()),
@@ -150,8 +113,8 @@ def plan(name: str) -> list[Run]:
         "mnm-options": list(_options()),
         "tape-first-look": list(_looks("Tape-Reverse-v0", TAPE_LOOK)),
         "maze-a2c": [
-            Run("lstm-0", MAZE.format(9), "a2c", "lstm", 0, A2C),
-            Run("mnm-p-0", MAZE.format(9), "a2c", "mnm-p", 0, [*A2C, *A2C_MNM]),
+            PresetRun("lstm-0", MAZE.format(9), "a2c", "lstm", 0, A2C),
+            PresetRun("mnm-p-0", MAZE.format(9), "a2c", "mnm-p", 0, [*A2C, *A2C_MNM]),
         ],
         "maze-large": list(_large()),
         "cartpole": list(_cartpole()),

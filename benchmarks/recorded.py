@@ -12,10 +12,18 @@ from typing import Any, TypeVar
 
 from agents.saving.atomic import write_text
 from benchmarks.results import without_folder
-from benchmarks.runs import Run, has_ended, minutes_spent
+from benchmarks.runs import PresetRun, Run, has_ended, minutes_spent, parts
 
 Record = dict[str, Any]
 R = TypeVar("R", bound=Run)
+_POINTS = 80  # of a curve that is kept
+CUT_OFF = [
+    "What is in brackets is of a training that was cut off: what it would have come to is not",
+    "shown, and its learning rate had not gone down to its end. (One that was killed shows its",
+    "last evaluation, on 256 episodes.) Minutes are those of the clock and of the processor;",
+    "each training has one thread of a machine with two cores that did other work at the same",
+    "time.",
+]
 
 
 def progress(part: Path) -> list[dict[str, str]]:
@@ -94,6 +102,67 @@ def update(
     return results
 
 
+def read_preset_run(run: PresetRun, folder: Path, marks: Sequence[float] = ()) -> Record | None:
+    """Returns what a training and its continuations did; None if it has not begun.
+
+    Args:
+        run: The training.
+        folder: Its folder.
+        marks: Returns whose first points in the curve are kept.
+    """
+    found = parts(folder)
+    if not found:
+        return None
+    settings = json.loads((found[0] / "settings.json").read_text(encoding="utf-8"))
+    rows = [progress(part) for part in found]
+    every = [line for part in rows for line in part]
+    held_out = [line for line in every if line.get("evaluation/return")]
+    evaluation = found[-1] / "evaluation.json"
+    result: Record = dict.fromkeys(("return_mean", "return_std", "success"))
+    if evaluation.exists():  # one that was cut off is evaluated, too, unless it was killed
+        result = json.loads(evaluation.read_text(encoding="utf-8"))
+    elif held_out:
+        result["return_mean"] = float(held_out[-1]["evaluation/return"])
+        result["success"] = _number(held_out[-1].get("evaluation/success"))
+    cpu = [
+        max((_number(line.get("time/cpu_time")) or 0.0 for line in part), default=0.0)
+        for part in rows
+    ]
+    return {
+        "name": run.name,
+        "env": run.env,
+        "agent": run.agent,
+        "seed": run.seed,
+        **{name: result[name] for name in ("return_mean", "return_std", "success")},
+        "deterministic": settings["recipe"]["deterministic"],
+        "cpu_minutes": round(sum(cpu) / 60, 1),
+        "curve": _curve(every, marks),
+        **circumstances(found),
+    }
+
+
+def _number(text: str | None) -> float | None:
+    return float(text) if text else None
+
+
+def _curve(rows: list[dict[str, str]], marks: Sequence[float]) -> list[list[float]]:
+    """Steps, and the mean return of the latest episodes of training at them."""
+    points = [
+        [int(float(line["time/total_timesteps"])), round(float(line["rollout/ep_rew_mean"]), 1)]
+        for line in rows
+        if line.get("rollout/ep_rew_mean")
+    ]
+    every = max(1, len(points) // _POINTS)
+    passed = [i for mark in marks for i in first_at(points, mark)]
+    kept = sorted({*range(0, len(points), every), *passed, *([len(points) - 1] if points else [])})
+    return [points[i] for i in kept]
+
+
+def first_at(curve: list[list[float]], mark: float) -> list[int]:
+    """Returns the first point of a curve that is at a mark, if there is one."""
+    return [i for i, (_, value) in enumerate(curve) if value >= mark][:1]
+
+
 def row(cells: Iterable[Any]) -> str:
     """Returns a row of a Markdown table."""
     return "| " + " | ".join(map(str, cells)) + " |"
@@ -117,3 +186,27 @@ def span(values: list[Any], digits: int | None = None) -> str:
 def short_commit(record: Record) -> str:
     """Returns the commit's first digits, with a plus where the tree was not clean."""
     return str(record["commit"])[:7] + ("+" if str(record["commit"]).endswith("+") else "")
+
+
+def shown_value(run: Record, name: str, digits: int) -> str:
+    """Returns a result; in brackets where the training was cut off."""
+    if run[name] is None:
+        return "none"
+    text = f"{run[name]:.{digits}f}"
+    return text if run["finished"] else f"({text})"
+
+
+def notes(page: Path) -> str:
+    """Returns what is written by hand and put below the tables of a page, if anything is."""
+    path = page.with_name(f"{page.stem}-notes.txt")
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def machines(runs: Iterable[Record]) -> list[str]:
+    """Returns a line for each machine and version of PyTorch that trained any of them."""
+    found = dict.fromkeys(
+        f"{run['machine']['processor']}, {run['machine']['cores']} cores, "
+        f"PyTorch {run['versions']['torch']}"
+        for run in runs
+    )
+    return ["", *(f"Machine: {line}." for line in found)]

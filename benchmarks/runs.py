@@ -15,6 +15,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -33,6 +34,43 @@ class Run(Protocol):
     def command(self, folder: Path) -> list[str]:
         """Returns its arguments for `memory-envs`; `folder` is that of the plan's runs."""
         ...
+
+
+@dataclass(frozen=True)
+class PresetRun:
+    """A training with a preset, some of its settings changed.
+
+    Attributes:
+        name: The name of its folder.
+        env: The environment's id.
+        algorithm: A name in `agents.algorithms.table.ALGORITHMS`.
+        memory: The name of the memory.
+        seed: Seed of everything random.
+        changes: Changes of the preset, as `--set` takes them.
+        variant: What tells it from others of that agent, if anything does.
+        stop_at: Share of successes at which it ends early, if at any.
+    """
+
+    name: str
+    env: str
+    algorithm: str
+    memory: str
+    seed: int
+    changes: list[str] = field(default_factory=list)
+    variant: str = ""
+    stop_at: float | None = None
+
+    @property
+    def agent(self) -> str:
+        """Algorithm, memory, and the variant if there is one."""
+        return f"{self.algorithm}/{self.memory}" + (f", {self.variant}" if self.variant else "")
+
+    def command(self, folder: Path) -> list[str]:
+        """Returns its arguments; `folder` is that of the plan's runs."""
+        words = ["train", "--env", self.env, "--algo", self.algorithm, "--memory", self.memory]
+        words += ["--seed", str(self.seed)]
+        words += [] if self.stop_at is None else ["--stop-at-success", str(self.stop_at)]
+        return [*words, "--set", *self.changes] if self.changes else words
 
 
 def parts(folder: Path) -> list[Path]:

@@ -20,6 +20,7 @@ _TITLES = {
     "tape": "Tape family",
     "algorithmic": "Algorithmic family",
     "maze": "Maze family",
+    "stream": "Stream family",
 }
 
 

@@ -1,5 +1,6 @@
 """One table of ids; importing `memory_envs` registers it with Gymnasium."""
 
+import importlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -211,11 +212,14 @@ def family_of(env_id: str) -> str:
     """Returns the family of an id, also of a task of one's own; "" if it is not of this package.
 
     Args:
-        env_id: A registered id.
+        env_id: A registered id; ``module:id`` imports the module first, as Gymnasium does.
     """
-    if env_id in ENVIRONMENTS:
-        return ENVIRONMENTS[env_id].family
-    entry = gym.spec(env_id).vector_entry_point if env_id in gym.registry else None
+    module, _, name = env_id.rpartition(":")
+    if module:
+        importlib.import_module(module)
+    if name in ENVIRONMENTS:
+        return ENVIRONMENTS[name].family
+    entry = gym.spec(name).vector_entry_point if name in gym.registry else None
     for spec in ENVIRONMENTS.values():
         if entry == spec.vector_entry_point:
             return spec.family

@@ -72,7 +72,8 @@ class Output(NamedTuple):
         on_error: Either "terminate", if a wrong symbol ends the episode, or "continue".
         forced_emission: Whether the whole target is always emitted.
         emit: Name of the sub-action that decides whether a symbol is emitted.
-        symbol: Name of the sub-action that decides which one.
+        symbol: Name of the sub-action that decides which one; "" if several do.
+        parts: Names of the sub-actions that only together say which one, such as bits.
     """
 
     cells: Integers
@@ -84,6 +85,7 @@ class Output(NamedTuple):
     forced_emission: bool
     emit: str
     symbol: str
+    parts: tuple[str, ...] = ()
 
 
 class Maze(NamedTuple):

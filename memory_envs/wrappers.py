@@ -84,8 +84,8 @@ class FullObservability(gym.ObservationWrapper[Any, Any, Any], RecordConstructor
 
     The observation becomes a ``Box`` of float32, the state of `get_state` as one vector: the
     record's fields in their order (steps and limit, sizes, positions, counters), then the arrays,
-    row by row (tapes: input, target, output, memory). Left out are the outcome of the last step and
-    the generator. `names` says what each entry is.
+    row by row (tapes: input, target, output, memory; streams: inputs, targets, answers). Left out
+    are the outcome of the last step and the generator. `names` says what each entry is.
 
     Args:
         env: An environment of this package.

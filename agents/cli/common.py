@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
+import gymnasium as gym
 import tyro
 from rich.console import Console
 from tyro.constructors import PrimitiveConstructorSpec
 
 from agents.algorithms.pretrained import find_pretrained, load_pretrained, read_index
 from agents.environments.spec import check_env
+from agents.training.recipes import read_assignments
 from agents.training.run_directory import RunDirectory
 from memory_envs.arguments import allowed_names
 
@@ -110,8 +112,9 @@ def find_player(
     deterministic: bool = False,
     stochastic: bool = False,
     pretrained: str | None = None,
+    changes: Sequence[str] = (),
 ) -> Player:
-    """Looks up who shall play.
+    """Looks up who shall play, and where.
 
     Args:
         name: What the user calls MODEL: a model file, a run's folder, or one of `POLICIES`.
@@ -119,12 +122,32 @@ def find_player(
         deterministic: Whether the user asked for the most probable actions.
         stochastic: Whether the user asked for sampled actions; with neither, the recipe decides.
         pretrained: The name of a model that comes with the package, in place of MODEL.
+        changes: Arguments of the environment, such as "max_length=40", that go before others.
 
     Raises:
         UsageError: If there is no such model, or it cannot play there.
     """
     if deterministic and stochastic:
         raise UsageError("--deterministic and --stochastic exclude each other")
+    arguments = checked(read_assignments, changes, "--set")
+    player = _find_player(name, env_id, deterministic, stochastic, pretrained)
+    if not arguments:
+        return player
+    player = replace(player, env_kwargs={**player.env_kwargs, **arguments})
+    try:
+        gym.make_vec(player.env_id, num_envs=1, **player.env_kwargs).close()
+    except (TypeError, ValueError, gym.error.Error) as error:
+        raise UsageError(f"--set: {error}") from error
+    return player
+
+
+def _find_player(
+    name: str | None,
+    env_id: str | None,
+    deterministic: bool,
+    stochastic: bool,
+    pretrained: str | None,
+) -> Player:
     if pretrained is not None:
         if name is not None:
             raise UsageError(f"{name} and --pretrained {pretrained} are two models: give one")

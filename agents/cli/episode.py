@@ -39,6 +39,8 @@ class EpisodeCommand:
     """Show the first episode that fails, of 1000 from --seed (or 7) on."""
     out: Annotated[Path | None, option("FOLDER")] = None
     """Folder to write files to."""
+    changes: Annotated[tuple[str, ...], option("NAME=VALUE ...", name="set")] = ()
+    """Arguments of the environment, in place of the model's: min_length=40 max_length=40."""
 
     def find_trace(self) -> Trace:
         """Plays the episode.
@@ -52,7 +54,12 @@ class EpisodeCommand:
         if self.out is not None and self.out.exists() and not self.out.is_dir():
             raise UsageError(f"--out {self.out} is not a folder")
         player = find_player(
-            self.model, self.env, self.deterministic, self.stochastic, self.pretrained
+            self.model,
+            self.env,
+            self.deterministic,
+            self.stochastic,
+            self.pretrained,
+            self.changes,
         )
         from agents.evaluation.actors import CannotPlayError
         from agents.evaluation.trace import longest_episode, run_trace

@@ -34,6 +34,8 @@ class Evaluate:
     """Take the most probable actions. Without this and --stochastic, as the run's settings say."""
     stochastic: Annotated[bool, option("")] = False
     """Sample the actions."""
+    changes: Annotated[tuple[str, ...], option("NAME=VALUE ...", name="set")] = ()
+    """Arguments of the environment, in place of the model's: min_length=40 max_length=40."""
     json: Annotated[bool, option("")] = False
     """Print one JSON object instead of text."""
 
@@ -42,7 +44,12 @@ class Evaluate:
         checked(check_integer, "--episodes", self.episodes, 1)
         checked(check_integer, "--seed", self.seed, 0)
         player = find_player(
-            self.model, self.env, self.deterministic, self.stochastic, self.pretrained
+            self.model,
+            self.env,
+            self.deterministic,
+            self.stochastic,
+            self.pretrained,
+            self.changes,
         )
         from agents.evaluation.actors import CannotPlayError
         from agents.evaluation.evaluate import evaluate

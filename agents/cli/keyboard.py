@@ -12,12 +12,14 @@ import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 
+from memory_envs.core.env import MemoryEnv
+
 _KEYS = {"w": "up", "a": "left", "s": "down", "d": "right"}
 _ARROWS = {"\x1b[A": "up", "\x1b[D": "left", "\x1b[B": "down", "\x1b[C": "right"}
 _PREFIXES = {"memory_move": "m", "memory_write": "w"}
 _IDLE = ("stay", "keep", "silent")
 _GATES = ("emit", "write")  # said by naming a symbol
-_COMMANDS = "n new episode   h this help   q quit"
+_COMMANDS = {"n": "new episode", "h": "this help", "q": "quit"}
 
 
 class InputError(ValueError):
@@ -35,6 +37,9 @@ class Controls:
 
     Attributes:
         single: Whether there is one sub-action only; then each word is a step.
+        by_key: Whether, besides, each value is a single key.
+        commands: What a command is typed as, by its letter: where the letters are answers, after a
+            colon.
 
     Raises:
         InputError: If its actions are neither `Discrete` nor `MultiDiscrete`.
@@ -53,18 +58,29 @@ class Controls:
             self.values = tuple(tuple(map(str, range(size))) for size in sizes.tolist())
         self.words: dict[str, dict[int, int]] = {}
         self.idle: dict[int, int] = {}
+        # The parts of an answer, such as its bits, are typed as one word.
+        output = base.view().output if isinstance(base, MemoryEnv) else None
+        self.parts = output.parts if output is not None else ()
+        if self.parts and any(len(value) > 1 for values in self.values for value in values):
+            self.names, self.parts = tuple(f"{name}=" for name in self.names), ()
         for column in range(len(self.names)):
             self._add_words(column)
         if self.single:
             self.words |= {k: self.words[word] for k, word in _KEYS.items() if word in self.words}
+        taken = not set(_COMMANDS).isdisjoint(self.words)
+        self.commands = {f":{letter}" if taken else letter: letter for letter in _COMMANDS}
+        reached = {
+            value for word, part in self.words.items() if len(word) == 1 for value in part.values()
+        }
+        self.by_key = self.single and not taken and len(reached) == len(self.values[0])
 
     def _add_words(self, column: int) -> None:
         name, values = self.names[column], self.values[column]
-        if name == "symbol":
+        if name == "symbol" or name.startswith("answer"):
             self.idle[column] = 0
         for word in set(_IDLE) & set(values):
             self.idle[column] = values.index(word)
-        if name in _GATES:
+        if name in _GATES or self.parts:
             return
         settings = {}
         if name == "symbol":
@@ -92,11 +108,16 @@ class Controls:
             return [self._action([word for word in words if word != "."])]
         steps = []
         for word in words:  # "wwd" is three steps
+            if word == "." and self.idle:
+                steps.append("")
+                continue
             is_run = word not in self.words and all(key in self.words for key in word)
             steps += list(word) if is_run else [word]
-        return [self._action([step]) for step in steps]
+        return [self._action([step] if step else []) for step in steps]
 
     def _action(self, words: list[str]) -> Any:
+        if self.parts:
+            return self._whole(words)
         chosen: dict[int, int] = {}
         for word in words:
             if word not in self.words:
@@ -111,6 +132,14 @@ class Controls:
                 raise InputError(f"say {name} too: {self._offer(column)}")
         action = np.array([chosen[column] for column in range(len(self.names))])
         return int(action[0]) if self.single else action
+
+    def _whole(self, words: list[str]) -> Any:
+        """Returns an action whose parts were typed as one word."""
+        word = "".join(words) or "".join(values[0] for values in self.values)
+        fits = len(word) == len(self.values)
+        if not fits or any(c not in values for c, values in zip(word, self.values, strict=True)):
+            raise InputError(f"{' '.join(words)!r} means nothing here; h shows what does")
+        return np.array([values.index(c) for c, values in zip(word, self.values, strict=True)])
 
     def _offer(self, column: int) -> str:
         """Returns the words of a sub-action."""
@@ -127,18 +156,23 @@ class Controls:
     def help(self) -> str:
         """Returns what can be typed."""
         titles = {"symbol": "emit", "memory_write": "write memory"}
-        lines = [
+        lines = []
+        if self.parts:
+            example = "".join(values[-1] for values in self.values)
+            lines.append(f"answer        {len(self.parts)} digits, such as {example}")
+        lines += [
             f"{titles.get(name, name.strip('=').replace('_', ' ')):13} {self._offer(column)}"
             for column, name in enumerate(self.names)
-            if name not in _GATES
+            if name not in _GATES and not self.parts
         ]
         if self.single and "up" in self.words:
             lines.append("keys          arrows or w a s d")
-        if not self.single:
-            if len(self.idle) == len(self.names):
-                lines.append("nothing       .")
+        if len(self.idle) == len(self.names):
+            lines.append("nothing       .")
+        if not self.single and not self.parts:
             lines.append(f"in one step   {self._example()}")
-        return "\n".join([*lines, _COMMANDS])
+        commands = (f"{typed} {_COMMANDS[letter]}" for typed, letter in self.commands.items())
+        return "\n".join([*lines, "   ".join(commands)])
 
     def _example(self) -> str:
         """Returns a word for each sub-action."""
@@ -175,8 +209,8 @@ def play(env_id: str, seed: int | None, source: TextIO, target: TextIO) -> None:
         show(f"{env_id}\n\n{controls.help()}")
         _begin(env, seed, show)
         total = 0.0
-        for line in _lines(source, target, by_key=controls.single):
-            command = line.strip()
+        for line in _lines(source, target, by_key=controls.by_key):
+            command = controls.commands.get(line.strip())
             if command == "q":
                 break
             if command == "h":

@@ -7,14 +7,18 @@ from memory_envs.view import NOTHING, Maze, View
 
 __all__ = ["render_image", "render_text"]
 
+_LINE = 100  # characters for a strip, if its cells are as wide as that
+_FEWEST = 9  # columns of a strip
+
 
 def render_text(view: View, row: int) -> str:
     """Returns one row as lines of text; ▲ is under a head, ✗ under a wrong symbol."""
     lines = title_lines(view, row)
     if view.maze is not None:
         lines += _maze_lines(view.maze, row)
-    for strip in find_strips(view, row):
-        lines += _strip_lines(strip, view.symbol_names(row), _word_width(view, row))
+    width = _word_width(view, row)
+    for strip in find_strips(view, row, max(_LINE // (width + 1), _FEWEST)):
+        lines += _strip_lines(strip, view.symbol_names(row), width)
     lines += [f"action   {action_words(view, row)}", f"status   {view.statuses[row]}"]
     return "\n".join(line.rstrip() for line in lines if line.strip())
 
@@ -44,14 +48,22 @@ def title_lines(view: View, row: int) -> list[str]:
 
 def action_words(view: View, row: int) -> str:
     """Returns the last action, such as "input right, emit, symbol 4"."""
-    phrases = []
+    phrases: list[str] = []
+    parts = view.output.parts if view.output is not None else ()
+    together: list[str] = []
     for name, values, value in zip(
         view.action_names, view.action_values, view.actions[row].tolist(), strict=True
     ):
         if value == NOTHING:
             return "none yet"
+        if name in parts:
+            together.append(values[value])
+            continue
         noun = name.removesuffix("_move").replace("_", " ")
         phrases.append(values[value] if name in values else f"{noun} {values[value]}")
+    if together:
+        gap = "" if all(len(word) == 1 for word in together) else " "
+        phrases.append(f"{parts[0].rpartition('_')[0]} {gap.join(together)}")
     return ", ".join(phrases)
 
 

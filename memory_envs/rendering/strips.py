@@ -31,22 +31,29 @@ class Strip(NamedTuple):
     followed: bool = False
 
 
-def find_strips(view: View, row: int) -> list[Strip]:
-    """Returns what one row shows: its tapes or its grid, then output and target."""
+def find_strips(view: View, row: int, widest: int = _WIDEST) -> list[Strip]:
+    """Returns what one row shows: its tapes or its grid, then output and target.
+
+    Args:
+        view: The view.
+        row: The row.
+        widest: Most columns of a strip, where that is less than usual.
+    """
+    widest = min(widest, _WIDEST)
     strips = []
     for tape in view.tapes:
         size = int(tape.sizes[row])
         cells = [*tape.cells[row, :size].tolist(), None]  # a head may stand behind the last one
         head = min(max(int(tape.heads[row]), -1), size)
-        strips.append(_strip(tape.name, cells, tape.cells.shape[1] + 1, head, tape.radius))
+        strips.append(_strip(tape.name, cells, tape.cells.shape[1] + 1, widest, head, tape.radius))
     if view.grid is not None:
-        strips += _grid_strips(view.grid, row)
+        strips += _grid_strips(view.grid, row, widest)
     if view.output is not None:
-        strips += _output_strips(view.output, row)
+        strips += _output_strips(view.output, row, widest)
     return strips
 
 
-def _grid_strips(grid: Grid, row: int) -> list[Strip]:
+def _grid_strips(grid: Grid, row: int, widest: int) -> list[Strip]:
     """Returns a strip for each line, and an empty one above and below for a head off the grid."""
     _, height, most = grid.cells.shape
     size, (down, right) = int(grid.sizes[row]), grid.heads[row].tolist()
@@ -56,19 +63,19 @@ def _grid_strips(grid: Grid, row: int) -> list[Strip]:
         inside = 0 <= line < height
         cells = grid.cells[row, line, :size].tolist() if inside else [None] * size
         label = grid.name if line == 0 else ""
-        strip = _strip(label, [*cells, None], most + 1, right, 0)
+        strip = _strip(label, [*cells, None], most + 1, widest, right, 0)
         strips.append(strip if line == down else strip._replace(head=None))
     return strips
 
 
-def _output_strips(output: Output, row: int) -> list[Strip]:
+def _output_strips(output: Output, row: int, widest: int) -> list[Strip]:
     size, most = int(output.target_sizes[row]), output.target.shape[1]
     head, target = int(output.sizes[row]), output.target[row, :size].tolist()
     wrong = output.wrong[row].nonzero()[0].tolist()
     cells = output.cells[row, :size].tolist()
     return [
-        _strip("output", cells, most, head, None, wrong),
-        _strip("target", target, most, head, None)._replace(followed=True),
+        _strip("output", cells, most, widest, head, None, wrong),
+        _strip("target", target, most, widest, head, None)._replace(followed=True),
     ]
 
 
@@ -76,17 +83,18 @@ def _strip(
     label: str,
     tape: list[int | None],
     largest: int,
+    widest: int,
     head: int,
     radius: int | None,
     wrong: Sequence[int] = (),
 ) -> Strip:
-    """Returns the stretch of `tape` around its head, as wide as the largest tape allows.
+    """Returns the stretch of `tape` around its head, at most as wide as the largest tape.
 
     Before cell 0 comes a gap, which is where the input head may stand, and which all strips have so
     that their cells are in line.
     """
     cells, column = [None, *tape], head + 1
-    width = min(largest + 1, _WIDEST)
+    width = min(largest + 1, widest)
     first = min(max(column - width // 2, 0), max(len(cells) - width, 0))
     shown = cells[first : first + width]
     shown += [None] * (width - len(shown))

@@ -34,7 +34,7 @@ from memory_envs.stream.layout import RESULT, ROW, StreamBatch, StreamState
 from memory_envs.stream.settings import StreamSettings
 from memory_envs.stream.task import NO_ANSWER
 from memory_envs.stream.tasks import TASKS
-from memory_envs.stream.words import describe
+from memory_envs.stream.words import answer_names, describe
 from memory_envs.view import View
 
 
@@ -57,7 +57,7 @@ class StreamRules:
         self.action_names = ("answer",)
         if len(sizes) > 1:
             self.action_names = tuple(f"answer_{k + 1}" for k in range(len(sizes)))
-        self.action_values = tuple(tuple(map(str, range(size))) for size in sizes)
+        self.action_values = answer_names(settings)
         self._no_actions = np.zeros((1, len(sizes)), np.int64)
         curriculum = settings.curriculum
         levels = UNIFORM_LEVELS if curriculum is None else curriculum.levels
@@ -166,6 +166,9 @@ class StreamRules:
         for name, numbers in (("targets", state.targets), ("answers", state.answers)):
             fine = (numbers >= NO_ANSWER) & (numbers < sizes)
             require(fine, name, numbers, f"those of {settings.answers}, and {NO_ANSWER}")
+        answered = state.targets != NO_ANSWER
+        whole = answered.all(axis=2) == answered.any(axis=2)
+        require(whole, "targets", state.targets, "a target in all its parts, or in none")
         started = rows["rng_key"] != 0
         ranges = (
             ("length", settings.min_length, settings.max_length),
@@ -175,6 +178,8 @@ class StreamRules:
             ("steps", 0, rows["size"]),
         )
         require_ranges(rows, started, ranges)
+        due = np.where(started, answered[:, :, 0].sum(axis=1), 0)
+        require(rows["due"] == due, "rows.due", rows["due"], "the number of targets")
         stopped, running = ~rows["running"], rows["running"]
         below = rows["steps"] < rows["size"]
         require(below | stopped, "rows.steps", rows["steps"], "below size in an episode")

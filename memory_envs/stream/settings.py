@@ -8,7 +8,13 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
-from memory_envs.arguments import check_choice, check_instance, check_integer, shown
+from memory_envs.arguments import (
+    allowed_names,
+    check_choice,
+    check_instance,
+    check_integer,
+    shown,
+)
 from memory_envs.core.rng import RNG_FIELDS
 from memory_envs.core.rules import ActionSpace
 from memory_envs.curriculum import Curriculum
@@ -17,6 +23,16 @@ from memory_envs.stream.tasks import TASKS
 
 _LARGEST_LENGTH = 100_000
 _LARGEST_STREAM = 2**24  # numbers in the inputs of one row
+# What the environments' other arguments are called; no parameter of a task can be.
+_TAKEN = (
+    "task",
+    "num_envs",
+    "autoreset_mode",
+    "render_mode",
+    "min_length",
+    "max_length",
+    "curriculum",
+)
 
 
 class StreamSettings:
@@ -50,12 +66,13 @@ class StreamSettings:
             _check_fields(self.task)
         self.min_length, self.max_length = self._read_lengths(min_length, max_length)
         self.parameters = _read_parameters(self.task, parameters)
-        self.task.check(self.min_length, self.max_length, *self.parameters)
-        self.inputs: spaces.Space[Any] = self.task.inputs(*self.parameters)
-        self.answers: ActionSpace = self.task.answers(*self.parameters)
+        self._ask("check", self.min_length, self.max_length)
+        self.inputs: spaces.Space[Any] = self._ask("inputs")
+        self.answers: ActionSpace = self._ask("answers")
         if own:
             _check_spaces(self.task, self.inputs, self.answers)
-        self.steps = int(self.task.steps(self.max_length, *self.parameters))
+        steps = self._ask("steps", self.max_length)
+        self.steps = check_integer(f"task {self.task.name!r}: steps' return value", steps, 1)
         numbers = self.steps * int(np.prod(self.inputs.shape or (1,)))
         if numbers > _LARGEST_STREAM:
             raise ValueError(
@@ -69,6 +86,17 @@ class StreamSettings:
             check_instance("curriculum", curriculum, Curriculum, "None, a memory_envs.Curriculum")
             highest = curriculum.max_level
             check_integer("curriculum.max_level", highest, self.min_length, self.max_length)
+
+    def _ask(self, field: str, *lengths: int) -> Any:
+        """Calls one of the task's functions; what a user's raises must say whose it is."""
+        try:
+            return getattr(self.task, field)(*lengths, *self.parameters)
+        except Exception as error:
+            if field == "check" and isinstance(error, ValueError):
+                raise  # which is how it objects
+            name = type(error).__name__
+            message = f"task {self.task.name!r}: {field} failed with {name}: {error}"
+            raise ValueError(message) from error
 
     def _read_lengths(self, low: int | None, high: int | None) -> tuple[int, int]:
         """Returns both; one that is not given is the task's, or the other if that is beyond."""
@@ -89,7 +117,7 @@ class StreamSettings:
 
     def new_stream(self, num_rows: int) -> tuple[npt.NDArray[Any], npt.NDArray[np.int32]]:
         """Returns blank inputs and targets, ``(B, T, numbers)`` each."""
-        dtype = np.float32 if isinstance(self.inputs, spaces.Box) else np.int32
+        dtype = self.inputs.dtype if isinstance(self.inputs, spaces.Box) else np.int32
         inputs = np.zeros((num_rows, self.steps, int(np.prod(self.inputs.shape or (1,)))), dtype)
         parts = int(np.prod(self.answers.shape or (1,)))
         return inputs, np.full((num_rows, self.steps, parts), NO_ANSWER, np.int32)
@@ -123,6 +151,9 @@ class StreamSettings:
                 for item in found:
                     if not space.contains(np.asarray(item, space.dtype)):
                         raise ValueError(f"{where} wrote {name} {shown(item)}; allowed: {space}")
+            if task.words is not None:
+                word = task.words(inputs[0], *self.parameters)
+                check_instance(f"task {task.name!r}: words' return value", word, str, "strings")
 
 
 def _find_task(task: str | StreamTask) -> StreamTask:
@@ -133,8 +164,10 @@ def _read_parameters(task: StreamTask, given: Mapping[str, Any]) -> tuple[int, .
     names = [parameter.name for parameter in task.parameters]
     for name in given:
         if name not in names:
-            allowed = ["min_length", "max_length", "curriculum", "render_mode", *names]
-            raise TypeError(f"argument {name!r} of task {task.name}; allowed: {', '.join(allowed)}")
+            allowed = ["task", "min_length", "max_length", "curriculum", "render_mode", *names]
+            raise TypeError(
+                f"argument {name!r} of task {task.name}; {allowed_names(name, allowed)}"
+            )
     return tuple(
         check_integer(name, given.get(name, default), lowest, highest)
         for name, default, lowest, highest in task.parameters
@@ -149,8 +182,23 @@ def _check_fields(task: StreamTask) -> None:
         function = getattr(task, field)
         if not callable(function):
             raise TypeError(f"task.{field} is {shown(function)}; allowed: functions")
+    if task.words is not None and not callable(task.words):
+        raise TypeError(f"task.words is {shown(task.words)}; allowed: None, functions")
+    lowest = check_integer("task.lowest_length", task.lowest_length, 1, _LARGEST_LENGTH)
+    low = check_integer("task.min_length", task.min_length, lowest, _LARGEST_LENGTH)
+    check_integer("task.max_length", task.max_length, low, _LARGEST_LENGTH)
+    check_instance("task.parameters", task.parameters, tuple, "tuples of Parameter(...)")
+    taken = set(_TAKEN)
     for parameter in task.parameters:
         check_instance("task.parameters' item", parameter, Parameter, "Parameter(...)")
+        name = parameter.name
+        check_instance("task.parameters' name", name, str, "strings")
+        if name in taken or not name.isidentifier():
+            raise ValueError(
+                f"task.parameters' name is {name!r}; allowed: names of arguments, each once, "
+                f"but for {', '.join(_TAKEN)}"
+            )
+        taken.add(name)
 
 
 def _check_spaces(task: StreamTask, inputs: spaces.Space[Any], answers: spaces.Space[Any]) -> None:
@@ -160,8 +208,14 @@ def _check_spaces(task: StreamTask, inputs: spaces.Space[Any], answers: spaces.S
     ):
         names = "a Discrete, " + " or ".join(f"a flat {kind.__name__}" for kind in kinds[1:])
         check_instance(f"task.{field}'s return value", space, kinds, names)
-        if len(space.shape or ()) > 1 or np.any(getattr(space, "start", 0)):
+        shape = space.shape or ()
+        flat = isinstance(space, spaces.Discrete) or (len(shape) == 1 and shape[0] > 0)
+        if not flat or np.any(getattr(space, "start", 0)):
             raise ValueError(f"task.{field}'s return value is {space}; allowed: {names}, from 0 on")
+    if isinstance(inputs, spaces.Box) and inputs.dtype in (np.float16, np.longdouble):
+        raise ValueError(
+            f"task.inputs's return value is {inputs}; allowed: dtypes that Numba compiles"
+        )
     if isinstance(inputs, spaces.Box) and not inputs.contains(np.zeros(inputs.shape, inputs.dtype)):
         raise ValueError(
             f"task.inputs's return value is {inputs}; allowed: spaces with zeros, which are blank"

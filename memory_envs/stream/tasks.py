@@ -88,8 +88,10 @@ def _answers_repeat(bits: int, repeats: int) -> spaces.MultiDiscrete:
     return spaces.MultiDiscrete([2] * (bits + 1))
 
 
-def _words_repeat(vector: npt.NDArray[Any], *parameters: int) -> str:
-    return f"x{vector[-1]:+.1f}" if vector[-2] else bit_word(vector[:-2])
+def _words_repeat(vector: npt.NDArray[Any], bits: int, repeats: int) -> str:
+    deviation = math.sqrt((repeats * repeats - 1) / 12)
+    times = round(vector[-1] * deviation + (repeats + 1) / 2)
+    return f"x{times}" if vector[-2] else bit_word(vector[:-2])
 
 
 # Associative recall: section 4.3. A mark before each item, another on both sides of the question.

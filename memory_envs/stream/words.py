@@ -51,6 +51,7 @@ def describe(
         forced_emission=True,
         emit="",
         symbol=action_names[0] if len(action_names) == 1 else "",
+        parts=action_names if len(action_names) > 1 else (),
     )
     return View(
         task=settings.task.name,
@@ -68,6 +69,21 @@ def describe(
         tapes=(tape,),
         output=output,
     )
+
+
+def answer_names(settings: StreamSettings) -> tuple[tuple[str, ...], ...]:
+    """Returns for each part of an answer the name of each of its values.
+
+    Where what is shown and what is answered are symbols alike, these are the task's words if they
+    can be told apart; elsewhere numbers.
+    """
+    if not isinstance(settings.answers, spaces.Discrete):
+        return tuple(tuple(map(str, range(size))) for size in settings.answers.nvec.tolist())
+    symbols, word = np.arange(settings.answers.n)[:, None], _answer_word(settings)
+    names = tuple(word(symbol) for symbol in symbols)
+    if len(set(names)) < len(names) or any(name.split() != [name] for name in names):
+        names = tuple(str(symbol) for symbol in range(len(names)))
+    return (names,)
 
 
 class _Numbered(NamedTuple):
@@ -138,7 +154,7 @@ def _input_word(settings: StreamSettings) -> Callable[[npt.NDArray[Any]], str]:
     words, parameters = settings.task.words, settings.parameters
     flat = isinstance(settings.inputs, spaces.Discrete)
     if words is None:
-        return _number_word
+        return _numbers
     return lambda item: words(item[0] if flat else item, *parameters)
 
 
@@ -155,7 +171,9 @@ def _answer_word(settings: StreamSettings) -> Callable[[npt.NDArray[Any]], str]:
 
 
 def _number_word(item: npt.NDArray[Any]) -> str:
-    """Returns numbers as they are; nothing where there is none."""
-    if item.dtype.kind != "f" and item[0] == NO_ANSWER:
-        return ""
-    return ",".join(f"{number:.3g}" for number in item)
+    """Returns the numbers of an answer; nothing where there is none."""
+    return "" if item[0] == NO_ANSWER else _numbers(item)
+
+
+def _numbers(item: npt.NDArray[Any]) -> str:
+    return ",".join(f"{n:.3g}" if item.dtype.kind == "f" else str(n) for n in item.tolist())

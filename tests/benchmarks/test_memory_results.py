@@ -10,9 +10,9 @@ from agents.cells import CELLS
 from agents.training.plan import first_plan
 from agents.training.recipes import read_assignments
 from benchmarks import memory_results
-from benchmarks.memory_runs import PLANS, Run, plan
+from benchmarks.memory_runs import PLANS, plan
 from benchmarks.recorded import update
-from benchmarks.runs import train
+from benchmarks.runs import PresetRun, train
 
 MAZE = "Maze-InvisibleGoal-9x9-v0"
 SHORT = ["timesteps=500", "n_envs=2", "algorithm.n_steps=50", "algorithm.batch_size=50"]
@@ -39,7 +39,7 @@ def test_first_looks_are_at_every_memory_with_equal_steps() -> None:
 
 
 def test_a_training_is_read(tmp_path: Path) -> None:
-    run = Run("tiny", MAZE, "ppo", "lstm", 3, SHORT)
+    run = PresetRun("tiny", MAZE, "ppo", "lstm", 3, SHORT)
     assert memory_results.read_run(run, tmp_path / "tiny") is None
     assert train(run, tmp_path / "tiny", minutes=5.0) == "success"
     found = memory_results.read_run(run, tmp_path / "tiny")
@@ -72,7 +72,7 @@ def progress(folder: Path, returns: list[float]) -> None:
 
 def test_a_training_that_was_killed_shows_its_last_evaluation_in_brackets(tmp_path: Path) -> None:
     progress(tmp_path / "cut", [10.0, 174.0, 175.0, 90.0])
-    run = Run("cut", MAZE, "ppo", "lstm", 0)
+    run = PresetRun("cut", MAZE, "ppo", "lstm", 0)
     found = memory_results.read_run(run, tmp_path / "cut")
     assert found is not None
     assert (found["minutes"], found["cpu_minutes"]) == (3.0, 1.5)
@@ -89,7 +89,7 @@ def test_a_training_that_was_continued_is_read_whole(
     evaluation = {"return_mean": 60.0, "return_std": 1.0, "success": None}
     (tmp_path / "run+1" / "evaluation.json").write_text(json.dumps(evaluation), encoding="utf-8")
     monkeypatch.setattr("benchmarks.recorded.has_ended", lambda part: part.name == "run+1")
-    found = memory_results.read_run(Run("run", MAZE, "ppo", "lstm", 0), tmp_path / "run")
+    found = memory_results.read_run(PresetRun("run", MAZE, "ppo", "lstm", 0), tmp_path / "run")
     assert found is not None
     assert (found["finished"], found["return_mean"]) == (True, 60.0)
     assert (found["minutes"], found["cpu_minutes"]) == (2.0 + 1.0, 1.0 + 0.5)
@@ -116,7 +116,7 @@ def test_results_of_earlier_runs_stay_in_the_file(
 
 def test_long_curves_are_thinned_but_keep_where_the_mark_was_passed(tmp_path: Path) -> None:
     progress(tmp_path / "long", [*[10.0] * 701, *[200.0] * 300])
-    found = memory_results.read_run(Run("long", MAZE, "ppo", "lstm", 0), tmp_path / "long")
+    found = memory_results.read_run(PresetRun("long", MAZE, "ppo", "lstm", 0), tmp_path / "long")
     assert found is not None
     assert len(found["curve"]) < 200
     assert memory_results.episodes_to(175.0, found) == 702
@@ -126,7 +126,7 @@ def test_long_curves_are_thinned_but_keep_where_the_mark_was_passed(tmp_path: Pa
 
 def test_first_looks_have_a_page_of_their_own(tmp_path: Path) -> None:
     progress(tmp_path / "look", [10.0])
-    found = memory_results.read_run(Run("look", MAZE, "ppo", "gru", 0), tmp_path / "look")
+    found = memory_results.read_run(PresetRun("look", MAZE, "ppo", "gru", 0), tmp_path / "look")
     assert found is not None
     pages = memory_results.pages({"maze": [], "maze-first-look": [found]})
     assert list(pages) == [memory_results.PAGE]

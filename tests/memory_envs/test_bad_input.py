@@ -16,10 +16,18 @@ from gymnasium.vector import AutoresetMode
 from memory_envs import Curriculum
 from memory_envs.algorithmic import AlgorithmicEnv, AlgorithmicVectorEnv
 from memory_envs.maze import InvisibleGoalEnv, InvisibleGoalVectorEnv
+from memory_envs.stream import StreamEnv, StreamVectorEnv
 from memory_envs.tape import TASKS, TapeEnv, TapeVectorEnv
 from tests.memory_envs.conftest import make, random_actions, some_action
 
-IDS = ("Tape-Reverse-v0", "Tape-Sort-Easy-v0", "Algorithmic/Copy-v0", "Maze-InvisibleGoal-9x9-v0")
+IDS = (
+    "Tape-Reverse-v0",
+    "Tape-Sort-Easy-v0",
+    "Algorithmic/Copy-v0",
+    "Maze-InvisibleGoal-9x9-v0",
+    "Stream-RepeatCopy-v0",
+    "Stream-DictionaryInference-4x1-v0",
+)
 ROWS = 3
 
 
@@ -314,6 +322,8 @@ TAPE_ARGUMENTS = (
 )
 
 
+STREAM_ARGUMENTS = ("task", "min_length", "max_length", "curriculum", "render_mode")
+
 # What may be named in the place of another argument, because the two do not go together.
 PARTNERS = {"min_length": "max_length", "max_length": "min_length", "p_any": "p_below"}
 
@@ -355,6 +365,8 @@ def test_1500_constructions_by_id(one_id: str) -> None:
             "observe_previous_action",
             "render_mode",
         ),
+        "Stream-RepeatCopy-v0": (*STREAM_ARGUMENTS, "bits", "repeats"),
+        "Stream-DictionaryInference-4x1-v0": (*STREAM_ARGUMENTS, "letters", "support"),
     }.get(one_id, TAPE_ARGUMENTS)
     rng = np.random.default_rng(0)
     for _ in range(1_500):
@@ -418,6 +430,18 @@ def test_a_vector_environment_has_the_arguments_of_the_scalar_one(scalar: Any, v
     assert own.pop("autoreset_mode").default is AutoresetMode.NEXT_STEP
     assert own == arguments
     assert all(one.kind is not one.VAR_KEYWORD for one in arguments.values())
+
+
+def test_a_vector_of_streams_has_the_arguments_of_the_scalar_one() -> None:
+    """And takes what its task depends on, which only the task knows."""
+    arguments = dict(inspect.signature(StreamEnv).parameters)
+    own = dict(inspect.signature(StreamVectorEnv).parameters)
+    assert own.pop("num_envs").default == 1
+    assert own.pop("autoreset_mode").default is AutoresetMode.NEXT_STEP
+    assert own == arguments
+    assert [name for name, one in arguments.items() if one.kind is one.VAR_KEYWORD] == [
+        "parameters"
+    ]
 
 
 @pytest.mark.parametrize("num_envs", [0, -1, 2**40, 1.5, "2", None, True])

@@ -27,6 +27,8 @@ IDS = (
     "Algorithmic/Copy-v0",
     "Algorithmic/ReversedAddition3-v0",
     "Maze-InvisibleGoal-9x9-v0",
+    "Stream-AssociativeRecall-v0",
+    "Stream-DictionaryInference-4x1-v0",
 )
 
 
@@ -47,7 +49,7 @@ def test_compiled_code_stays_within_its_arrays(
     assert result.returncode == 0, result.stderr[-4000:]
     for line in result.stdout.splitlines():
         name, taken, refused = line.split()
-        assert int(taken) > 100, name
+        assert int(taken) > 80, name
         assert int(refused) > 100, name
     assert len(result.stdout.splitlines()) == len(IDS)
 
@@ -57,7 +59,7 @@ def _values(array: np.ndarray[Any, Any], rng: np.random.Generator) -> list[Any]:
     if array.dtype == np.bool_:
         return [False, True]
     if array.dtype.kind == "f":
-        return [-1.0, np.nan, np.inf, 1e300]
+        return [-1.0, np.nan, np.inf, float(np.finfo(array.dtype).max)]
     limits = np.iinfo(array.dtype)
     near = [int(array.flat[0]) + step for step in (-1, 1)] if array.size else []
     some = [limits.min, limits.max, -2, -1, 0, 1, 100, int(rng.integers(-5, 40)), *near]
@@ -75,7 +77,7 @@ def _corrupted(env: Any, rng: np.random.Generator) -> Iterator[Any]:
             state = env.get_state()
             _spoil(_array(state, place), value, rng)
             yield state
-    for _ in range(300):
+    for _ in range(450):
         state = env.get_state()
         for index in rng.integers(len(places), size=rng.integers(2, 5)):
             array = _array(state, places[index])

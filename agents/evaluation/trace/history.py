@@ -56,6 +56,7 @@ class OutputHistory(NamedTuple):
         target: What was to be emitted.
         symbol_action: Name of the sub-action that decides which symbol is emitted.
         emit_action: Name of the sub-action that decides whether one is.
+        parts: Names of the sub-actions that only together say which symbol is emitted.
     """
 
     symbols: IntArray
@@ -64,6 +65,7 @@ class OutputHistory(NamedTuple):
     target: list[int]
     symbol_action: str
     emit_action: str
+    parts: tuple[str, ...] = ()
 
     def misses(self) -> list[int]:
         """Returns the steps, from 0 on, in which a wrong symbol was emitted."""
@@ -107,7 +109,7 @@ class History(NamedTuple):
         """Returns the names of the sub-actions whose values tapes and output show."""
         names = {tape.write_action for tape in self.tapes}
         if self.output is not None:
-            names |= {self.output.symbol_action, self.output.emit_action}
+            names |= {self.output.symbol_action, self.output.emit_action, *self.output.parts}
         return names
 
 
@@ -196,6 +198,7 @@ def _output_history(outputs: Sequence[Output]) -> OutputHistory:
         target=first.target[0, : int(first.target_sizes[0])].tolist(),
         symbol_action=first.symbol,
         emit_action=first.emit,
+        parts=first.parts,
     )
 
 

@@ -25,6 +25,7 @@ _TALLEST_INCHES = 16.0
 _GAP = 1.6  # cells between panels
 _HEADER = 3.9  # cells above the first step
 _FOOTER = 0.6  # cells below the last step
+_LETTERS = 2.7  # of a cell's text, before it becomes smaller
 _TITLE_CELLS = 0.28  # cells that a letter of the title takes
 
 
@@ -111,7 +112,8 @@ def _draw_texts(ax: Axes, cells: list[tuple[float, float, Cell]], size: float) -
     assert figure is not None
     for (text, ink, strong), offsets in places.items():
         font = FontProperties(weight="bold" if strong else "normal")
-        path = TextPath((0.0, 0.0), text, size=size, prop=font)
+        fitting = size * min(1.0, _LETTERS / len(text))
+        path = TextPath((0.0, 0.0), text, size=fitting, prop=font)
         box = path.get_extents()
         middle = Affine2D().translate(-(box.x0 + box.x1) / 2.0, -(box.y0 + box.y1) / 2.0)
         glyphs = PathCollection(

@@ -153,8 +153,8 @@ def _legend(trace: Trace) -> str:
         marks.append("{ } head, cell written")
     if any(_is_written_beside(tape) for tape in trace.history.tapes):
         marks.append("+ written beside the head")
-    names = [mark for _, mark in trace.history.names if mark in _MEANINGS]
-    marks += [f"{mark} {_MEANINGS[mark]}" for mark in names]
+    known = [mark for _, mark in trace.history.names if mark in _MEANINGS]
+    marks += [f"{mark} {_MEANINGS[mark]}" for mark in known]
     output = trace.history.output
     if output is not None and trace.probability(output.symbol_action, 0) is not None:
         marks.append("output: symbol, its probability, right or wrong")

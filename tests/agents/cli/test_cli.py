@@ -331,6 +331,17 @@ def test_counts_are_whole_numbers_however_they_are_typed(capsys: Capture) -> Non
         assert "--episodes" in capsys.readouterr().err
 
 
+def test_another_environment_than_the_models_is_one_option_away(capsys: Capture) -> None:
+    longer = ["--env", "Stream-Copy-v0", "--set", "min_length=9", "max_length=9"]
+    assert main(["evaluate", "oracle", *longer, "--episodes", "5", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["length_mean"] == 19.0
+    assert main(["trace", "oracle", *longer, "--seed", "1"]) == 0
+    assert "return 9 of 9   19 steps" in capsys.readouterr().out
+    for command in ("evaluate", "trace", "memory-map"):
+        assert main([command, "oracle", "--env", "Stream-Copy-v0", "--set", "bitz=3"]) == 2
+        assert "--set: argument 'bitz' of task Copy; allowed: " in capsys.readouterr().err
+
+
 def test_a_trace_is_shown_and_written(capsys: Capture, tmp_path: Path) -> None:
     out = tmp_path / "deep" / "folder"
     command = f"trace oracle --env Tape-Reverse-Easy-v0 --seed 3 --png --out {out}"
@@ -441,6 +452,44 @@ def test_a_person_walks_through_the_maze() -> None:
     assert controls.actions("\x1b[A\x1b[D") == controls.actions("up left") == [0, 3]
     shown = typed("Maze-InvisibleGoal-9x9-v0", "w", "aa")
     assert "step 3 / 250" in shown
+
+
+def test_a_person_answers_a_stream_of_letters() -> None:
+    """The letters n, h and q are answers, so that commands begin with a colon."""
+    one_id = "Stream-DictionaryInference-4x1-v0"
+    # The question of this seed is u, which means k.
+    shown = typed(one_id, "hnq" + "a" * 10, ". . .", ".", ".", "k", ":q", seed=1)
+    assert ":n new episode   :h this help   :q quit" in shown
+    assert shown.count("step 3 / 19") == 1
+    assert "the episode is over: success, return 1; a new one begins" in shown
+    assert shown.endswith("bye\n\n")
+
+
+def test_a_person_answers_in_bits() -> None:
+    import gymnasium as gym
+
+    controls = Controls(gym.make("Stream-Copy-v0", bits=3))
+    assert [a.tolist() for a in controls.actions("011")] == [[0, 1, 1]]
+    assert [a.tolist() for a in controls.actions("0 1 1")] == [[0, 1, 1]]
+    assert [a.tolist() for a in controls.actions(".")] == [[0, 0, 0]]
+    for wrong in ("01", "0110", "012", "x"):
+        with pytest.raises(InputError, match="means nothing here"):
+            controls.actions(wrong)
+    assert "answer        3 digits, such as 111" in controls.help()
+    assert not controls.by_key
+    shown = typed("Stream-Copy-v0", ".", "10000000", "q")
+    assert "action   answer 10000000" in shown
+
+
+def test_a_key_is_an_answer_only_if_every_answer_has_a_key() -> None:
+    import gymnasium as gym
+
+    ten, eleven = (Controls(gym.make("Stream-DoubleCopy-v0", symbols=n)) for n in (10, 11))
+    assert ten.by_key
+    assert not eleven.by_key
+    assert eleven.actions("10 3 .") == [10, 3, 0]
+    assert Controls(gym.make("Maze-InvisibleGoal-9x9-v0")).by_key
+    assert not Controls(gym.make("Stream-DictionaryInference-4x1-v0")).by_key
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")

@@ -178,6 +178,20 @@ def test_an_algorithmic_grid_is_shown_row_by_row() -> None:
         assert tape.cells[step, tape.heads[step]] == observation
 
 
+def test_a_stream_is_shown_as_it_passes_by() -> None:
+    trace = run_trace(always(np.array([1, 0, 1, 1, 0, 0, 0, 0])), "Stream-Copy-v0", seed=3)
+    (tape,) = trace.history.tapes
+    assert (tape.name, tape.cells.shape) == ("input", (17, 1))
+    lines = trace_text(trace).splitlines()
+    assert lines[2].split() == ["step", "input", "output", "reward"], "bits are no columns"
+    shown = [line.split()[1].strip("[]") for line in lines[3:11]]
+    assert lines[11].split() == ["9", "[", "|]", "0"]
+    for line, wanted in zip(lines[12:20], shown, strict=True):
+        wrong = bin(int(wanted, 16) ^ 0x0D).count("1")
+        assert line.split()[2:] == ["0d", "✗", "not", wanted, f"{1 - wrong / 8:g}"]
+    assert lines[-1] == "[ ] head"
+
+
 def test_a_maze_is_shown_as_a_path() -> None:
     trace = run_trace(oracle_policy, "Maze-InvisibleGoal-9x9-v0", seed=4)
     path = trace.history.path
@@ -241,6 +255,8 @@ def test_the_picture_shows_heads_and_what_was_emitted(tmp_path: Path) -> None:
         (random_policy, "CartPole-v1"),
         (oracle_policy, "Algorithmic/Reverse-v0"),
         (oracle_policy, "Tape-Sort-v0"),
+        (oracle_policy, "Stream-PrioritySort-v0"),
+        (oracle_policy, "Stream-DictionaryInference-4x1-v0"),
     ],
 )
 def test_every_family_has_a_picture(policy: Any, env_id: str, tmp_path: Path) -> None:

@@ -79,6 +79,7 @@ def test_a_failure_says_why() -> None:
         (random_policy, "Pendulum-v1", {"curve", "observations"}),
         (oracle_policy, "Algorithmic/ReversedAddition-v0", {"output"}),
         (oracle_policy, "Tape-Sort-v0", {"output"}),
+        (oracle_policy, "Stream-RepeatCopy-v0", {"output"}),
     ],
 )
 def test_every_family_has_a_page(policy: Any, env_id: str, kinds: set[str]) -> None:
