@@ -47,12 +47,13 @@ def cells_page() -> str:
     ]
     told = {MemoryCell.__module__, *(cls.__module__ for cls in CELLS.values())}
     for name, cls in CELLS.items():
-        for base in cls.__mro__:
+        for base in reversed(cls.__mro__):
             if issubclass(base, MemoryCell) and base.__module__ not in told:
-                told.add(base.__module__)
                 sharing = [f"`{other}`" for other, one in CELLS.items() if issubclass(one, base)]
                 title = f"## What {', '.join(sharing[:-1])} and {sharing[-1]} share"
-                parts.append(f"{title}\n\n{_module_text(base)}\n")
+                text = f"{_module_text(base)}\n"
+                parts.append(text if title in told else f"{title}\n\n{text}")
+                told |= {base.__module__, title}
         about = inspect.cleandoc(cls.__doc__ or "").split("\n\nArgs:")[0].replace("``", "`")
         parts.append("\n\n".join([f"## {name}", _module_text(cls), about, *_arguments(cls)]) + "\n")
     return "\n".join(parts)

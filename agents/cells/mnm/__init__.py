@@ -2,5 +2,5 @@
 
 `memory` has the memory, a network whose weights are the state; `cell` has the controller around
 it, and what the paper leaves open; `mnm_g` and `mnm_p` have the two ways to write. A reader of the
-paper needs no more: `fast` computes what `mnm_p` does.
+paper needs no more: `fused` has both run whole sequences by `fast`, which computes what they do.
 """

@@ -107,7 +107,7 @@ class MNM(MemoryCell[MNMState]):
         normalized_writes: Whether a layer's step is divided by the squared length of what it sees.
         recall_weight: Weight of the meta objective in the total loss; 0 for none.
         recall_delay: How many steps old the oldest pairs are that the meta objective recalls. With
-            any, `mnm-p` goes step by step, many times slower than its compiled sequences.
+            any, sequences go step by step, many times slower than the compiled ones.
         recall_decay: Their weight falls by this factor with every step, from 0 to 1.
 
     Raises:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor, nn
 
-from agents.cells.base import FusedCell, Unrolled
-from agents.cells.lstm import LSTMState
-from agents.cells.mnm.cell import MNM, MNMState
-from agents.cells.mnm.fast.row import Switches
-from agents.cells.mnm.fast.sequence import Carried, Parameters, run_sequence
-from agents.cells.parts.gated import project
+from agents.cells.base import Unrolled
+from agents.cells.mnm.cell import MNMState
+from agents.cells.mnm.fused import FusedMNM
 
 
-class MNMP(MNM, FusedCell[MNMState]):
+class MNMP(FusedMNM):
     """Writes by the perceptron's rule, towards what backward functions say (equation 4).
 
     Every layer l but the last has a backward function q^l of the value: a linear layer and a tanh,
@@ -26,8 +21,6 @@ class MNMP(MNM, FusedCell[MNMState]):
     Arguments, and what else the paper leaves open, are those of `agents.cells.mnm.cell`, but that
     every layer has its rate (equation 4).
     """
-
-    parts_of_step: ClassVar[frozenset[str]] = FusedCell.parts_of_step | {"errors"}
 
     def __init__(
         self,
@@ -65,43 +58,6 @@ class MNMP(MNM, FusedCell[MNMState]):
         targets = [q(values).tanh() for q in self.backward_functions]
         return layers[:, 1:] - torch.stack([*targets, values], dim=1)
 
-    def takes(self, xs: Tensor) -> bool:
-        """Says whether `sequence` can run these inputs; it recalls what was just written, only."""
-        return super().takes(xs) and self.recall_delay == 0
-
     def sequence(self, xs: Tensor, state: MNMState, starts: Tensor) -> Unrolled:
         """Runs all steps in one autograd function; see `FusedCell.sequence`."""
-        lstm, units = self.controller, self.controller.hidden_size
-        from_input, from_read = lstm.weight_ih.tensor_split([self.input_size], dim=1)
-        outs, after, missed = run_sequence(
-            project(xs, from_input, lstm.bias_ih + lstm.bias_hh),
-            Carried(
-                torch.cat((state.controller.hidden, state.read), dim=1),
-                state.controller.cell,
-                state.memory,
-            ),
-            Parameters(
-                torch.cat((lstm.weight_hh, from_read), dim=1),
-                self.interface.weight,
-                self.interface.bias,
-                self.rate.weight,
-                self.rate.bias,
-                *self._feedback(),
-                self.initial_memory,
-            ),
-            starts,
-            self.num_heads,
-            bool(self.loss_weights),
-            Switches(self.linear_values, self.normalized_writes),
-        )
-        hidden, read = after.entering.tensor_split([units], dim=1)
-        state = MNMState(after.memory, read, LSTMState(hidden, after.cell), ())
-        losses = {"recall": missed} if self.loss_weights else {}
-        return Unrolled(self.output(outs), state, losses)
-
-    def _feedback(self) -> tuple[Tensor, Tensor]:
-        """Returns the backward functions' weights and biases, one below the other."""
-        nothing = self.initial_memory.new_empty(0, self.initial_memory.shape[2])
-        weights = [q.get_parameter("weight") for q in self.backward_functions]
-        biases = [q.get_parameter("bias") for q in self.backward_functions]
-        return torch.cat([nothing, *weights]), torch.cat([nothing[:, 0], *biases])
+        return self.run_compiled(xs, state, starts, self.backward_functions)

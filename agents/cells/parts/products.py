@@ -111,9 +111,29 @@ def _add_columns(left: Floats, right: Floats, place: int, new: int, out: Floats,
         _add_last(b, new, out[r + 1], n)
         _add_last(c, new, out[r + 2], n)
         r += 3
+    # Four sums a row, since each number that is added waits for the one before.
     fours = K - K % 4
+    while r + 2 <= R:
+        a = b = c = d = e = f = g = h = spread(ZERO)
+        for k in range(0, fours, 4):
+            x, y = load(right[k], place), load(right[k + 1], place)
+            a += left[r, k] * x
+            e += left[r + 1, k] * x
+            b += left[r, k + 1] * y
+            f += left[r + 1, k + 1] * y
+            x, y = load(right[k + 2], place), load(right[k + 3], place)
+            c += left[r, k + 2] * x
+            g += left[r + 1, k + 2] * x
+            d += left[r, k + 3] * y
+            h += left[r + 1, k + 3] * y
+        for k in range(fours, K):
+            x = load(right[k], place)
+            a += left[r, k] * x
+            e += left[r + 1, k] * x
+        _add_last((a + b) + (c + d), new, out[r], n)
+        _add_last((e + f) + (g + h), new, out[r + 1], n)
+        r += 2
     while r < R:
-        # Four sums, since each number that is added waits for the one before.
         a = b = c = d = spread(ZERO)
         for k in range(0, fours, 4):
             a += left[r, k] * load(right[k], place)
@@ -193,6 +213,14 @@ def add_outer(left: Floats, right: Floats, out: Floats) -> None:
                 x += left[r + 2, k] * c
                 store(out[k], n, x)
             r += 3
+        while r + 2 <= R:
+            a, b = _last(new, right[r], n), _last(new, right[r + 1], n)
+            for k in range(K):
+                x = load(out[k], n)
+                x += left[r, k] * a
+                x += left[r + 1, k] * b
+                store(out[k], n, x)
+            r += 2
         while r < R:
             a = _last(new, right[r], n)
             for k in range(K):

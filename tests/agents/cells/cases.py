@@ -59,6 +59,13 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         | {"num_heads": 3, "rate_per_layer": True, "linear_values": True}
         | {"recall_delay": 2, "recall_decay": 0.5, "normalized_writes": False},
     ),
+    "mnm-g-deep": (
+        "mnm-g",
+        MNM_SIZES
+        | {"memory_layers": 3, "num_heads": 3, "rate_per_layer": True, "linear_values": True},
+    ),
+    "mnm-g-as-printed": ("mnm-g", MNM_SIZES | {"num_heads": 4, "normalized_writes": False}),
+    "mnm-g-bare": ("mnm-g", MNM_SIZES | {"memory_layers": 1, "recall_weight": 0.0}),
     "mnm-p": ("mnm-p", MNM_SIZES),
     "mnm-p-options": (
         "mnm-p",

@@ -1,51 +1,34 @@
-"""What MNM-p does to one row's fast weights in a step, and the way back, compiled.
+"""What MNM does to one row's fast weights in a step, and the way back, compiled.
+
+The write keys go through the memory. By what they bring forth and should, which `errors` says, all
+layers are written (equations 3 and 4). The queries then go through the new ones.
 
 Forward, the weights of a layer are held transposed, ``(inputs, units)``; backward they are held as
 ``(units, inputs)``: `add_product` wants them so. A write adds a matrix to the weights, and the
 way back takes it off again: it finds them as every step found them, but for rounding, and none are
 kept.
 
-Shapes: L layers of D units; H heads; Q queries, which are the read keys and, where the meta
-objective is computed, the write keys after them.
+Shapes: L layers of D units; H heads; Q queries, see `agents.cells.mnm.fast.records`.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
+from agents.cells.mnm.fast.errors import (
+    find_errors,
+    gradient_errors_backward,
+    is_linear,
+    local_errors_backward,
+    pass_down,
+)
+from agents.cells.mnm.fast.records import Switches, Traces
 from agents.cells.mnm.fast.squash import squash, unsquash
 from agents.cells.mnm.memory import SMALL_SQUARE
 from agents.cells.parts.kernels import ONE, TWO, ZERO, Floats, inlined
 from agents.cells.parts.products import add_outer, add_product, dots
 
 _SMALL_SQUARE = np.float32(SMALL_SQUARE)
-
-
-class Switches(NamedTuple):
-    """Options of the cell that change what a step does."""
-
-    linear_values: bool
-    normalized_writes: bool
-
-
-class Traces(NamedTuple):
-    """What one row's step leaves behind.
-
-    Attributes:
-        vectors: The interaction vectors, ``(3 * H + 1, D)``: read keys, write keys, values, rate.
-        targets: What the backward functions of all layers but the last say, ``(H, L - 1, D)``.
-        rates: ``(L,)``, or ``(1,)`` where layers share one.
-        written: What the write keys bring forth before the write, ``(L, H, D)``.
-        queried: What the queries bring forth after it, ``(L, Q, D)``.
-    """
-
-    vectors: Floats
-    targets: Floats
-    rates: Floats
-    written: Floats
-    queried: Floats
 
 
 @inlined
@@ -57,29 +40,51 @@ def write_and_read(memory: Floats, traces: Traces, switches: Switches) -> None:
         traces: Vectors, targets and rates are given, the others are taken.
         switches: See `Switches`.
     """
-    vectors, targets, rates, written, queried = traces
+    written, queried = traces.written, traces.queried
     L, H, D = written.shape
-    steps = np.empty((H, D), np.float32)
-    keys, queries = vectors[H : 2 * H], vectors[: queried.shape[1]]
+    first_keys, first_queries = traces.vectors[H : 2 * H], traces.vectors[: queried.shape[1]]
+    errors = np.empty((H, D), memory.dtype)
     for layer in range(L):
-        weights, z, answers = memory[layer], written[layer], queried[layer]
-        linear = switches.linear_values and layer + 1 == L
-        z[:] = ZERO
-        add_product(keys, weights, z)
-        if not linear:
-            squash(z)
-        share = rates[min(layer, len(rates) - 1)] / _divisor(keys, switches)
-        for h in range(H):
-            target = targets[h, layer] if layer + 1 < L else vectors[2 * H + h]
-            step, found = steps[h], z[h]
-            for n in range(D):
-                step[n] = share * (target[n] - found[n])
-        add_outer(keys, steps, weights)
-        answers[:] = ZERO
-        add_product(queries, weights, answers)
-        if not linear:
-            squash(answers)
-        keys, queries = z, answers
+        keys = written[layer - 1] if layer > 0 else first_keys
+        _ask(keys, memory[layer], is_linear(layer, traces, switches), written[layer])
+    if switches.by_gradient:
+        pass_down(memory, traces, switches, errors)
+    for layer in range(L):
+        keys = written[layer - 1] if layer > 0 else first_keys
+        queries = queried[layer - 1] if layer > 0 else first_queries
+        find_errors(layer, traces, switches, errors)
+        errors *= traces.rates[min(layer, len(traces.rates) - 1)] / _divisor(keys, switches)
+        add_outer(keys, errors, memory[layer])
+        _ask(queries, memory[layer], is_linear(layer, traces, switches), queried[layer])
+
+
+@inlined
+def _ask(keys: Floats, weights: Floats, linear: bool, z: Floats) -> None:
+    """Sends some keys through a layer, ``(R, D)``; its weights are transposed."""
+    z[:] = ZERO
+    add_product(keys, weights, z)
+    if not linear:
+        squash(z)
+
+
+@inlined
+def _ask_backward(
+    keys: Floats,
+    weights: Floats,
+    linear: bool,
+    z: Floats,
+    by_keys: Floats,
+    by_weights: Floats,
+    by_z: Floats,
+) -> None:
+    """Goes back through `_ask`; adds the gradients by keys and weights, which are not transposed.
+
+    That by what came out is overwritten.
+    """
+    if not linear:
+        unsquash(z, by_z)
+    add_product(by_z, weights, by_keys)
+    add_outer(by_z, keys, by_weights)
 
 
 @inlined
@@ -119,60 +124,94 @@ def write_and_read_backward(
         by_targets: That by the targets; is written.
         by_rates: That by the rates; is added to.
     """
-    vectors, targets, rates, written, queried = traces
+    written, queried, rates = traces.written, traces.queried, traces.rates
     L, H, D = written.shape
     Q = queried.shape[1]
-    by_queries, by_keys = np.empty((Q, D), np.float32), np.empty((H, D), np.float32)
-    steps, by_steps = np.empty((H, D), np.float32), np.empty((H, D), np.float32)
-    by_z = np.zeros((H, D), np.float32)
+    first_keys, first_queries = traces.vectors[H : 2 * H], traces.vectors[:Q]
+    by_queries = np.empty((Q, D), memory.dtype)
+    by_written, by_errors = np.zeros((L, H, D), memory.dtype), np.empty((L, H, D), memory.dtype)
+    errors = np.empty((H, D), memory.dtype)
     for layer in range(L - 1, -1, -1):
         weights, by_weights = memory[layer], by_memory[layer]
-        z, answers = written[layer], queried[layer]
-        keys = written[layer - 1] if layer > 0 else vectors[H : 2 * H]
-        queries = queried[layer - 1] if layer > 0 else vectors[:Q]
-        linear = switches.linear_values and layer + 1 == L
+        keys = written[layer - 1] if layer > 0 else first_keys
+        queries = queried[layer - 1] if layer > 0 else first_queries
+        by_keys = by_written[layer - 1] if layer > 0 else by_vectors[H : 2 * H]
+        linear = is_linear(layer, traces, switches)
         # The queries went through the new weights.
-        if not linear:
-            unsquash(answers, by_answers)
-        add_outer(by_answers, queries, by_weights)
         by_queries[:] = ZERO
-        add_product(by_answers, weights, by_queries)
-        # These are the old ones and the outer product of steps and keys.
-        dots(keys, by_weights, by_steps)
-        divisor = _divisor(keys, switches)
-        share = rates[min(layer, len(rates) - 1)] / divisor
-        by_share = ZERO
-        for h in range(H):
-            learned = layer + 1 < L
-            target = targets[h, layer] if learned else vectors[2 * H + h]
-            by_target = by_targets[h, layer] if learned else by_vectors[2 * H + h]
-            step, found, by_step, by_found = steps[h], z[h], by_steps[h], by_z[h]
-            if learned:
-                by_target[:] = ZERO
-            for n in range(D):
-                error = target[n] - found[n]
-                by_share += error * by_step[n]
-                by_target[n] += share * by_step[n]
-                by_found[n] -= share * by_step[n]
-                step[n] = share * error
-        by_rates[min(layer, len(rates) - 1)] += by_share / divisor
-        by_square = -by_share * share / divisor if switches.normalized_writes else ZERO
-        for h in range(H):
-            key, by_key = keys[h], by_keys[h]
-            for n in range(D):
-                by_key[n] = TWO * by_square * key[n]
-        add_product(steps, by_weights, by_keys)
-        for h in range(H):
-            step = steps[h]
-            for n in range(D):
-                step[n] = -step[n]
-        add_outer(steps, keys, weights)
-        # The keys went through the old ones.
-        if not linear:
-            unsquash(z, by_z)
-        add_product(by_z, weights, by_keys)
-        add_outer(by_z, keys, by_weights)
+        _ask_backward(queries, weights, linear, queried[layer], by_queries, by_weights, by_answers)
         by_answers[:] = by_queries
-        by_z[:] = by_keys
+        # These are the old ones and the outer product of steps and keys.
+        rate = min(layer, len(rates) - 1)
+        find_errors(layer, traces, switches, errors)
+        by_rates[rate] += _write_backward(
+            keys, weights, rates[rate], switches, errors, by_keys, by_weights, by_errors[layer]
+        )
     by_vectors[:Q] += by_answers
-    by_vectors[H : 2 * H] += by_z
+    if switches.by_gradient:
+        gradient_errors_backward(
+            memory, traces, switches, by_memory, by_errors, by_written, by_vectors
+        )
+    else:
+        local_errors_backward(traces, by_errors, by_written, by_vectors, by_targets)
+    # The write keys went through the old weights.
+    for layer in range(L - 1, -1, -1):
+        keys = written[layer - 1] if layer > 0 else first_keys
+        by_keys = by_written[layer - 1] if layer > 0 else by_vectors[H : 2 * H]
+        linear = is_linear(layer, traces, switches)
+        _ask_backward(
+            keys,
+            memory[layer],
+            linear,
+            written[layer],
+            by_keys,
+            by_memory[layer],
+            by_written[layer],
+        )
+
+
+@inlined
+def _write_backward(
+    keys: Floats,
+    weights: Floats,
+    rate: np.float32,
+    switches: Switches,
+    errors: Floats,
+    by_keys: Floats,
+    by_weights: Floats,
+    by_errors: Floats,
+) -> np.float32:
+    """Goes back through the write of a layer, and takes it off the weights.
+
+    Args:
+        keys: What the layer saw, ``(H, D)``.
+        weights: ``(D, D)``, not transposed; replaced by what they were.
+        rate: That of the layer.
+        switches: See `Switches`.
+        errors: ``(H, D)``; is overwritten.
+        by_keys: The gradient by the keys; is added to.
+        by_weights: That by the weights.
+        by_errors: Takes that by the errors.
+
+    Returns:
+        That by the rate.
+    """
+    H, D = keys.shape
+    divisor = _divisor(keys, switches)
+    share, by_share = rate / divisor, ZERO
+    dots(keys, by_weights, by_errors)
+    for h in range(H):
+        error, by_error = errors[h], by_errors[h]
+        for n in range(D):
+            by_share += error[n] * by_error[n]
+            by_error[n] *= share
+            error[n] *= share
+    by_square = -by_share * share / divisor if switches.normalized_writes else ZERO
+    add_product(errors, by_weights, by_keys)
+    for h in range(H):
+        key, by_key, error = keys[h], by_keys[h], errors[h]
+        for n in range(D):
+            by_key[n] += TWO * by_square * key[n]
+            error[n] = -error[n]
+    add_outer(errors, keys, weights)
+    return by_share / divisor

@@ -1,4 +1,4 @@
-"""MNM-p over a whole sequence: one autograd function, its rows shared out to threads.
+"""MNM over a whole sequence: one autograd function, its rows shared out to threads.
 
 Rows share nothing but weights. So threads, as many as PyTorch uses, take rows of their own through
 all steps and wait for each other at the end alone. What comes of a row does not depend on their
@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from agents.cells.mnm.fast.row import Switches
-from agents.cells.mnm.fast.steps import Gradients, Record, Weights, run_rows, run_rows_backward
+from agents.cells.mnm.fast.records import Gradients, Record, Switches, Weights
+from agents.cells.mnm.fast.steps import run_rows, run_rows_backward
 from agents.cells.parts.gated import weight_gradient
 from agents.cells.parts.products import pack
 from agents.cells.parts.threads import in_threads, row_chunks
@@ -41,7 +41,7 @@ class Carried(NamedTuple):
 
 
 class Parameters(NamedTuple):
-    """Those of `agents.cells.mnm.fast.steps.Weights`, as tensors, none transposed."""
+    """Those of `agents.cells.mnm.fast.records.Weights`, as tensors, none transposed."""
 
     recurrent: Tensor
     interface: Tensor
@@ -90,7 +90,9 @@ class _Sequence(torch.autograd.Function):
         carried, parameters = Carried(*rest[:3]), Parameters(*rest[3:11])
         starts, heads, recalls, switches = rest[11:]
         queries = 2 * heads if recalls else heads
-        kept = _make_room(projected, carried, parameters, starts, heads, queries)
+        kept = _make_room(
+            projected, carried, parameters, starts, heads, queries, switches.by_gradient
+        )
         first = starts[0].view(-1, 1, 1, 1)
         memory = torch.where(first, parameters.initial_memory, carried.memory)
         memory = memory.transpose(2, 3).contiguous()
@@ -151,6 +153,7 @@ def _make_room(
     starts: Tensor,
     heads: int,
     queries: int,
+    by_gradient: bool,
 ) -> dict[str, Tensor]:
     """Makes room for a `Record`; holds what `run_rows` wants to be given."""
     (T, B, _), (L, D, _) = projected.shape, parameters.initial_memory.shape
@@ -167,7 +170,8 @@ def _make_room(
         "tanh_cells": new(T, B, U),
         "outs": new(T, B, U + D),
         "vectors": new(T, B, 3 * heads + 1, D),
-        "targets": new(T, B, heads, L - 1, D),
+        "targets": new(T, B, heads, len(parameters.feedback) // D, D),
+        "passed": new(T, B, L if by_gradient else 0, heads, D),
         "rates": new(T, B, len(parameters.rate)),
         "written": new(T, B, L, heads, D),
         "queried": new(T, B, L, queries, D),

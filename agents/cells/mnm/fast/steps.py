@@ -1,4 +1,4 @@
-"""MNM-p from step to step for some rows, and the way back, compiled.
+"""MNM from step to step for some rows, and the way back, compiled.
 
 Shapes: T steps, B rows, U units, G = 4 * U gates, L layers of D units, H heads, Q queries,
 V = (3 * H + 1) * D numbers in the interaction vectors.
@@ -6,18 +6,15 @@ V = (3 * H + 1) * D numbers in the interaction vectors.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
-import numpy.typing as npt
 
-from agents.cells.mnm.fast.row import Switches, Traces, write_and_read, write_and_read_backward
+from agents.cells.mnm.fast.records import Gradients, Record, Switches, Traces, Weights
+from agents.cells.mnm.fast.row import write_and_read, write_and_read_backward
 from agents.cells.mnm.fast.squash import squash, unsquash
 from agents.cells.parts.kernels import (
     ONE,
     TWO,
     ZERO,
-    Bools,
     Floats,
     compiled,
     inlined,
@@ -26,97 +23,6 @@ from agents.cells.parts.kernels import (
     sigmoid,
 )
 from agents.cells.parts.products import add_packed_product
-
-Ints = npt.NDArray[np.int64]
-
-
-class Weights(NamedTuple):
-    """What all rows share.
-
-    Matrices are ``(outputs, inputs)``. Forward all but that of the rates are transposed, as
-    `add_packed_product` wants them.
-
-    Attributes:
-        recurrent: From hidden state and last read to the gates, ``(G, U + D)``.
-        interface: From the hidden state to the interaction vectors, ``(V, U)``.
-        interface_bias: ``(V,)``.
-        rate: From the rate vector to the rates, ``(L, D)`` or ``(1, D)``.
-        rate_bias: ``(L,)`` or ``(1,)``.
-        feedback: The backward functions, one below the other, ``((L - 1) * D, D)``.
-        feedback_bias: ``((L - 1) * D,)``.
-        initial_memory: ``(L, D, D)``.
-    """
-
-    recurrent: Floats
-    interface: Floats
-    interface_bias: Floats
-    rate: Floats
-    rate_bias: Floats
-    feedback: Floats
-    feedback_bias: Floats
-    initial_memory: Floats
-
-
-class Record(NamedTuple):
-    """What the steps leave behind: ``(T, B)``, and for each what is said here.
-
-    Attributes:
-        starts: Whether an episode starts.
-        endings: Index in `ended` of the memory that a start replaces.
-        ended: Memories of the episodes that end before the last step, ``(n, L, D, D)`` in all.
-        entering: The hidden state and the last read that enter the step, ``(U + D,)``.
-        gates: First what the input adds to the gates, then what leaves them, ``(G,)``.
-        cells: The cell state that enters, ``(U,)``; there are T + 1 of them.
-        tanh_cells: The hyperbolic tangent of the one that leaves, ``(U,)``.
-        outs: The hidden state and the read that leave the step, ``(U + D,)``.
-        vectors: See `Traces`, ``(3 * H + 1, D)``.
-        targets: See `Traces`, ``(H, L - 1, D)``.
-        rates: See `Traces`, ``(L,)`` or ``(1,)``.
-        written: See `Traces`, ``(L, H, D)``.
-        queried: See `Traces`, ``(L, Q, D)``.
-        missed: The meta objective, or zero where its queries are not made.
-    """
-
-    starts: Bools
-    endings: Ints
-    ended: Floats
-    entering: Floats
-    gates: Floats
-    cells: Floats
-    tanh_cells: Floats
-    outs: Floats
-    vectors: Floats
-    targets: Floats
-    rates: Floats
-    written: Floats
-    queried: Floats
-    missed: Floats
-
-
-class Gradients(NamedTuple):
-    """Gradients by what a record holds, and by states.
-
-    Attributes:
-        outs: Given; what comes from the step after is added.
-        missed: Given.
-        cell: By the cell state that leaves the last step, ``(B, U)``; becomes that by the first.
-        memory: Likewise by the memory, ``(B, L, D, D)``.
-        entering: Takes that by what enters the first step, ``(B, U + D)``.
-        gates: Takes that by what enters the gates.
-        vectors: Given as zero; takes that by the interaction vectors before their tanh.
-        targets: Takes that by the targets before their tanh.
-        rates: Given as zero; takes that by the rates before their sigmoid.
-    """
-
-    outs: Floats
-    missed: Floats
-    cell: Floats
-    memory: Floats
-    entering: Floats
-    gates: Floats
-    vectors: Floats
-    targets: Floats
-    rates: Floats
 
 
 @compiled
@@ -160,8 +66,14 @@ def run_rows(
 
 @inlined
 def _traces(t: int, b: int, record: Record) -> Traces:
-    vectors, targets, rates = record.vectors[t, b], record.targets[t, b], record.rates[t, b]
-    return Traces(vectors, targets, rates, record.written[t, b], record.queried[t, b])
+    return Traces(
+        record.vectors[t, b],
+        record.targets[t, b],
+        record.passed[t, b],
+        record.rates[t, b],
+        record.written[t, b],
+        record.queried[t, b],
+    )
 
 
 @inlined
@@ -183,7 +95,7 @@ def _interact(t: int, first: int, last: int, weights: Weights, record: Record) -
     rows, numbers, U = last - first, len(weights.interface_bias), record.cells.shape[2]
     vectors = record.vectors[t, first:last].reshape((rows, numbers))
     targets = record.targets[t, first:last].reshape((rows * H, layers * D))
-    values = np.empty((rows * H, D), np.float32)
+    values = np.empty((rows * H, D), targets.dtype)
     for r in range(rows):
         vectors[r] = weights.interface_bias
     add_packed_product(record.outs[t, first:last, :U], weights.interface, vectors)
@@ -238,9 +150,9 @@ def run_rows_backward(
     """
     T, _, _, H, D = record.written.shape
     Q, U = record.queried.shape[3], record.cells.shape[2]
-    by_answers = np.empty((Q, D), np.float32)
-    by_hidden = np.empty((last - first, U), np.float32)
-    by_entering = np.zeros((last - first, U + D), np.float32)
+    by_answers = np.empty((Q, D), memory.dtype)
+    by_hidden = np.empty((last - first, U), memory.dtype)
+    by_entering = np.zeros((last - first, U + D), memory.dtype)
     for t in range(T - 1, -1, -1):
         for b in range(first, last):
             by_out = grads.outs[t, b]
@@ -308,7 +220,7 @@ def _interact_backward(
     rows, numbers = last - first, len(weights.interface_bias)
     by_targets = grads.targets[t, first:last].reshape((rows * H, layers * D))
     unsquash(record.targets[t, first:last].reshape((rows * H, layers * D)), by_targets)
-    by_values = np.zeros((rows * H, D), np.float32)
+    by_values = np.zeros((rows * H, D), by_targets.dtype)
     add_packed_product(by_targets, weights.feedback, by_values)
     for r in range(rows):
         by_row, rates = grads.vectors[t, first + r], record.rates[t, first + r]

@@ -1,0 +1,89 @@
+"""Whole sequences of MNM-g and MNM-p are compiled, with their gradients (`agents.cells.mnm.fast`).
+
+Steps of a rollout are not: they, and what sequences compute, are in `agents.cells.mnm.cell`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from agents.cells.base import FusedCell, Unrolled
+from agents.cells.lstm import LSTMState
+from agents.cells.mnm.cell import MNM, MNMState
+from agents.cells.mnm.fast.records import Switches
+from agents.cells.mnm.fast.sequence import Carried, Parameters, run_sequence
+from agents.cells.parts.gated import project
+
+
+class FusedMNM(MNM, FusedCell[MNMState]):
+    """An MNM whose `sequence` is `run_compiled`; its arguments are those of `MNM`."""
+
+    parts_of_step: ClassVar[frozenset[str]] = FusedCell.parts_of_step | {"errors"}
+
+    def takes(self, xs: Tensor) -> bool:
+        """Says whether `sequence` can run these inputs; it recalls what was just written, only."""
+        return super().takes(xs) and self.recall_delay == 0
+
+    def run_compiled(
+        self,
+        xs: Tensor,
+        state: MNMState,
+        starts: Tensor,
+        backward_functions: Iterable[nn.Module] = (),
+        error_scale: float | None = None,
+    ) -> Unrolled:
+        """Runs all steps in one autograd function; see `FusedCell.sequence`.
+
+        Args:
+            xs: ``(T, B, input_size)``.
+            state: The state before the first step.
+            starts: ``(T, B)``.
+            backward_functions: Those of MNM-p.
+            error_scale: In MNM-g, what the errors of the values are multiplied by.
+        """
+        lstm, units = self.controller, self.controller.hidden_size
+        from_input, from_read = lstm.weight_ih.tensor_split([self.input_size], dim=1)
+        outs, after, missed = run_sequence(
+            project(xs, from_input, lstm.bias_ih + lstm.bias_hh),
+            Carried(
+                torch.cat((state.controller.hidden, state.read), dim=1),
+                state.controller.cell,
+                state.memory,
+            ),
+            Parameters(
+                torch.cat((lstm.weight_hh, from_read), dim=1),
+                self.interface.weight,
+                self.interface.bias,
+                self.rate.weight,
+                self.rate.bias,
+                *self._feedback(backward_functions),
+                self.initial_memory,
+            ),
+            starts,
+            self.num_heads,
+            bool(self.loss_weights),
+            Switches(
+                self.linear_values,
+                self.normalized_writes,
+                error_scale is not None,
+                np.float32(error_scale or 0),
+            ),
+        )
+        hidden, read = after.entering.tensor_split([units], dim=1)
+        state = MNMState(after.memory, read, LSTMState(hidden, after.cell), ())
+        losses = {"recall": missed} if self.loss_weights else {}
+        return Unrolled(self.output(outs), state, losses)
+
+    def _feedback(self, backward_functions: Iterable[nn.Module]) -> tuple[Tensor, Tensor]:
+        """Returns the backward functions' weights and biases, one below the other."""
+        nothing = self.initial_memory.new_empty(0, self.initial_memory.shape[2])
+        weights, biases = [nothing], [nothing[:, 0]]
+        for q in backward_functions:
+            weights.append(q.get_parameter("weight"))
+            biases.append(q.get_parameter("bias"))
+        return torch.cat(weights), torch.cat(biases)
