@@ -65,16 +65,21 @@ _SENTENCES = replace(
     policy={"memory_size": 1024, "embedding_size": 96, "hidden_layers": 2},
 )
 
+
+def _mann_rl(recipe: Recipe) -> dict[str, Recipe]:
+    return {f"mann_rl/{memory_net}": recipe for memory_net in ("input_output", "input")}
+
+
 RECIPES = {
-    "Stream-Logic-v0": {"mann_rl/*": replace(MANN_RL, evaluation_kwargs={"split": "dev"})},
-    "Stream-Tagging-v0": {"mann_rl/*": _TAGGING},
-    "Stream-Sentences-v0": {"mann_rl/*": _SENTENCES},
+    "Stream-Logic-v0": _mann_rl(replace(MANN_RL, evaluation_kwargs={"split": "dev"})),
+    "Stream-Tagging-v0": _mann_rl(_TAGGING),
+    "Stream-Sentences-v0": _mann_rl(_SENTENCES),
     "*": {
         "ppo/lstm": PPO,
         "ppo/*": PPO,
         "a2c/*": general.A2C,
         "reinforce/*": general.REINFORCE,
         **_BY_GRADIENTS,
-        "mann_rl/*": MANN_RL,
+        **_mann_rl(MANN_RL),
     },
 }

