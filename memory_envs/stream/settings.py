@@ -21,7 +21,7 @@ from memory_envs.core.rules import ActionSpace
 from memory_envs.curriculum import Curriculum
 from memory_envs.stream.task import LARGEST_LENGTH, NO_ANSWER, Parameter, StreamTask
 from memory_envs.stream.tasks import TASKS
-from memory_envs.stream.text.tasks import TEXTS
+from memory_envs.stream.text.tasks import TEXTS, text_task
 
 _LARGEST_STREAM = 2**24  # numbers in the inputs of one row
 # What the environments' other arguments are called; no parameter of a task can be.
@@ -169,8 +169,9 @@ def _find_task(
     if check_choice("task", task, (*TASKS, *TEXTS)) in TASKS:
         return TASKS[task], parameters
     split, data = parameters.pop("split", "train"), parameters.pop("data", None)
+    check_instance("split", split, str, "train, dev, test")
     check_instance("data", data, (str, Path, NoneType), "None, a folder")
-    return TEXTS[task](split, data), parameters
+    return text_task(task, split, data), parameters
 
 
 def _read_parameters(task: StreamTask, given: Mapping[str, Any]) -> tuple[int, ...]:

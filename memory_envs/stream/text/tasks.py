@@ -5,8 +5,9 @@ answer is due at every step.
 """
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -74,18 +75,33 @@ def _sample_words(row, length, inputs, targets, starts, shown, wanted, vectors):
     return size
 
 
+# A task can be pickled, so its functions are no lambdas.
+
+
+def _same(value: Any, *lengths: int) -> Any:
+    return value
+
+
+def _item(names: str | list[str], number: int) -> str:
+    return names[number]
+
+
+def _word(known: dict[bytes, str], vector: npt.NDArray[Any]) -> str:
+    return known.get(np.asarray(vector, np.float32).tobytes(), "?")
+
+
 def _of_symbols(name: str, sequences: _Sequences, symbols: str) -> StreamTask:
     """Returns a task whose inputs and answers are of the same symbols."""
     return StreamTask(
         name,
         _sample_symbols,
-        steps=lambda length: sequences.longest,
-        inputs=lambda: spaces.Discrete(len(symbols)),
-        answers=lambda: spaces.Discrete(len(symbols)),
+        steps=partial(_same, sequences.longest),
+        inputs=partial(_same, spaces.Discrete(len(symbols))),
+        answers=partial(_same, spaces.Discrete(len(symbols))),
         min_length=1,
         max_length=1,
         highest_length=1,
-        words=lambda symbol: symbols[symbol],
+        words=partial(_item, symbols),
         data=sequences,
     )
 
@@ -198,14 +214,14 @@ def tagging(split: str, folder: Folder) -> StreamTask:
     return StreamTask(
         "Tagging",
         _sample_words,
-        steps=lambda length: sequences.longest,
-        inputs=lambda: spaces.Box(-high, high, (_VECTOR_SIZE,), np.float32),
-        answers=lambda: spaces.Discrete(len(names)),
+        steps=partial(_same, sequences.longest),
+        inputs=partial(_same, spaces.Box(-high, high, (_VECTOR_SIZE,), np.float32)),
+        answers=partial(_same, spaces.Discrete(len(names))),
         min_length=1,
         max_length=1,
         highest_length=1,
-        words=lambda vector: known.get(np.asarray(vector, np.float32).tobytes(), "?"),
-        answer_words=lambda tag: names[tag],
+        words=partial(_word, known),
+        answer_words=partial(_item, names),
         data=(*sequences, table),
     )
 
@@ -215,3 +231,22 @@ TEXTS: dict[str, Callable[[str, Folder], StreamTask]] = {
     "Tagging": tagging,
     "Sentences": sentences,
 }
+
+
+def text_task(name: str, split: str, folder: Folder) -> StreamTask:
+    """Returns a task of a text.
+
+    Args:
+        name: A name in `TEXTS`.
+        split: The part of the data.
+        folder: Where the data are; None for those of the package, which are read once.
+
+    Raises:
+        ValueError, FileNotFoundError: For a bad argument, or a bad file.
+    """
+    return _packaged(name, split) if folder is None else TEXTS[name](split, folder)
+
+
+@lru_cache(maxsize=8)
+def _packaged(name: str, split: str) -> StreamTask:
+    return TEXTS[name](split, None)
