@@ -87,6 +87,8 @@ def test_a_label_of_a_pretrained_model_is_what_its_command_did() -> None:
         if kind == "rl-ntm":  # the rest is a task, otherwise a memory
             assert words[words.index("--algo") + 1] == "rl_ntm"
             assert rest.partition("-")[0] in about.env
+        elif kind == "streams":
+            assert about.env.lower().startswith(f"stream-{rest}")
         else:
             assert about.env.lower().startswith(kind)
             assert rest == about.memory

@@ -15,6 +15,7 @@ from gymnasium.vector import AutoresetMode
 from memory_envs import ENVIRONMENTS, Curriculum
 from memory_envs.oracles import optimal_return, oracle
 from memory_envs.stream import NO_ANSWER, TASKS, StreamEnv, StreamVectorEnv
+from memory_envs.stream.text.tasks import TEXTS
 
 # Streams of a few steps, of every task.
 SHORT: dict[str, dict[str, Any]] = {
@@ -34,7 +35,8 @@ def _nothing(env: Any) -> Any:
 
 def test_there_is_a_short_form_of_every_task() -> None:
     assert list(SHORT) == list(TASKS)
-    assert {spec.task for spec in ENVIRONMENTS.values() if spec.family == "stream"} == set(TASKS)
+    tasks = {spec.task for spec in ENVIRONMENTS.values() if spec.family == "stream"}
+    assert tasks == {*TASKS, *TEXTS}
 
 
 def test_an_episode_by_hand() -> None:

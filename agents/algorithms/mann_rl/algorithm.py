@@ -149,10 +149,19 @@ class MannRL(MemoryAlgorithm):
         self.optimizer.param_groups[0]["lr"] = rate
 
     def collect_rollouts(self, env: VecEnv, callback: BaseCallback) -> bool:
-        """Begins an episode in every row, and lays their streams out; see `MemoryAlgorithm`."""
+        """Begins an episode in every row, and lays their streams out; see `MemoryAlgorithm`.
+
+        Raises:
+            ValueError: If there are steps at which no answer is due.
+        """
         callback.on_rollout_start()
         self._last_obs = env.reset()  # type: ignore[assignment]  # SB3 declares it as None
         self._batch = lay_out(streams_of(env).batch(), self.columns)
+        if not self._batch.due.all():
+            raise ValueError(
+                f"env is {streams_of(env)}; allowed with MannRL: streams in which an answer is due "
+                "at every step, such as Stream-Logic-v0"
+            )
         self.num_timesteps += self._batch.due.size
         callback.update_locals(locals())
         if not callback.on_step():

@@ -203,3 +203,5 @@ def test_bad_arguments_are_named(kwargs: dict[str, Any], message: str) -> None:
 def test_other_environments_are_refused() -> None:
     with pytest.raises(TypeError, match="ids of the family stream"):
         MannRL("MannRLPolicy", "CartPole-v1")
+    with pytest.raises(ValueError, match="streams in which an answer is due at every step"):
+        _model(env_id="Stream-DictionaryInference-4x1-v0").learn(1)
