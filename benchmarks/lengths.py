@@ -90,6 +90,8 @@ def _draw(records: list[Record]) -> None:
             points = [(r["length"], r[name]) for r in records if r["memory"] == memory]
             ax.plot(*zip(*points, strict=True), marker="o", markersize=3, label=memory)
         ax.set(xlabel="steps", ylabel=label, xscale="log", yscale="log")
+        ax.set_xticks(LENGTHS, labels=map(str, LENGTHS))
+        ax.xaxis.minorticks_off()
     axes[0].legend(frameon=False, fontsize="small")
     save_png(figure, FIGURE)
 
