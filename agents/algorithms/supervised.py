@@ -157,8 +157,7 @@ class Supervised(MemoryAlgorithm):
     def _answer(self, batch: Streams) -> tuple[Categorical, dict[str, Tensor]]:
         """Returns the distributions of the N answers, and the memory's own losses ``(T, B)``."""
         network = self.policy.network
-        starts = torch.zeros_like(batch.counted)
-        starts[0] = True
+        starts = torch.zeros_like(batch.counted)  # what a stream starts from is handed over
         state = network.initial_state(starts.shape[1])
         unrolled = network.unroll(batch.inputs, state, starts)
         answers = self.policy.action_head(self.policy.actor(unrolled.outs[batch.due]))

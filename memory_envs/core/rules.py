@@ -14,6 +14,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
+from numba.core.errors import NumbaError
 
 from memory_envs.core.rng import RNG_FIELDS
 from memory_envs.view import View
@@ -170,3 +171,21 @@ def new_outcome(rules: Rules[Any], num_rows: int) -> Outcome:
     assert space.shape is not None
     observations = np.zeros((num_rows, *space.shape), space.dtype)
     return Outcome(observations, np.zeros(num_rows, rules.result_dtype))
+
+
+def try_to_begin(rules: Rules[Any], task: str) -> None:
+    """Compiles a user's task by beginning an episode, so that a constructor says what is wrong.
+
+    Args:
+        rules: The rules, whose constructor is all but done.
+        task: The task's name.
+
+    Raises:
+        ValueError: If Numba cannot compile it.
+    """
+    no_actions = np.zeros((1, len(rules.action_names)), np.int64)
+    try:
+        first_row = np.zeros(1, np.intp)
+        rules.advance(rules.new_state(1), no_actions, first_row, new_outcome(rules, 1)).run()
+    except NumbaError as error:
+        raise ValueError(f"task {task!r} cannot be compiled by Numba: {error}") from error

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
-from numba.core.errors import NumbaError
 
 from memory_envs.core.levels import UNIFORM_LEVELS
 from memory_envs.core.rules import (
@@ -26,7 +25,7 @@ from memory_envs.core.rules import (
     IntArray,
     KernelCall,
     Outcome,
-    new_outcome,
+    try_to_begin,
 )
 from memory_envs.core.state import require, require_ranges
 from memory_envs.stream.kernels import compile_advance, is_flat
@@ -65,22 +64,12 @@ class StreamRules:
         self._constants = (arguments, *settings.levels(), levels, *ends, np.array(sizes))
         self._compile()
         if not settings.is_ours:
-            self._try_to_begin()
+            try_to_begin(self, settings.task.name)
 
     def _compile(self) -> None:
         settings = self.settings
         flat = is_flat(settings.inputs), is_flat(settings.answers)
         self._advance = compile_advance(settings.task, flat, settings.is_ours)
-
-    def _try_to_begin(self) -> None:
-        """Compiles a user's task now, so that the constructor says what is wrong with it."""
-        try:
-            first_row = np.zeros(1, np.intp)
-            outcome = new_outcome(self, 1)
-            self.advance(self.new_state(1), self._no_actions, first_row, outcome).run()
-        except NumbaError as error:
-            name = self.settings.task.name
-            raise ValueError(f"task {name!r} cannot be compiled by Numba: {error}") from error
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_advance": None}

@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 from gymnasium import spaces
-from numba.core.errors import NumbaError
 
 from memory_envs.core.levels import UNIFORM_LEVELS
 from memory_envs.core.rules import (
@@ -27,7 +26,7 @@ from memory_envs.core.rules import (
     IntArray,
     KernelCall,
     Outcome,
-    new_outcome,
+    try_to_begin,
 )
 from memory_envs.core.state import require, require_ranges
 from memory_envs.tape.kernels import compile_advance
@@ -69,17 +68,7 @@ class TapeRules:
         self._no_actions = np.zeros((1, len(self.action_names)), np.int64)
         self._advance = compile_advance(task)
         if task not in TASKS.values():
-            self._try_to_begin()
-
-    def _try_to_begin(self) -> None:
-        """Compiles a user's task now, so that the constructor says what is wrong with it."""
-        try:
-            first_row = np.zeros(1, np.intp)
-            outcome = new_outcome(self, 1)
-            self.advance(self.new_state(1), self._no_actions, first_row, outcome).run()
-        except NumbaError as error:
-            name = self.settings.task.name
-            raise ValueError(f"task {name!r} cannot be compiled by Numba: {error}") from error
+            try_to_begin(self, settings.task.name)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_advance": None}

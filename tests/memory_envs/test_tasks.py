@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from numba import njit
 
 from memory_envs import ENVIRONMENTS, TapeTask, draw, register_tape_task
 from memory_envs.oracles import oracle
-from memory_envs.tape import TapeEnv, TapeVectorEnv
+from memory_envs.tape import TASKS, TapeEnv, TapeVectorEnv
 
 ROOT = Path(__file__).parents[2]
 
@@ -317,6 +318,13 @@ def test_a_rare_bug_is_an_error_too_and_no_crash(task: TapeTask) -> None:
         env.reset(seed=0)
     with pytest.raises(ResetNeeded):
         env.step(np.zeros((20_000, 3), np.int64))
+
+
+def test_our_functions_with_sizes_of_ones_own_are_watched_too() -> None:
+    """RepeatCopy's longest target has three copies; room for two is missed by the check before."""
+    task = replace(TASKS["RepeatCopy"], name="Short", target_cells=lambda n: 4 if n == 2 else 3 * n)
+    with pytest.raises(IndexError):
+        TapeVectorEnv(200, task, max_length=2).reset(seed=0)
 
 
 def test_our_own_tasks_are_compiled_once_per_disk(tmp_path: Path) -> None:

@@ -122,6 +122,30 @@ def test_each_network_learns_from_its_own_loss_alone() -> None:
             assert not torch.equal(fixed[name], tensor), name
 
 
+def test_a_stream_starts_without_a_memory_and_the_memory_net_acts_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = _model(n_envs=64, settle=3, history=5, memory_samples=4)
+    seen: list[Step] = []
+    add = Replay.add
+
+    def watch(replay: Replay, step: Step) -> None:
+        # In training, batch norm would make a row's memory depend on the rows beside it.
+        assert not model.policy.memory_net.training
+        seen.append(step)
+        add(replay, step)
+
+    monkeypatch.setattr(Replay, "add", watch)
+    batch = model.rollout()
+    model.train()
+    assert len(seen) == len(batch.starts)
+    assert batch.starts[1:].any()
+    for step, starts in zip(seen, batch.starts, strict=True):
+        begun = torch.as_tensor(starts)
+        assert not step.memory[begun].any()
+        assert (step.memory[~begun] > 0.0).all()
+
+
 def test_the_memory_is_trained_once_after_settling_and_buffering(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
