@@ -8,6 +8,7 @@ from typing import Any
 import tyro
 
 from agents.cli.cells import Cells
+from agents.cli.certify import Certify
 from agents.cli.common import UsageError
 from agents.cli.evaluate import Evaluate
 from agents.cli.gradcheck import GradCheck
@@ -27,6 +28,7 @@ The version: memory-envs --version"""
 _COMMANDS: dict[str, Callable[..., Any]] = {
     "list": List,
     "cells": Cells,
+    "certify": Certify,
     "train": Train,
     "fit": Fit,
     "evaluate": Evaluate,
