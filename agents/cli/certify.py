@@ -14,9 +14,14 @@ from agents.cli.certificates import read_certificates
 from agents.cli.common import UsageError, checked, find_env, make_console, option
 from agents.training.recipes import read_assignments
 from memory_envs.arguments import check_integer
-from memory_envs.certificates import KINDS, WINDOWS, Certificate, Interval, certify
-
-_LARGEST_WINDOW = 10
+from memory_envs.certificates import (
+    KINDS,
+    LARGEST_WINDOW,
+    WINDOWS,
+    Certificate,
+    Interval,
+    certify,
+)
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class Certify:
         env_id = find_env(self.id)
         arguments = checked(read_assignments, self.changes, "--set")
         if self.window is not None:
-            checked(check_integer, "--window", self.window, 1, _LARGEST_WINDOW)
+            checked(check_integer, "--window", self.window, 1, LARGEST_WINDOW)
         ks = WINDOWS if self.window is None else (self.window,)
         found = None if arguments else read_certificates().get(env_id)
         if found is not None and set(ks) <= set(found.windows):

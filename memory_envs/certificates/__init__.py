@@ -7,7 +7,16 @@ found, sampled with a confidence, or trivial. docs/certificates.md has the proof
 """
 
 from memory_envs.certificates.certificate import Certificate, from_dict
-from memory_envs.certificates.certify import WINDOWS, certify
+from memory_envs.certificates.certify import LARGEST_WINDOW, WINDOWS, certify
 from memory_envs.certificates.interval import KINDS, RISK, Interval
 
-__all__ = ["KINDS", "RISK", "WINDOWS", "Certificate", "Interval", "certify", "from_dict"]
+__all__ = [
+    "KINDS",
+    "LARGEST_WINDOW",
+    "RISK",
+    "WINDOWS",
+    "Certificate",
+    "Interval",
+    "certify",
+    "from_dict",
+]

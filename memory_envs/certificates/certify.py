@@ -5,17 +5,8 @@ from typing import Any
 
 import gymnasium as gym
 
-from memory_envs.algorithmic.rules import AlgorithmicRules
 from memory_envs.arguments import check_integer, shown
-from memory_envs.certificates.algorithmic import certify_algorithmic
 from memory_envs.certificates.certificate import Certificate
-from memory_envs.certificates.maze import certify_maze
-from memory_envs.certificates.streams import certify_stream
-from memory_envs.certificates.tapes import certify_tape
-from memory_envs.core.env import MemoryEnv
-from memory_envs.maze.rules import MazeRules
-from memory_envs.stream.rules import StreamRules
-from memory_envs.tape.rules import TapeRules
 
 WINDOWS = (1, 2, 4, 8)
 LARGEST_WINDOW = 10  # with more, patterns and sampled windows are too many
@@ -32,6 +23,17 @@ def certify(env_id: str, windows: Sequence[int] = WINDOWS, **arguments: Any) -> 
     Raises:
         TypeError, ValueError: If the id is not of this package, or an argument is not allowed.
     """
+    # Not above: what looks a certificate up does not wait for Numba.
+    from memory_envs.algorithmic.rules import AlgorithmicRules
+    from memory_envs.certificates.algorithmic import certify_algorithmic
+    from memory_envs.certificates.maze import certify_maze
+    from memory_envs.certificates.streams import certify_stream
+    from memory_envs.certificates.tapes import certify_tape
+    from memory_envs.core.env import MemoryEnv
+    from memory_envs.maze.rules import MazeRules
+    from memory_envs.stream.rules import StreamRules
+    from memory_envs.tape.rules import TapeRules
+
     ks = [check_integer("windows", k, 1, LARGEST_WINDOW) for k in windows]
     env: Any = gym.make(env_id, disable_env_checker=True, **arguments).unwrapped
     rules = env.rules if isinstance(env, MemoryEnv) else None

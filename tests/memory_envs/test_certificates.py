@@ -138,7 +138,7 @@ def test_the_bounds_of_priority_sort_hold_what_sampled_streams_say(top: int) -> 
 
 def _play_streams(settings: StreamSettings, act: Callable[[bytes], int]) -> float:
     return sum(
-        stream.probability * (act(shown.tobytes()) == target[0])
+        stream.probability * float(act(shown.tobytes()) == target[0])
         for stream in list_streams(settings)
         for shown, target in zip(stream.inputs, stream.targets, strict=True)
         if target[0] >= 0
@@ -169,12 +169,13 @@ def test_sampled_bounds_hold_the_exact_value() -> None:
     from memory_envs.oracles.ngrams import exact_return
 
     settings = _settings("DictionaryInference", 1, 1, letters=4, support=2)
-    for k in (1, 4, 5, 8):
-        listed = best_value(count(list_streams(settings), k))
-        found = dictionary_windows(settings, k, streams=40_000)
+    streams = list_streams(settings)
+    for k in (1, 5):
+        listed = best_value(count(streams, k))
+        found = dictionary_windows(settings, k, streams=20_000)
         assert found.lower <= listed <= found.upper
         assert found.upper - found.lower < 0.1
-        other, answers, _ = sampled_windows(settings, k, streams=20_000)
+        other, answers, _ = sampled_windows(settings, k, streams=10_000)
         assert other.lower <= listed <= other.upper
         assert answers == 1.0
     short = _settings("DynamicNGrams", 4, 4, context=1)
@@ -216,6 +217,10 @@ def _left_or_right(e: float) -> Callable[[int], list[tuple[float, int, int | Non
     return lambda symbol: [(e, -1, symbol), (1 - e, 1, None)]
 
 
+def _emit_and_go_on(e: float) -> Callable[[int], list[tuple[float, int, int | None]]]:
+    return lambda symbol: [(e, 1, symbol), (1 - e, 1, None)]
+
+
 def test_a_string_turned_round_is_as_hard_as_the_theorem_says() -> None:
     table = _content(_left_or_right(0.5), 4, end=[(1.0, -1, None)], blank=[(1.0, 1, None)])
     chances = expected_return(table, (2, 3, 4), (3, 2, 4), 200, blank=5)[1]
@@ -227,7 +232,7 @@ def test_a_string_turned_round_is_as_hard_as_the_theorem_says() -> None:
 def test_to_count_copies_is_as_hard_as_the_theorem_says() -> None:
     for copies, best in ((2, 1 / 2), (3, 4 / 9)):
         table = _content(
-            lambda symbol, e=1 / copies: [(e, 1, symbol), (1 - e, 1, None)],
+            _emit_and_go_on(1 / copies),
             4,
             end=[(1.0, -1, 4)],
             blank=[(1.0, 1, None)],
@@ -280,7 +285,7 @@ def test_no_policy_without_memory_is_above_the_bounds_of_heads(task: str) -> Non
     strings = {n: list_strings(env.rules.settings, n) for n in (1, 2)}
     upper = certify_upper(env.rules)
     rng = np.random.default_rng(0)
-    for _ in range(4 if task == "RepeatCopy" else 12):
+    for _ in range(2 if task == "RepeatCopy" else 12):
         table, value = _some_table(rng, 5), 0.0
         for n in (1, 2):
             for chance, source, target in strings[n]:
@@ -337,7 +342,8 @@ def test_players_with_a_window_get_the_best_return_for_every_length(env_id: str)
             continue
         played.add(kind)
         best = optimal_return(env)
-        seen, done, total, over = [_symbols(observation)], [], 0.0, False
+        seen, total, over = [_symbols(observation)], 0.0, False
+        done: list[tuple[int, ...]] = []
         while not over:
             window = player.window
             action = player.act(seen[-max(window, 1) :], done[-window:] if window else [], symbols)
@@ -509,7 +515,8 @@ def test_a_tape_of_ones_own_that_turns_round_is_certified() -> None:
     built_in = read_certificates()["Tape-Reverse-Easy-v0"]
     assert found.needs_memory
     assert found.memoryless.upper == pytest.approx(built_in.memoryless.upper)
-    assert found.best == built_in.best
+    assert found.best.is_exact
+    assert found.best.upper == pytest.approx(built_in.best.upper)
     assert not mine.needs_memory
 
 
