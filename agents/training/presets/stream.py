@@ -26,9 +26,10 @@ PPO = replace(
 )
 
 
-def _whole_streams(n_steps: int, columns: int) -> Recipe:
-    sizes = {"n_steps": n_steps, "batch_size": columns * n_steps}
-    return replace(PPO, algorithm=PPO.algorithm | sizes)
+def _whole_streams(n_steps: int) -> dict[str, Recipe]:
+    sizes = {"n_steps": n_steps, "batch_size": 32 * n_steps}
+    recipe = replace(PPO, algorithm=PPO.algorithm | sizes)
+    return {"ppo/gated-delta": recipe, "ppo/*": recipe}
 
 
 def _with_memory(**arguments: Any) -> Recipe:
@@ -75,8 +76,8 @@ RECIPES = {
     "Stream-Logic-v0": _mann_rl(replace(MANN_RL, evaluation_kwargs={"split": "dev"})),
     "Stream-Tagging-v0": _mann_rl(_TAGGING),
     "Stream-Sentences-v0": _mann_rl(_SENTENCES),
-    "Stream-DictionaryInference-4x1-v0": {"ppo/*": _whole_streams(4 * 19, 32)},
-    "Stream-DictionaryInference-8x4-v0": {"ppo/*": _whole_streams(89, 32)},
+    "Stream-DictionaryInference-4x1-v0": _whole_streams(4 * 19),
+    "Stream-DictionaryInference-8x4-v0": _whole_streams(89),
     "*": {
         "ppo/lstm": PPO,
         "ppo/*": PPO,
