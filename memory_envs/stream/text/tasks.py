@@ -210,7 +210,8 @@ def tagging(split: str, folder: Folder) -> StreamTask:
     table = np.stack([vectors.get(word, nothing) for word in words])
     known = {table[number].tobytes(): word for word, number in words.items() if word in vectors}
     names = list(tags)
-    high = float(np.abs(table).max())
+    # Of the whole file, so that all splits have one space.
+    high = max((float(np.abs(vector).max()) for vector in vectors.values()), default=0.0)
     return StreamTask(
         "Tagging",
         _sample_words,
