@@ -209,7 +209,7 @@ def streams_of(env: VecEnv) -> StreamVectorEnv:
     base = inner.env if isinstance(inner, GymnasiumVecEnv) else inner
     if not isinstance(base, StreamVectorEnv):
         raise TypeError(
-            f"env is {base}; allowed with Supervised: ids of the family stream, such as "
-            "Stream-Copy-v0, and what agents.make_vec_env makes of them without wrappers"
+            f"env is {base}; allowed: ids of the family stream, such as Stream-Copy-v0, and what "
+            "agents.make_vec_env makes of them without wrappers"
         )
     return base

@@ -162,6 +162,20 @@ def test_the_memory_is_trained_once_after_settling_and_buffering(
     assert len(times) == 3 * (steps // 8)
 
 
+@pytest.mark.parametrize("pairs", [0, 1])
+def test_nothing_is_learned_from_less_than_two_pairs(pairs: int) -> None:
+    """Batch norm knows no single one, and a mean of none is not finite."""
+    model = _model(columns=2, history=2, memory_samples=1)
+    memory, choices = torch.rand(2, 48), torch.rand(2, 11)
+    starts = torch.tensor([True, pairs == 0])
+    for _ in range(2):
+        model._replay.add(Step(memory, choices, choices, torch.rand(2), starts))
+    before = {name: tensor.clone() for name, tensor in model.policy.state_dict().items()}
+    assert model._train_memory() == 0.0
+    for name, tensor in model.policy.state_dict().items():
+        assert torch.equal(tensor, before[name]), name
+
+
 def test_losses_and_predictions_carry_the_memory_of_one_stream_alone() -> None:
     model = _model()
     batch = model.rollout()
@@ -225,7 +239,7 @@ def test_bad_arguments_are_named(kwargs: dict[str, Any], message: str) -> None:
 
 
 def test_other_environments_are_refused() -> None:
-    with pytest.raises(TypeError, match="ids of the family stream"):
+    with pytest.raises(TypeError, match="allowed: ids of the family stream"):
         MannRL("MannRLPolicy", "CartPole-v1")
     with pytest.raises(ValueError, match="streams in which an answer is due at every step"):
         _model(env_id="Stream-DictionaryInference-4x1-v0").learn(1)

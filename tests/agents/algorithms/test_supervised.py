@@ -119,9 +119,9 @@ def test_there_is_no_critic_to_show_and_none_for_others_to_learn_with() -> None:
 
 @pytest.mark.parametrize("env_id", ["CartPole-v1", "Tape-Copy-Easy-v0"])
 def test_other_environments_are_refused(env_id: str) -> None:
-    with pytest.raises(TypeError, match="allowed with Supervised: ids of the family stream"):
+    with pytest.raises(TypeError, match="allowed: ids of the family stream"):
         Supervised("MemoryPolicy", env_id)
-    with pytest.raises(TypeError, match="allowed with Supervised: ids of the family stream"):
+    with pytest.raises(TypeError, match="allowed: ids of the family stream"):
         _model().set_env(make_vec_env(env_id, 5))
 
 
