@@ -139,7 +139,14 @@ Curve = Callable[[Record], list[list[float]]]
 
 
 def _panels(runs: list[Record], path: Path, curve: Curve, labels: tuple[str, str]) -> None:
-    """Draws a panel for each task, a line for each training, a colour for each memory."""
+    """Draws a panel for each task, a line for each training, a colour for each memory.
+
+    Args:
+        runs: The trainings.
+        path: Where the picture goes.
+        curve: Returns a training's points.
+        labels: What its points are, across and up.
+    """
     envs = list(dict.fromkeys(run["env"] for run in runs))
     figure = Figure(figsize=(3.2 * len(envs) + 1.2, 3.0), layout="constrained")
     axes = figure.subplots(1, len(envs), squeeze=False)[0]
@@ -152,6 +159,8 @@ def _panels(runs: list[Record], path: Path, curve: Curve, labels: tuple[str, str
             x, y = zip(*curve(run), strict=True)
             ax.plot(x, y, color=colour, linewidth=1.2, label=label)
         ax.set_ylim(bottom=-0.02)
+        ax.set_xlabel(labels[0], fontsize="small")
+    axes[0].set_ylabel(labels[1], fontsize="small")
     figure.legend(loc="outside right upper", frameon=False, fontsize="small")
     save_png(figure, path)
 

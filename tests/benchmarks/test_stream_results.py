@@ -3,6 +3,7 @@
 import json
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,6 +62,39 @@ def test_a_training_is_read_with_its_errors(tmp_path: Path) -> None:
     assert all(0.0 <= wrong <= 1.0 for _, wrong in found["errors"])
     page = stream_results.page({"copy": [found]})
     assert f"| Copy | supervised/lstm | 0 | {found['success']:.3f} |" in page
+
+
+def test_the_pictures_axes_are_named_and_show_the_results(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn: dict[str, Any] = {}
+    monkeypatch.setattr(
+        stream_results, "save_png", lambda figure, path: drawn.update({path.name: figure})
+    )
+    env, double = "Stream-DictionaryInference-4x1-v0", "Stream-DoubleCopy-v0"
+    errors, curve = [[19 * 32 * 10, 0.9], [19 * 32 * 30, 0.2]], [[500, 0.25], [1000, 0.75]]
+    run = {"env": env, "errors": errors, "curve": curve}
+    others = [{**run, "agent": agent} for agent in ("supervised/lstm", "supervised/salu")]
+    sequence = {**run, "env": double, "agent": "supervised/lstm", "errors": [[151 * 32, 0.5]]}
+    by_reward = [{**run, "agent": "ppo/lstm"}]
+    stream_results.draw(
+        {"dictionary": others, "sequences": [sequence, sequence], "by-reward": by_reward}
+    )
+    wanted = {
+        "streams-dictionary.png": ("updates", "share of wrong answers", [[10, 0.9], [30, 0.2]]),
+        "streams-sequences.png": ("updates", "share of wrong answers", [[1, 0.5]]),
+        "streams-by-reward.png": ("steps", "return", curve),
+    }
+    assert set(drawn) == set(wanted)
+    for name, (across, up, points) in wanted.items():
+        (ax,) = drawn[name].axes
+        assert (ax.get_xlabel(), ax.get_ylabel()) == (across, up)
+        assert all(line.get_xydata().tolist() == points for line in ax.lines)
+        (legend,) = drawn[name].legends
+        agents = {text.get_text() for text in legend.get_texts()}
+        assert agents == {"ppo/lstm" if "reward" in name else "supervised/lstm"} | (
+            {"supervised/salu"} if "dictionary" in name else set()
+        )
 
 
 def test_the_page_is_what_the_results_say() -> None:
