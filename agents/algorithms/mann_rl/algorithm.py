@@ -235,9 +235,7 @@ class MannRL(MemoryAlgorithm):
     def _train_memory(self) -> Tensor:
         net = self.policy.memory_net
         pairs = self._replay.sample(self.memory_samples, self.generator)
-        if (
-            pairs.now.losses.shape[0] < 2
-        ):  # streams begin everywhere; batch norm knows no single pair
+        if pairs.now.losses.shape[0] < 2:  # streams begin nearly everywhere; batch norm needs two
             return pairs.now.losses.new_zeros(())
         net.train()
         loss = self.memory_loss(pairs)
