@@ -361,6 +361,11 @@ def test_a_question_was_not_shown_but_its_letters_were(arguments: dict[str, int]
             assert question not in shown
 
 
+def test_examples_are_of_all_letters_of_half_the_alphabet() -> None:
+    for shown, _ in _questions(50, support=16, min_length=12, max_length=12):
+        assert len({letter for source in shown for letter in source}) == 13
+
+
 def test_a_question_of_one_letter_is_one_of_the_examples() -> None:
     places = Counter[int]()
     for shown, question in _questions(4000, support=4):
