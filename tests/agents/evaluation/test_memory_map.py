@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from agents import MemoryPPO, make_vec_env
 from agents.cells import CELLS
 from agents.evaluation.evaluate import oracle_policy
-from agents.evaluation.memory_map import MemoryMap, compute, memory_map
+from agents.evaluation.memory_map import MemoryMap, compute, memory_map, picture
 from agents.evaluation.memory_map.compute import likeness
 from agents.evaluation.memory_map.labels import step_labels
 from agents.evaluation.memory_map.page import memory_map_html, memory_map_page, page_data
@@ -207,6 +209,43 @@ def test_the_picture_is_drawn(steps: int, tmp_path: Path) -> None:
     memory_map_png(found, tmp_path / "map.png")
     assert {rgb("#0b2a66"), rgb(PALE)} <= colors(tmp_path / "map.png"), "1 and 0"
     assert [path.name for path in tmp_path.iterdir()] == ["map.png"]
+
+
+def test_nothing_of_the_picture_is_cut_off_or_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures: list[Figure] = []
+    monkeypatch.setattr(picture, "save_png", lambda figure, path: figures.append(figure))
+    trace = made(22, output=np.arange(44).reshape(22, 2), write_gate=np.zeros((22, 3)))
+    for action in trace.actions:
+        action["action"] += "→long"
+    squares = made(3, write_keys=np.eye(3)[:, None], write_values=np.eye(3)[:, None])
+    alone = memory_map(made(22, output=np.ones((22, 2))))
+    for found in (alone._replace(labels=step_labels(trace)), memory_map(trace)):
+        memory_map_png(found, tmp_path / "map.png")
+    memory_map_png(memory_map(squares), tmp_path / "map.png")
+    for figure in figures:
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        inside = figure.get_tightbbox(canvas.get_renderer())
+        width, height = figure.get_size_inches()
+        assert 0 <= inside.x0 < inside.x1 <= width
+        assert 0 <= inside.y0 < inside.y1 <= height
+    square, course = figures[1].axes[::2]  # a bar of colours is beside each
+    assert (square.get_xlabel(), square.get_ylabel()) == ("step t1", "step t2")
+    assert (course.get_xlabel(), course.get_ylabel()) == ("step", "gate")
+    for axis in (square.xaxis, square.yaxis, course.xaxis):
+        assert axis.get_ticklocs().tolist() == list(range(1, 23))
+        assert [label.get_text() for label in axis.get_ticklabels()] == step_labels(trace)
+    # The first row, step 1, is the highest, and the first column the leftmost.
+    for ax in (square, course):
+        left, right, bottom, top = ax.images[0].get_extent()
+        assert (left, right) == (0.5, 22.5)
+        assert bottom > top
+    values, keys = figures[2].axes[::2]
+    assert values.get_title(loc="left").startswith("values written")
+    assert keys.get_title(loc="left").startswith("write keys")
+    assert values.get_position().x1 < keys.get_position().x0
 
 
 @NEEDS_BROWSER

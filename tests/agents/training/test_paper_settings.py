@@ -74,6 +74,7 @@ SIZES: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("memory", SIZES)
 def test_supervised_has_the_settings_of_its_paper(memory: str) -> None:
     env_id = "Stream-DictionaryInference-4x1-v0"
+    assert Supervised("MemoryPolicy", env_id).learning_rate == 1e-3
     recipe = find_preset(env_id, "supervised", memory).recipe
     assert recipe.n_envs == 32
     model = make_model(recipe, "supervised", memory, make_vec_env(env_id, 2), seed=0)
