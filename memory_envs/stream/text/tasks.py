@@ -134,9 +134,10 @@ def logic(split: str, folder: Folder) -> StreamTask:
 def sentences(split: str, folder: Folder) -> StreamTask:
     """Sentences to be memorised, letter by letter (section 4.3), and sequences to be echoed.
 
-    A sentence is read from ``<`` on; after ``|`` it is to be repeated, closed by ``>``. Nothing,
-    ``_``, is the right answer until then, and the input after it. Beside each sentence there is a
-    sequence in which every letter is to be given in its own step. In place of the paper's
+    A sentence is read from ``<`` on; after ``|`` it is to be repeated, closed by ``>``. These two
+    marks are answered by themselves, a letter that is read by nothing, ``_``, which is also the
+    input while the sentence is repeated. Beside each sentence there is a sequence in which every
+    letter is to be given in its own step, without marks. In place of the paper's
     sentences, which have no open licence, stand Tatoeba's.
 
     Args:
