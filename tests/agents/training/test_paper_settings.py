@@ -29,6 +29,10 @@ def test_mann_rl_has_the_settings_of_its_paper(env_id: str) -> None:
     history, settle, iterations, rate, size, hidden, embedding = TABLES[env_id]
     preset = find_preset(env_id)
     assert (preset.algorithm, preset.memory) == ("mann_rl", "input_output")
+    assert preset.recipe.env_kwargs == {}
+    # What is memorised is asked for again; the others are asked what they have not seen.
+    asked = {} if env_id == "Stream-Sentences-v0" else {"split": "dev"}
+    assert preset.recipe.evaluation_kwargs == asked
     model = make_model(preset.recipe, "mann_rl", preset.memory, make_vec_env(env_id, 16), seed=0)
     assert isinstance(model, MannRL)
     policy: MannRLPolicy = model.policy
