@@ -76,7 +76,7 @@ def _copy() -> Iterator[PresetRun]:
 def _by_reward() -> Iterator[PresetRun]:
     for env in BY_REWARD:
         for memory in BEST:
-            yield PresetRun(f"{_short(env)}-{memory}-0", env, "ppo", memory, 0)
+            yield PresetRun(f"{_short(env)}-{memory}-0", env, "ppo", memory, 0, stop_at=1.0)
 
 
 def _looks() -> Iterator[PresetRun]:
