@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from agents import MemoryPPO, make_vec_env
@@ -132,9 +133,10 @@ def test_a_cell_of_one_s_own_may_have_no_heads_and_no_common_space() -> None:
 
 def test_of_a_long_episode_the_beginning_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compute, "MOST_STEPS", 4)
-    found = memory_map(made(6, output=np.ones((6, 2))))
-    assert found.maps[0].numbers.shape == (4, 4)
-    assert len(found.labels) == 4
+    found = memory_map(made(6, output=[[1, 0], [1, 0], [0, 1], [0, 1], [1, 0], [0, 1]]))
+    blocks = np.kron(np.eye(2), np.ones((2, 2)))
+    np.testing.assert_array_equal(found.maps[0].numbers, blocks)
+    assert found.labels == ["0", "1", "2", "3"]
     assert found.note.endswith("The first 4 of 6 steps.")
 
 
@@ -219,7 +221,8 @@ def test_nothing_of_the_picture_is_cut_off_or_elsewhere(
     trace = made(22, output=np.arange(44).reshape(22, 2), write_gate=np.zeros((22, 3)))
     for action in trace.actions:
         action["action"] += "→long"
-    squares = made(3, write_keys=np.eye(3)[:, None], write_values=np.eye(3)[:, None])
+    vectors = np.eye(3)[:, None]
+    squares = made(3, write_keys=vectors, write_values=vectors, read_keys=vectors)
     alone = memory_map(made(22, output=np.ones((22, 2))))
     for found in (alone._replace(labels=step_labels(trace)), memory_map(trace)):
         memory_map_png(found, tmp_path / "map.png")
@@ -242,10 +245,13 @@ def test_nothing_of_the_picture_is_cut_off_or_elsewhere(
         left, right, bottom, top = ax.images[0].get_extent()
         assert (left, right) == (0.5, 22.5)
         assert bottom > top
-    values, keys = figures[2].axes[::2]
-    assert values.get_title(loc="left").startswith("values written")
-    assert keys.get_title(loc="left").startswith("write keys")
+    values, keys, reads = figures[2].axes[::2]
+    for ax, words in ((values, "values written"), (keys, "write keys"), (reads, "read keys")):
+        assert ax.get_title(loc="left").startswith(words)
     assert values.get_position().x1 < keys.get_position().x0
+    assert reads.get_position().y1 < values.get_position().y0, "two in a line"
+    ends = [to_hex(values.images[0].cmap(end)) for end in (0.0, 1.0)]
+    assert ends == ["#7a4300", "#0b2a66"], "brown is unlike, blue is alike"
 
 
 @NEEDS_BROWSER
