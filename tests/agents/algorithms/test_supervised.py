@@ -101,7 +101,7 @@ def test_what_it_counts_is_what_the_environment_would_have_paid() -> None:
 
 
 def test_a_step_descends_on_all_losses() -> None:
-    model = _model(memory="mnm-p")
+    model = _model(memory="mnm-p", memory_kwargs={"recall_delay": 1})  # compiles nothing
     loss = model.total_loss(model.losses(model.rollout()))
     parameters = [p for p in model.policy.parameters() if p.requires_grad]
     wanted = torch.autograd.grad(loss, parameters)
