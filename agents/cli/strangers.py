@@ -47,8 +47,7 @@ def load_sb3(path: Path, class_name: str | None) -> Any:
     if class_name is None:
         raise UsageError(
             f"{path} is a file of Stable-Baselines3, which holds pickles and says no class: to "
-            "load it runs code from the file. If you trust it, say what it is: memory-envs evaluate ... "
-            "--class PPO"
+            "load it runs code from the file. If you trust it, say what it is: --class PPO"
         )
     if ":" in class_name:
         found = find_named("--class", class_name)

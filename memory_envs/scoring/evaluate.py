@@ -47,7 +47,7 @@ def evaluate(
         name: Name of the policy in the result.
 
     Raises:
-        TypeError, ValueError: If an argument is not valid; says what is allowed. The ValueError is a
+        TypeError, ValueError: If an argument is not valid; says what is allowed. It is a
             `memory_envs.scoring.policy.CannotPlayError` if the policy does not fit the environment,
             or chooses what is no action.
     """
@@ -97,4 +97,7 @@ def _play_named(name: str, rows: Rows, episodes: int, seed: int) -> Any:
 def _env_name(env: Any, rows: Rows) -> str:
     if isinstance(env, str):
         return env
-    return rows.spec.id if rows.spec is not None else type(rows.env.unwrapped).__name__
+    if rows.spec is not None:
+        return rows.spec.id
+    base: Any = rows.env.unwrapped
+    return type(base.envs[0].unwrapped if hasattr(base, "envs") else base).__name__

@@ -6,6 +6,7 @@ that what it remembers is its own row's; played again, it does the same again.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import gymnasium as gym
@@ -17,6 +18,7 @@ from memory_envs.scoring.makers import from_jax, from_rllib, from_tianshou, from
 from memory_envs.scoring.play import turn_seeds
 from memory_envs.scoring.policy import MadePolicy, Turn
 from memory_envs.wrappers import FlatActions, OneHotObservations
+from tests.third_party.recipes import ROOT
 
 # What they import warns of what they will have to change.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -202,3 +204,25 @@ def test_jax() -> None:
     # Each row has a key of its own, so that even drawn actions do not depend on the other rows.
     assert found == evaluate(sampling, make(), episodes=20)
     assert set(np.asarray(sampling(masked_turn(allowed=5), None)[0]).tolist()) == {5}
+
+
+BLOCKS = dict(
+    re.findall(
+        r"```python (\w+)\n(.*?)```",
+        (ROOT / "docs" / "how-to" / "score-your-agent.md").read_text(encoding="utf-8"),
+        re.DOTALL,
+    )
+)
+
+
+@pytest.mark.parametrize("library", ["torchrl", "rllib", "tianshou", "jax"])
+def test_a_block_of_the_page_runs_as_it_stands(library: str) -> None:
+    pytest.importorskip("ray.rllib" if library == "rllib" else library)
+    names: dict[str, Any] = {"__name__": "block"}
+    exec(compile(BLOCKS[library], library, "exec"), names)
+    assert names["result"].episodes == 100
+    assert names["result"].score is not None
+
+
+def test_every_block_of_the_page_is_run() -> None:
+    assert BLOCKS.keys() == {"torchrl", "rllib", "tianshou", "jax"}
