@@ -19,7 +19,7 @@ from agents.cli.common import (
     find_player,
     option,
 )
-from agents.cli.strangers import find_named, is_sb3_file, load_sb3, make_named
+from agents.cli.strangers import find_modules_here, find_named, is_sb3_file, load_sb3, make_named
 from memory_envs.arguments import check_integer
 from memory_envs.scoring.policy import REFERENCES
 
@@ -106,6 +106,7 @@ class Evaluate:
         """Returns the id, or the function that ``module:function`` is and no id."""
         if self.env is None or ":" not in self.env:
             return self.env
+        find_modules_here()
         try:
             return find_env(self.env)
         except UsageError as error:

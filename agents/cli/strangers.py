@@ -62,6 +62,12 @@ def load_sb3(path: Path, class_name: str | None) -> Any:
         raise UsageError(f"{path} cannot be loaded as {class_name}: {error}") from error
 
 
+def find_modules_here() -> None:
+    """Lets modules of the working directory be found, as ``python -m`` does."""
+    if (folder := os.getcwd()) not in sys.path:
+        sys.path.insert(0, folder)
+
+
 def find_named(argument: str, name: str) -> Any:
     """Returns what ``module:name`` is; modules in the working directory are found, too.
 
@@ -73,8 +79,7 @@ def find_named(argument: str, name: str) -> Any:
         UsageError: If there is no such thing.
     """
     module_name, _, attribute = name.partition(":")
-    if (folder := os.getcwd()) not in sys.path:
-        sys.path.insert(0, folder)
+    find_modules_here()
     try:
         if not module_name or find_spec(module_name) is None:
             raise UsageError(f"{argument} is {name!r}: there is no module {module_name!r}")

@@ -11,10 +11,12 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 from gymnasium.vector import SyncVectorEnv, VectorEnv, VectorWrapper
+from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker, TimeLimit
 
 from memory_envs.vectorised import AnyVectorWrapper
 
 Floats = npt.NDArray[np.float64]
+_HARMLESS = (OrderEnforcing, PassiveEnvChecker, TimeLimit)
 Counted = tuple[Floats, Floats]
 
 
@@ -70,13 +72,13 @@ def put_counters(env: VectorEnv[Any, Any, Any]) -> list[Any]:
     """Puts counters into a vector environment, and returns them in the order of the rows.
 
     Returns:
-        None of them where the environment has no wrappers, which pays what it pays, and where its
-        rows are other processes, which cannot be reached: these are taken at their word.
+        None of them where no wrapper could change what is paid, and where the rows are other
+        processes, which cannot be reached: these are taken at their word.
     """
     base = env.unwrapped
     if isinstance(base, SyncVectorEnv):
         envs = base.envs
-        if env is base and not any(isinstance(row, gym.Wrapper) for row in envs):
+        if env is base and all(map(_pays_what_it_pays, envs)):
             return []
         counters = [_RowCounter(row.unwrapped) for row in envs]
         for index, (row, counter) in enumerate(zip(envs, counters, strict=True)):
@@ -103,6 +105,13 @@ def take_out_counters(env: VectorEnv[Any, Any, Any], counters: list[Any]) -> Non
         while outer.env is not counter:
             outer = outer.env
         outer.env = counter.env
+
+
+def _pays_what_it_pays(env: gym.Env[Any, Any]) -> bool:
+    """Says whether an environment has no wrappers but those that `gym.make` puts around it."""
+    while type(env) in _HARMLESS:
+        env = env.env  # type: ignore[attr-defined]  # they are wrappers
+    return not isinstance(env, gym.Wrapper)
 
 
 def _innermost(wrapper: Any) -> Any:
