@@ -14,10 +14,10 @@ from rich.console import Console
 from tyro.constructors import PrimitiveConstructorSpec
 
 from agents.algorithms.pretrained import find_pretrained, load_pretrained, read_index
-from agents.environments.spec import check_env
 from agents.training.recipes import read_assignments
 from agents.training.run_directory import RunDirectory
 from memory_envs.arguments import allowed_names
+from memory_envs.spec import check_env
 
 T = TypeVar("T")
 
@@ -74,7 +74,7 @@ def checked(check: Callable[..., T], *arguments: Any) -> T:
 
 
 def find_env(env_id: str) -> str:
-    """Returns `env_id` if it is registered, see `agents.environments.spec.check_env`.
+    """Returns `env_id` if it is registered, see `memory_envs.spec.check_env`.
 
     Raises:
         UsageError: If it is not.
@@ -93,24 +93,20 @@ class Player:
 
     Attributes:
         name: What the user called it.
-        policy: A model, or an `agents.evaluation.evaluate.Policy`.
+        policy: A model, a policy of `memory_envs.scoring.policy`, "random" or "oracle".
         env_id: A registered id.
         env_kwargs: Arguments of the environment.
-        deterministic: Whether a model takes its most probable action.
     """
 
     name: str
     policy: Any
     env_id: str
     env_kwargs: dict[str, Any]
-    deterministic: bool
 
 
 def find_player(
     name: str | None,
     env_id: str | None,
-    deterministic: bool = False,
-    stochastic: bool = False,
     pretrained: str | None = None,
     changes: Sequence[str] = (),
 ) -> Player:
@@ -119,18 +115,14 @@ def find_player(
     Args:
         name: What the user calls MODEL: a model file, a run's folder, or one of `POLICIES`.
         env_id: Where to play; None for where the model was trained.
-        deterministic: Whether the user asked for the most probable actions.
-        stochastic: Whether the user asked for sampled actions; with neither, the recipe decides.
         pretrained: The name of a model that comes with the package, in place of MODEL.
         changes: Arguments of the environment, such as "max_length=40", that go before others.
 
     Raises:
         UsageError: If there is no such model, or it cannot play there.
     """
-    if deterministic and stochastic:
-        raise UsageError("--deterministic and --stochastic exclude each other")
     arguments = checked(read_assignments, changes, "--set")
-    player = _find_player(name, env_id, deterministic, stochastic, pretrained)
+    player = _find_player(name, env_id, pretrained)
     if not arguments:
         return player
     player = replace(player, env_kwargs={**player.env_kwargs, **arguments})
@@ -141,17 +133,11 @@ def find_player(
     return player
 
 
-def _find_player(
-    name: str | None,
-    env_id: str | None,
-    deterministic: bool,
-    stochastic: bool,
-    pretrained: str | None,
-) -> Player:
+def _find_player(name: str | None, env_id: str | None, pretrained: str | None) -> Player:
     if pretrained is not None:
         if name is not None:
             raise UsageError(f"{name} and --pretrained {pretrained} are two models: give one")
-        return _pretrained_player(pretrained, env_id, not stochastic)
+        return _pretrained_player(pretrained, env_id)
     if name is None:
         raise UsageError("say who shall play: MODEL, or --pretrained NAME")
     path = Path(name)
@@ -160,11 +146,7 @@ def _find_player(
             raise UsageError(f"model is {name!r}; {_allowed_models(name)}")
         if env_id is None:
             raise UsageError(f"say where {name} shall play: --env ID")
-        from agents.evaluation.actors import random_policy
-        from agents.evaluation.evaluate import oracle_policy
-
-        policy = random_policy if name == "random" else oracle_policy
-        return Player(name, policy, find_env(env_id), {}, False)
+        return Player(name, name, find_env(env_id), {})
     settings = _settings_of(path)
     if env_id is None and "env" not in settings:
         raise UsageError(f"{name} does not say where it was trained: --env ID")
@@ -177,18 +159,17 @@ def _find_player(
         {**recipe.get("env_kwargs", {}), **recipe.get("evaluation_kwargs", {})}
         if trained_here
         else {},
-        deterministic or (recipe.get("deterministic", True) and not stochastic),
     )
 
 
-def _pretrained_player(name: str, env_id: str | None, deterministic: bool) -> Player:
+def _pretrained_player(name: str, env_id: str | None) -> Player:
     try:
         found = find_pretrained(name)
         model = load_pretrained(name)
     except ValueError as error:
         raise UsageError(error) from error
     env_kwargs = found.env_kwargs if env_id in (None, found.env) else {}
-    return Player(name, model, find_env(env_id or found.env), env_kwargs, deterministic)
+    return Player(name, model, find_env(env_id or found.env), env_kwargs)
 
 
 def load_model(path: Path) -> Any:

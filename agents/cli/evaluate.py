@@ -30,10 +30,8 @@ class Evaluate:
     """How many episodes."""
     seed: int = 7
     """Episode k plays an environment seeded SEED + k."""
-    deterministic: Annotated[bool, option("")] = False
-    """Take the most probable actions. Without this and --stochastic, as the run's settings say."""
     stochastic: Annotated[bool, option("")] = False
-    """Sample the actions."""
+    """Sample the actions, rather than take the most probable ones."""
     changes: Annotated[tuple[str, ...], option("NAME=VALUE ...", name="set")] = ()
     """Arguments of the environment, in place of the model's: min_length=40 max_length=40."""
     json: Annotated[bool, option("")] = False
@@ -43,26 +41,22 @@ class Evaluate:
         """Evaluates."""
         checked(check_integer, "--episodes", self.episodes, 1)
         checked(check_integer, "--seed", self.seed, 0)
-        player = find_player(
-            self.model,
-            self.env,
-            self.deterministic,
-            self.stochastic,
-            self.pretrained,
-            self.changes,
-        )
-        from agents.evaluation.actors import CannotPlayError
-        from agents.evaluation.evaluate import evaluate
+        player = find_player(self.model, self.env, self.pretrained, self.changes)
+        from memory_envs.scoring.evaluate import evaluate
+        from memory_envs.scoring.makers import from_predict
+        from memory_envs.scoring.policy import CannotPlayError
 
+        policy = player.policy
+        if hasattr(policy, "predict"):
+            policy = from_predict(policy, deterministic=not self.stochastic)
         try:
             evaluation = evaluate(
-                player.policy,
+                policy,
                 player.env_id,
                 self.episodes,
                 self.seed,
-                player.deterministic,
-                player.env_kwargs,
-                player.name,
+                env_kwargs=player.env_kwargs,
+                name=player.name,
             )
         except CannotPlayError as error:
             raise UsageError(error) from error

@@ -12,9 +12,9 @@ import torch
 from gymnasium import spaces
 from stable_baselines3 import PPO
 
-from agents.environments.spec import check_env
-from agents.evaluation.evaluate import evaluate
 from agents.evaluation.trace import run_trace
+from memory_envs import evaluate
+from memory_envs.spec import check_env
 from tests.third_party.recipes import PAGE, read_recipes, run_recipe
 
 RECIPES = read_recipes(PAGE.read_text(encoding="utf-8"))
