@@ -1,7 +1,8 @@
 """From what the command line calls an agent to a function that is trained in a trial.
 
 - ``random`` and ``oracle`` are played as they are.
-- ``ppo/lstm``: one of this project's algorithms with a memory, with the preset that serves the task.
+- ``ppo/lstm``: one of this project's algorithms with a memory, with the preset that serves the
+  task.
 - ``stable_baselines3:PPO``, ``sb3_contrib:RecurrentPPO``: a class of Stable-Baselines3's kind, with
   its own defaults.
 - ``module:function``: anybody's, see `agents.benchmark.trial`.
@@ -74,8 +75,9 @@ def _imported(module: str, attribute: str, settings: dict[str, Any]) -> Agent:
 
             return SB3Agent(found, settings)
     if not callable(found):
+        name, kind = f"{module}:{attribute}", type(found).__name__
         raise TypeError(
-            f"agent is {f'{module}:{attribute}'!r}, a {type(found).__name__}; allowed: functions of "
-            "a trial that return a policy, and classes of Stable-Baselines3"
+            f"agent is {name!r}, a {kind}; allowed: functions of a trial that return a policy, and "
+            "classes of Stable-Baselines3's kind"
         )
     return partial(found, **settings)

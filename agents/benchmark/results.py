@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from agents.saving.atomic import write_json
 
@@ -162,13 +162,20 @@ def _check_kinds(given: dict[str, Any], source: str) -> None:
             raise ResultError(f"{source}: evaluation.{name} is missing")
 
 
-def read_results(folders: Iterable[Path]) -> list[Result]:
+class Run(NamedTuple):
+    """A result, and the folder in which it lies."""
+
+    result: Result
+    folder: Path
+
+
+def read_runs(folders: Iterable[Path]) -> list[Run]:
     """Reads all results below folders, in the order of suite, task, agent and seed.
 
     Raises:
         ResultError: If a folder is not there, a file holds no result, or two are of the same run.
     """
-    found: dict[tuple[str, str, str, int], tuple[Result, Path]] = {}
+    found: dict[tuple[str, str, str, int], Run] = {}
     for folder in folders:
         if not folder.exists():
             raise ResultError(f"{folder} is not there; allowed: folders of results")
@@ -176,8 +183,8 @@ def read_results(folders: Iterable[Path]) -> list[Result]:
             result = read_result(path)
             if result.key in found:
                 raise ResultError(
-                    f"{path} and {found[result.key][1]} are results of the same run: "
+                    f"{path.parent} and {found[result.key].folder} are results of the same run: "
                     f"{result.agent} on {result.task}, seed {result.seed}"
                 )
-            found[result.key] = (result, path)
-    return [found[key][0] for key in sorted(found)]
+            found[result.key] = Run(result, path.parent)
+    return [found[key] for key in sorted(found)]

@@ -1,4 +1,4 @@
-"""Classes of Stable-Baselines3's kind as agents of the benchmark: their own defaults, one line each."""
+"""Classes of Stable-Baselines3's kind as agents of the benchmark, with their own defaults."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from memory_envs.arguments import check_integer
 from memory_envs.wrappers import FlatActions
 
 _ROWS = 8  # of algorithms that learn from rollouts; others have one, as in SB3's examples
-_POINTS = 20
+_POINTS = 10
 
 
 class SB3Agent:
@@ -41,9 +41,7 @@ class SB3Agent:
         first = trial.make()
         trial.wrap(*self._wrappers(first.observation_space, first.action_space))
         first.close()
-        env = GymnasiumVecEnv(
-            trial.make_vec(self._rows, autoreset_mode=AutoresetMode.SAME_STEP).env
-        )
+        env = GymnasiumVecEnv(trial.make_vec(self._rows, autoreset_mode=AutoresetMode.SAME_STEP))
         settings = {"policy": self._policy(env.observation_space), **self._settings}
         model: Any = self._kind(env=env, seed=trial.seed, **settings)
         env.seed(trial.env_seed)

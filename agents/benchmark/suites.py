@@ -132,7 +132,11 @@ SUITES: dict[str, Suite] = {
         Suite("tape-hard", "30 symbols, strings of up to 30", _tier("hard", 20_000_000)),
         Suite("algorithmic", "Gym's algorithmic tasks", _ids("algorithmic", 2_000_000)),
         Suite("maze", "find the goal again", _ids("maze", 3_000_000)),
-        Suite("streams", "symbols and vectors to be recalled", _ids("stream", 4_000_000, _texts_too_long)),
+        Suite(
+            "streams",
+            "symbols and vectors to be recalled",
+            _ids("stream", 4_000_000, _texts_too_long),
+        ),
         Suite(
             "generalisation",
             "trained on short strings, asked for long ones",

@@ -7,6 +7,7 @@ from typing import Any
 
 import tyro
 
+from agents.cli.benchmark import Benchmark, ReportCommand
 from agents.cli.cells import Cells
 from agents.cli.common import UsageError
 from agents.cli.evaluate import Evaluate
@@ -33,6 +34,8 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
     "trace": TraceCommand,
     "memory-map": MemoryMapCommand,
     "play": Play,
+    "benchmark": Benchmark,
+    "report": ReportCommand,
     "gradcheck": GradCheck,
 }
 
