@@ -118,9 +118,8 @@ def _popgym(timesteps: int) -> tuple[Task, ...]:
     return tuple(Task(_short(env), f"popgym:{env}", timesteps) for env in ids)
 
 
-def _texts_too_long(env: str) -> bool:
-    """A text has no length of its own, and answers at every step: another suite's."""
-    return ENVIRONMENTS[env].task not in ("Logic", "Tagging", "Sentences")
+# They come from data sets, and ask for an answer at every step.
+_TEXTS = ("Logic", "Tagging", "Sentences")
 
 
 SUITES: dict[str, Suite] = {
@@ -135,7 +134,7 @@ SUITES: dict[str, Suite] = {
         Suite(
             "streams",
             "symbols and vectors to be recalled",
-            _ids("stream", 4_000_000, _texts_too_long),
+            _ids("stream", 4_000_000, lambda env: ENVIRONMENTS[env].task not in _TEXTS),
         ),
         Suite(
             "generalisation",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from agents.benchmark.results import Result
 
@@ -58,6 +59,5 @@ def mean_curve(runs: Sequence[Result]) -> Curve | None:
     )
 
 
-def _rounded(values: np.ndarray) -> list[float]:  # type: ignore[type-arg]
-    rounded: list[float] = np.round(values, 4).tolist()
-    return rounded
+def _rounded(values: npt.NDArray[np.float64]) -> list[float]:
+    return [round(value, 4) for value in values.tolist()]
