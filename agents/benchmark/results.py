@@ -14,7 +14,7 @@ from agents.saving.atomic import write_json
 FORMAT = 1
 RESULT = "result.json"
 # A budget is met within a rollout's length, which algorithms do not cut.
-_OVERSHOOT = 1.05
+_OVERSHOOT = 1.1
 
 
 @dataclass(frozen=True)
