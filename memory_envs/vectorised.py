@@ -1,9 +1,14 @@
-"""Rows of an environment from a registered id, by the fastest way that there is."""
+"""Vector environments: rows from a registered id by the fastest way, and what wraps them."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
-from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
+
+if TYPE_CHECKING:
+    AnyVectorWrapper = VectorWrapper[Any, Any, Any]
+else:
+    AnyVectorWrapper = VectorWrapper  # before Gymnasium 1.3 it takes no types
 
 
 def make_rows(env_id: str, num_envs: int, **env_kwargs: Any) -> VectorEnv[Any, Any, Any]:

@@ -58,12 +58,12 @@ class EpisodeCommand:
 
         seed = self.seed
         if seed is None and not self.failure:
-            seed = longest_episode(player.env_id, player.env_kwargs, FIRST_SEED)
+            seed = longest_episode(player.env, player.env_kwargs, FIRST_SEED)
         trace_of = failing_trace if self.failure else run_trace
         try:
             return trace_of(
                 player.policy,
-                player.env_id,
+                player.env,
                 FIRST_SEED if seed is None else seed,
                 not self.stochastic,
                 player.env_kwargs,

@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.vector import SyncVectorEnv, VectorEnv, VectorWrapper
 
+from memory_envs.vectorised import AnyVectorWrapper
+
 Floats = npt.NDArray[np.float64]
 Counted = tuple[Floats, Floats]
 
@@ -44,7 +46,7 @@ class _RowCounter(gym.Wrapper[Any, Any, Any, Any]):
         return rewards, steps
 
 
-class _VectorCounter(VectorWrapper[Any, Any, Any]):
+class _VectorCounter(AnyVectorWrapper):
     """Counts what the rows of a vector environment pay."""
 
     def __init__(self, env: VectorEnv[Any, Any, Any]) -> None:

@@ -10,14 +10,8 @@ from memory_envs.core.seeding import check_seed
 from memory_envs.scoring.makers import from_predict
 from memory_envs.scoring.opening import opened
 from memory_envs.scoring.play import play
-from memory_envs.scoring.policy import CannotPlayError, Policy, check_spaces, name_of
-from memory_envs.scoring.references import (
-    REFERENCES,
-    base_env,
-    find_rules,
-    named_policy,
-    references,
-)
+from memory_envs.scoring.policy import REFERENCES, Policy, check_spaces, name_of
+from memory_envs.scoring.references import base_env, find_rules, named_policy, references
 from memory_envs.scoring.result import EvaluationResult, summed_up
 from memory_envs.scoring.rows import Rows
 
@@ -53,8 +47,9 @@ def evaluate(
         name: Name of the policy in the result.
 
     Raises:
-        CannotPlayError: If the policy does not fit the environment, or chooses what is no action.
-        TypeError, ValueError: If an argument is not valid; says what is allowed.
+        TypeError, ValueError: If an argument is not valid; says what is allowed. It is a
+            `memory_envs.scoring.policy.CannotPlayError` if the policy does not fit the environment,
+            or chooses what is no action.
     """
     check_integer("episodes", episodes, 1)
     check_seed(seed)
@@ -102,7 +97,7 @@ def _play_named(name: str, rows: Rows, episodes: int, seed: int) -> Any:
 def _env_name(env: Any, rows: Rows) -> str:
     if isinstance(env, str):
         return env
-    return rows.spec.id if rows.spec is not None else type(rows.env.unwrapped).__name__
-
-
-__all__ = ["CannotPlayError", "EvaluationResult", "evaluate"]
+    if rows.spec is not None:
+        return rows.spec.id
+    base: Any = rows.env.unwrapped
+    return type(base.envs[0].unwrapped if hasattr(base, "envs") else base).__name__

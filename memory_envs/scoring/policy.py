@@ -50,6 +50,8 @@ class Turn(NamedTuple):
     seeds: Words
 
 
+REFERENCES = ("random", "oracle")  # policies that are known by these names
+
 Policy = Callable[[Turn, Any], tuple[Any, Any]]
 
 

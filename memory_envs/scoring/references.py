@@ -26,7 +26,6 @@ from memory_envs.scoring.rows import Rows
 
 FloatArray = npt.NDArray[np.float64]
 MAX_ROWS = 512  # more at a time gain nothing, and networks would take more memory
-REFERENCES = ("random", "oracle")  # the policies that have a name
 
 
 class References(NamedTuple):

@@ -9,7 +9,7 @@ from agents.evaluation.trace.episode import Trace
 from agents.evaluation.trace.player import player_of, run_trace
 from memory_envs.scoring.opening import opened
 from memory_envs.scoring.play import play
-from memory_envs.scoring.references import REFERENCES
+from memory_envs.scoring.policy import REFERENCES
 
 TRIES = 1000
 _ROWS = 50  # number of episodes that are played at once

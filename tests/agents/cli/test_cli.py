@@ -259,7 +259,7 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
         ("trace random --pretrained rl-ntm/Copy", "are two models: give one"),
         ("evaluate --pretrained rl-ntm/Cpy", "pretrained is 'rl-ntm/Cpy'; allowed: "),
         ("evaluate rl-ntm/Copy", "(did you mean '--pretrained rl-ntm/Copy'?)"),
-        ("evaluate --pretrained rl-ntm/Copy --env Tape-Copy-v0", "observation_space is"),
+        ("evaluate --pretrained rl-ntm/Copy --env Tape-Copy-v0", "has observation_space Multi"),
         (
             "train CartPole-v1 --algo rl_ntm",
             "it plays the family tape",

@@ -172,7 +172,7 @@ def test_the_run_is_traced(finished: Path, capsys: Capture) -> None:
     assert main(["trace", str(finished), "--seed", "9"]) == 0
     assert "value" in capsys.readouterr().out
     assert main(["trace", str(finished), "--env", "Tape-Copy-v0"]) == 2
-    assert "the model's observation_space is" in capsys.readouterr().err
+    assert "policy MemoryPPO has observation_space" in capsys.readouterr().err
 
 
 def test_a_run_is_continued(finished: Path, tmp_path: Path, capsys: Capture) -> None:
