@@ -22,7 +22,7 @@ from agents.algorithms.table import ALGORITHMS, check_memory
 from agents.benchmark.trial import Trial
 from agents.training.recipes import read_assignments
 from memory_envs.arguments import allowed_names
-from memory_envs.scoring.references import REFERENCES
+from memory_envs.scoring.policy import REFERENCES
 
 Agent = Callable[[Trial], Any]
 

@@ -2,6 +2,10 @@
 
 import fcntl
 import json
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -175,12 +179,13 @@ def test_a_preset_that_changes_the_environment_is_refused(tiny: Suite, tmp_path:
         run(job("rl_ntm/direct_access", tmp_path))
 
 
-def test_workers_that_die_or_fail_are_reported_and_begun_again(tmp_path: Path) -> None:
+def jobs_of(names: tuple[str, ...], folder: Path) -> list[Job]:
     task = SUITES["quick"].tasks[0].name
-    jobs = [
-        Job("quick", task, f"{HERE}:{name}", 0, str(tmp_path))
-        for name in ("waiter", "dies_once", "breaks")
-    ]
+    return [Job("quick", task, f"{HERE}:{name}", 0, str(folder)) for name in names]
+
+
+def test_workers_that_die_or_fail_are_reported_and_begun_again(tmp_path: Path) -> None:
+    jobs = jobs_of(("waiter", "dies_once", "breaks"), tmp_path)
     told: dict[str, Any] = {}
 
     def report(done: Job, outcome: Any) -> None:
@@ -193,3 +198,36 @@ def test_workers_that_die_or_fail_are_reported_and_begun_again(tmp_path: Path) -
     assert "no GPU" in told["breaks"]
     launch_processes(jobs[1:2], "the command", 1, report)
     assert told["dies_once"].parts == 2
+
+
+RAY = """
+import sys
+from pathlib import Path
+from agents.benchmark.launch import launch_ray
+from tests.agents.benchmark.test_run import jobs_of
+
+def report(done, outcome):
+    told = outcome if isinstance(outcome, str) else f"{outcome.parts} parts"
+    print(done.agent.partition(":")[2], told, flush=True)
+
+jobs = jobs_of(("waiter", "dies_once", "breaks"), Path(sys.argv[1]))
+launch_ray(jobs, "the command", 2, report)
+"""
+
+
+def test_ray_takes_up_what_a_killed_worker_left(tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    # In a process of its own: Ray leaves processes behind that this one would complain of.
+    search_path = os.pathsep.join(
+        [str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")]
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", RAY, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([root, given])},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert "waiter 1 parts" in shown
+    assert "dies_once 2 parts" in shown
+    assert re.search("breaks failed: .*no GPU", shown)

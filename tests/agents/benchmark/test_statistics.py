@@ -64,3 +64,10 @@ def test_a_profile_is_the_share_above_each_threshold() -> None:
     scores = np.array([[0.0, 0.5], [1.0, 0.5]])
     profile = performance_profile(scores, np.array([-0.1, 0.0, 0.5, 1.0]))
     assert profile.tolist() == [1.0, 0.75, 0.25, 0.0]
+
+
+def test_the_authors_package_finds_the_same() -> None:
+    """These are the numbers of rliable 1.2.0 for the same arrays."""
+    scores, others = np.random.default_rng(0).normal(size=(2, 5, 6))
+    assert interquartile_mean(scores) == pytest.approx(-0.14516161252622858)
+    assert probability_of_improvement(scores, others) == pytest.approx(0.3466666666666667)
