@@ -156,12 +156,31 @@ class ReportCommand:
     ] = (_OUT,)
     out: Annotated[Path | None, option("FOLDER")] = None
     """Folder of report.md and report.html; by default the first of the folders."""
+    submission: Annotated[Path | None, option("FILE")] = None
+    """Write the results of one agent into this file, to be sent: see `memory-envs submit-check`."""
+    agent: Annotated[str | None, option("AGENT")] = None
+    """Whose results --submission takes."""
 
     def run(self) -> int:
         """Writes the report."""
         from agents.benchmark.report.write import write_report
 
         folders = self.folders or (_OUT,)
+        if self.submission is not None:
+            return self._submit(folders, self.submission)
         text, page = checked(write_report, folders, self.out or folders[0])
         print(f"{text.read_text(encoding='utf-8')}\nreport: {text}, {page}")
+        return 0
+
+    def _submit(self, folders: Sequence[Path], path: Path) -> int:
+        from agents.benchmark.results import read_runs
+        from agents.benchmark.submission import Submission, write_submission
+
+        results = [run.result for run in checked(read_runs, folders)]
+        agents = sorted({result.agent for result in results})
+        agent: str = checked(check_choice, "--agent", self.agent, agents)
+        own = tuple(result for result in results if result.agent == agent)
+        empty = "(say it here)"
+        write_submission(Submission(agent, empty, empty, empty, own), path)
+        print(f"{path}: {len(own)} results; fill in authors, code and about")
         return 0

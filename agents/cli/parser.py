@@ -15,6 +15,7 @@ from agents.cli.gradcheck import GradCheck
 from agents.cli.list import List
 from agents.cli.memory_map import MemoryMapCommand
 from agents.cli.play import Play
+from agents.cli.submit_check import SubmitCheck
 from agents.cli.trace import TraceCommand
 from agents.cli.train import Fit, Train
 from memory_envs.arguments import allowed_names
@@ -36,6 +37,7 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
     "play": Play,
     "benchmark": Benchmark,
     "report": ReportCommand,
+    "submit-check": SubmitCheck,
     "gradcheck": GradCheck,
 }
 

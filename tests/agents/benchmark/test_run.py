@@ -218,9 +218,7 @@ launch_ray(jobs, "the command", 2, report)
 def test_ray_takes_up_what_a_killed_worker_left(tmp_path: Path) -> None:
     pytest.importorskip("ray")
     # In a process of its own: Ray leaves processes behind that this one would complain of.
-    search_path = os.pathsep.join(
-        [str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")]
-    )
+    root, given = str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")
     shown = subprocess.run(
         [sys.executable, "-c", RAY, str(tmp_path)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join([root, given])},
