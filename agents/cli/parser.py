@@ -7,6 +7,7 @@ from typing import Any
 
 import tyro
 
+from agents.cli.benchmark import Benchmark, ReportCommand
 from agents.cli.cells import Cells
 from agents.cli.common import UsageError
 from agents.cli.evaluate import Evaluate
@@ -14,6 +15,7 @@ from agents.cli.gradcheck import GradCheck
 from agents.cli.list import List
 from agents.cli.memory_map import MemoryMapCommand
 from agents.cli.play import Play
+from agents.cli.submit_check import SubmitCheck
 from agents.cli.trace import TraceCommand
 from agents.cli.train import Fit, Train
 from memory_envs.arguments import allowed_names
@@ -33,6 +35,9 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
     "trace": TraceCommand,
     "memory-map": MemoryMapCommand,
     "play": Play,
+    "benchmark": Benchmark,
+    "report": ReportCommand,
+    "submit-check": SubmitCheck,
     "gradcheck": GradCheck,
 }
 

@@ -102,7 +102,12 @@ class EvaluationCallback(BaseCallback):
         if self._reached(self.last):
             self.last = self.evaluate(self.confirming_episodes)
             self.stopped = self._reached(self.last)
-        self.logger.record("evaluation/return", float(self.last.returns.mean()))
+        mean = float(self.last.returns.mean())
+        self.logger.record("evaluation/return", mean)
+        if self.references is not None:
+            random, optimum = (float(returns.mean()) for returns in self.references)
+            if optimum > random:
+                self.logger.record("evaluation/score", (mean - random) / (optimum - random))
         if self.last.success is not None:
             self.logger.record("evaluation/success", self.last.success)
         self.logger.record("time/total_timesteps", self.num_timesteps, exclude="tensorboard")
