@@ -32,7 +32,7 @@ class _Flat:
         self.mean, self.square = (
             _joined(state[name] for state in self._states) for name in (_MEAN, _SQUARE)
         )
-        self.step: Tensor = self._states[0][_STEP]
+        self.step: Tensor = self._states[0][_STEP].clone()
         self.grad = torch.zeros_like(self.values)
 
     def views(self, flat: Tensor) -> list[Tensor]:

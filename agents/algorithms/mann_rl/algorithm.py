@@ -209,8 +209,8 @@ class MannRL(MemoryAlgorithm):
         """Dances through the last streams.
 
         Raises:
-            NonFiniteError: If a loss was not finite; the action network then is what it was before
-                these streams.
+            NonFiniteError: If a loss was not finite; the action network's weights then are what
+                they were before these streams.
         """
         policy, batch = self.policy, self.rollout_batch()
         self._update_learning_rate(self.optimizer)
