@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any, NamedTuple
 
 import torch
@@ -187,15 +186,7 @@ class Supervised(MemoryAlgorithm):
         paid[batch.due] = right
         returns = paid.sum(dim=0).tolist()
         successes = (paid.floor().sum(dim=0) == batch.due.sum(dim=0)).tolist()
-        lengths = batch.counted.sum(dim=0).tolist()
-        assert self.ep_info_buffer is not None
-        assert self.ep_success_buffer is not None
-        now = round(time.time() - self.start_time / 1e9, 6)
-        self.ep_info_buffer.extend(
-            {"r": total, "l": length, "t": now}
-            for total, length in zip(returns, lengths, strict=True)
-        )
-        self.ep_success_buffer.extend(successes)
+        self._keep_episodes(returns, batch.counted.sum(dim=0).tolist(), successes)
         self.logger.record("train/wrong_answers", float((right < 1.0).float().mean()))
 
 

@@ -12,7 +12,8 @@ import pytest
 from agents.cells import CELLS
 from agents.training.plan import first_plan
 from agents.training.recipes import read_assignments
-from benchmarks import lengths, stream_results
+from benchmarks import curves, lengths, stream_results
+from benchmarks.curves import read_run
 from benchmarks.results import Measurement
 from benchmarks.runs import PresetRun, train
 from benchmarks.stream_runs import PLANS, STEPS, plan
@@ -52,9 +53,9 @@ def test_steps_of_a_stream_are_what_is_said() -> None:
 def test_a_training_is_read_with_its_errors(tmp_path: Path) -> None:
     changes = ["timesteps=1200", "n_envs=4", "env_kwargs.max_length=2", "env_kwargs.bits=1"]
     run = PresetRun("tiny", COPY, "supervised", "lstm", 0, changes)
-    assert stream_results.read_run(run, tmp_path / "tiny") is None
+    assert read_run(run, tmp_path / "tiny") is None
     assert train(run, tmp_path / "tiny", minutes=5.0) == "success"
-    found = stream_results.read_run(run, tmp_path / "tiny")
+    found = read_run(run, tmp_path / "tiny")
     assert found is not None
     steps = [at for at, _ in found["errors"]]
     assert steps == sorted(steps)
@@ -118,9 +119,9 @@ def test_errors_are_means_since_the_point_before() -> None:
         | {"train/answer_loss": "9"}
         for k in range(1, 101)
     ]
-    found = stream_results._errors(rows)
+    found = curves._errors(rows)
     assert found == [[20 * k, (4 * k - 1) / 200] for k in range(1, 51)]
-    assert stream_results._errors(rows[:3]) == [[10, 0.01], [20, 0.02]]
+    assert curves._errors(rows[:3]) == [[10, 0.01], [20, 0.02]]
 
 
 def test_a_row_of_the_table_says_each_number_in_its_column() -> None:
