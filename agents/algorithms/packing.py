@@ -7,6 +7,7 @@ below others. All that a batch holds is in it, so that what is learned from it i
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -64,3 +65,24 @@ def pack(batch: StreamBatch) -> Packed:
     rows[where] = owners
     starts[places[:, 0], places[:, 1]] = True
     return Packed(inputs, targets, due, starts, rows)
+
+
+def in_parts(batch: StreamBatch, most_steps: int) -> Iterator[StreamBatch]:
+    """Yields streams of a batch, in their order, as many at a time as have so many steps or fewer.
+
+    Args:
+        batch: The streams.
+        most_steps: Steps of all streams of a part together; a longer stream is alone.
+    """
+    first, steps = 0, 0
+    for row, size in enumerate([*batch.sizes.tolist(), most_steps]):
+        steps += size
+        if steps > most_steps and row > first:
+            yield _rows(batch, slice(first, row))
+            first, steps = row, size
+
+
+def _rows(batch: StreamBatch, rows: slice) -> StreamBatch:
+    longest = int(batch.sizes[rows].max())
+    inputs, targets, mask = (part[:longest, rows] for part in batch[:3])
+    return StreamBatch(inputs, targets, mask, batch.sizes[rows], batch.lengths[rows])

@@ -148,6 +148,38 @@ def play(policy: Policy, env: GymnasiumVecEnv, episodes: int, seed: int) -> Epis
     return EpisodeResults(returns, lengths, np.array(known) if len(known) == episodes else None)
 
 
+def play_model(
+    model: Any, deterministic: bool, env: GymnasiumVecEnv, episodes: int, seed: int
+) -> EpisodeResults:
+    """Lets a model play, see `play`; streams are answered whole, which is many times faster.
+
+    Args:
+        model: A model with SB3's `predict`.
+        deterministic: Whether it takes its most probable action.
+        env: See `play`.
+        episodes: Number of episodes.
+        seed: Seed of the first episode.
+    """
+    from agents.algorithms.supervised import Supervised
+    from memory_envs.stream import StreamVectorEnv
+
+    streams = env.env
+    if not (deterministic and isinstance(model, Supervised)):
+        return play(model_policy(model, deterministic), env, episodes, seed)
+    if not isinstance(streams, StreamVectorEnv):
+        return play(model_policy(model, deterministic), env, episodes, seed)
+    from agents.evaluation.answers import play_streams
+
+    model_policy(model, deterministic)(env, seed)  # which checks the spaces
+    played = []
+    for first in range(0, episodes, env.num_envs):
+        env.seed(seed + first)
+        env.reset()
+        played.append(play_streams(model.policy, streams.batch()))
+    joined = (np.concatenate(part)[:episodes] for part in zip(*played, strict=True))
+    return EpisodeResults(*joined)
+
+
 def optimal_returns(
     env: gym.vector.VectorEnv[Any, Any, Any], episodes: int, seed: int
 ) -> FloatArray | None:
@@ -250,13 +282,14 @@ def evaluate(
         CannotPlayError: If the policy does not fit the environment.
     """
     check_integer("episodes", episodes, 1)
-    if hasattr(policy, "predict"):
-        name = name or type(policy).__name__
-        policy = model_policy(policy, deterministic)
     kwargs = dict(env_kwargs or {})
     env = evaluation_env(env_id, episodes, **kwargs)
     try:
-        played = play(policy, env, episodes, seed)
+        if hasattr(policy, "predict"):
+            name = name or type(policy).__name__
+            played = play_model(policy, deterministic, env, episodes, seed)
+        else:
+            played = play(policy, env, episodes, seed)
         known = references(env, episodes, seed)
     finally:
         env.close()

@@ -11,8 +11,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 from agents.algorithms.progress import HeldOut
 from agents.environments.vec_env import GymnasiumVecEnv
-from agents.evaluation.actors import model_policy
-from agents.evaluation.evaluate import EpisodeResults, References, play, references
+from agents.evaluation.evaluate import EpisodeResults, References, play_model, references
 from agents.training.run_directory import HELD_OUT_SEEDS
 
 
@@ -62,7 +61,7 @@ class EvaluationCallback(BaseCallback):
     def evaluate(self, episodes: int) -> EpisodeResults:
         """Plays fresh episodes."""
         seed, self._next_seed = self._next_seed, self._next_seed + episodes
-        return play(model_policy(self.model, self.deterministic), self.env, episodes, seed)
+        return play_model(self.model, self.deterministic, self.env, episodes, seed)
 
     def state_dict(self) -> dict[str, Any]:
         """Returns the counters, ready for JSON."""

@@ -1,5 +1,6 @@
 """The stream environments that `gym.make` and `gym.make_vec` build."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from gymnasium.error import ResetNeeded
@@ -158,3 +159,13 @@ class StreamVectorEnv(MemoryVectorEnv[StreamState]):
         if not (self._state.rows["rng_key"] != 0).all():
             raise ResetNeeded("there is no stream yet: call reset() before batch()")
         return self._streams.batch(self._state)
+
+    def every(self) -> Iterator[StreamBatch]:
+        """Yields the streams of a data set, each once, as many at a time as there are rows.
+
+        The present episodes stay as they are.
+
+        Raises:
+            TypeError: If the task draws its streams otherwise.
+        """
+        return self._streams.every(self.num_envs)

@@ -218,6 +218,7 @@ def _task(
         words=words,
         answer_words=partial(name_of, answers),
         data=data,
+        is_data_set=True,
     )
 
 

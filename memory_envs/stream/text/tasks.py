@@ -49,6 +49,7 @@ def _of_symbols(name: str, sequences: Sequences, symbols: str) -> StreamTask:
         highest_length=1,
         words=partial(name_of, symbols),
         data=sequences,
+        is_data_set=True,
     )
 
 
@@ -169,4 +170,5 @@ def tagging(split: str, folder: Folder) -> StreamTask:
         words=partial(_word, known),
         answer_words=partial(name_of, names),
         data=(*sequences, table),
+        is_data_set=True,
     )
