@@ -27,7 +27,8 @@ class StreamEnv(MemoryEnv[StreamState]):
     ## Observation Space
 
     ``Discrete`` over the symbols that can be shown, or a ``Box`` of bits and the flags beside them;
-    ``MultiDiscrete`` for sentences, a word at each position. Where an answer is due can be seen from what was shown.
+    ``MultiDiscrete`` for sentences, a word at each position. Where an answer is due can be seen
+    from what was shown.
 
     ## Rewards
 
@@ -74,7 +75,8 @@ class StreamEnv(MemoryEnv[StreamState]):
       a placeholder, ``-``, for every word of its answer, at which that word is due.
     - Sentence by sentence (`level="sentence"`): a step shows the numbers of a sentence's words,
       zeros behind its end. The answer is due when the question is shown; several words, such as
-      ``apple,milk``, are one answer.
+      ``apple,milk``, are one answer. With `pauses`, so many steps with nothing, zeros, follow every
+      sentence, and `question_pauses` further ones a question; its answer is due at the last.
 
     Words and answers have the same numbers in all 20 tasks. Task 3's training stories are a
     stand-in: 185 of the release, and 1,615 of its generator, whose stories are shorter.
@@ -105,12 +107,14 @@ class StreamEnv(MemoryEnv[StreamState]):
         **parameters: What else the task depends on, such as `bits` or `symbols`. For a text it is
             `split`, "train", "dev" or, of Tagging, "test", and of bAbI "train", "valid" or "test";
             and `data`, a folder with files of the same names and formats in the place of those that
-            come with the package. For bAbI also `level`, "word" or "sentence".
+            come with the package. For bAbI also `level`, "word" or "sentence", and with the latter
+            `pauses` and `question_pauses`, 0 unless given.
 
     ## Memory Demand
 
     Everything that an answer depends on has passed by before: the string, the items, the letters
-    and what they mean, who went where; for DynamicNGrams how often each context was followed by which bit.
+    and what they mean, who went where; for DynamicNGrams how often each context was followed by
+    which bit.
 
     ## Optimal Return
 

@@ -64,6 +64,18 @@ def test_every_story_of_the_files_is_shown_word_by_word(number: int, level: str)
     assert _every(_id(number), split="test", level=level) == stories
 
 
+def test_pauses_follow_sentences_and_answers_are_due_at_their_end() -> None:
+    kwargs = {"split": "test", "level": "sentence", "pauses": 1, "question_pauses": 2}
+    wanted = []
+    for story in _stories(15, "test"):
+        steps = []
+        for said, answer in _shown(story, "sentence"):
+            blank = 3 if answer else 1
+            steps += [(said, ""), *[("", "")] * (blank - 1), ("", answer)]
+        wanted.append(steps)
+    assert _every(_id(15), **kwargs) == wanted
+
+
 @pytest.mark.parametrize("split", SPLITS)
 def test_the_joint_environment_has_the_stories_of_all_tasks(split: str) -> None:
     # Plain reading of the training files would take too long.
@@ -202,7 +214,7 @@ def test_a_missing_file_is_named_with_where_to_get_it(tmp_path: Path) -> None:
     message = r"holds qa2_train.txt or qa2_train.txt.gz, as the folder en-valid-10k of bAbI v1.2"
     with pytest.raises(FileNotFoundError, match=message):
         gym.make(_id(2), data=_folder(tmp_path, STORY))
-    with pytest.raises(FileNotFoundError, match="holds qa2_train.txt"):
+    with pytest.raises(FileNotFoundError, match=r"holds qa2_train\.txt"):
         gym.make(JOINT, data=tmp_path)
 
 
@@ -215,3 +227,9 @@ def test_wrong_arguments_are_named() -> None:
         gym.make(_id(1), level=3)
     with pytest.raises(TypeError, match="argument 'level' of task Logic"):
         gym.make("Stream-Logic-v0", level="word")
+    with pytest.raises(ValueError, match="pauses is 11; allowed: integers from 0 to 10"):
+        gym.make(_id(1), level="sentence", pauses=11)
+    with pytest.raises(ValueError, match="question_pauses is 1; allowed with level word: 0"):
+        gym.make(_id(1), question_pauses=1)
+    with pytest.raises(TypeError, match=r"pauses is \[1\]; allowed: integers"):
+        gym.make(_id(1), level="sentence", pauses=[1])

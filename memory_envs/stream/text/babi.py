@@ -6,7 +6,10 @@ At the level of words (section 4.2 and Appendix A, which follow the DNC's) a ste
 stops and question marks are words. After a question there is a placeholder for every word of its
 answer, at which that word is due. At the level of sentences, as of the other models in Table 1, a
 step shows a sentence, filled up with nothing to the length of the longest; the answer is due when
-the question is shown, and several words, parted by commas, are one answer.
+the question is shown, and several words, parted by commas, are one answer. A memory then has one
+step for what takes six or seven word by word, and reads once before it answers. Pauses, steps in
+which nothing is shown, give it time: after every sentence, and further ones after a question, whose
+answer is due at the last.
 
 Words and answers have the same numbers in all tasks and all splits, those of ``words.txt`` and
 ``answers.txt``: what learnt all tasks together plays each of them.
@@ -20,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
-from memory_envs.arguments import allowed_names, check_choice, shown
+from memory_envs.arguments import allowed_names, check_choice, check_integer, shown
 from memory_envs.stream.task import NO_ANSWER, StreamTask
 from memory_envs.stream.text.files import Folder, Text, has_text, read_text
 from memory_envs.stream.text.sequences import (
@@ -36,6 +39,8 @@ BABI = tuple(range(1, 21))
 JOINT = "bAbI"
 SPLITS = ("train", "valid", "test")
 LEVELS = ("word", "sentence")
+MOST_PAUSES = 10
+SENTENCE_WORDS = 12  # of the longest sentence of all tasks, the full stop among them
 # The word of number 0: what stands in the place of an answer, and behind the end of a sentence.
 NOTHING = "-"
 _SOURCE = (
@@ -103,7 +108,14 @@ class _Numbers:
         return self._numbers[name]
 
 
-def babi(numbers: tuple[int, ...], split: str, folder: Folder, level: str = "word") -> StreamTask:
+def babi(
+    numbers: tuple[int, ...],
+    split: str,
+    folder: Folder,
+    level: str = "word",
+    pauses: int = 0,
+    question_pauses: int = 0,
+) -> StreamTask:
     """Returns the stories of some of the tasks as one stream task.
 
     Args:
@@ -112,16 +124,22 @@ def babi(numbers: tuple[int, ...], split: str, folder: Folder, level: str = "wor
         folder: A folder with ``qa1_train.txt`` and so on, one a task and split, and perhaps with
             ``words.txt`` and ``answers.txt``; None for the package's.
         level: What a step shows, "word" or "sentence".
+        pauses: Steps with nothing after every sentence.
+        question_pauses: Further ones after a question.
 
     Raises:
-        ValueError, FileNotFoundError: For a bad argument, or a bad file.
+        TypeError, ValueError, FileNotFoundError: For a bad argument, or a bad file.
     """
     check_choice("split", split, SPLITS)
     check_choice("level", level, LEVELS)
+    for name, value in (("pauses", pauses), ("question_pauses", question_pauses)):
+        if check_integer(name, value, 0, MOST_PAUSES) and level == "word":
+            raise ValueError(f"{name} is {value}; allowed with level word: 0")
     files = [read_text(folder, "babi", f"qa{number}_{split}.txt", _SOURCE) for number in numbers]
     vocabulary = Vocabulary(folder)
-    make = _in_words if level == "word" else _in_sentences
-    return make(files, vocabulary)
+    if level == "word":
+        return _in_words(files, vocabulary)
+    return _in_sentences(files, vocabulary, pauses, question_pauses)
 
 
 def _in_words(files: list[Text], vocabulary: Vocabulary) -> StreamTask:
@@ -144,15 +162,19 @@ def _in_words(files: list[Text], vocabulary: Vocabulary) -> StreamTask:
     )
 
 
-def _in_sentences(files: list[Text], vocabulary: Vocabulary) -> StreamTask:
+def _in_sentences(
+    files: list[Text], vocabulary: Vocabulary, pauses: int, question_pauses: int
+) -> StreamTask:
     words = _Numbers("word", vocabulary.words)
     answers = _Numbers("answer", vocabulary.answers)
-    sentences: dict[tuple[int, ...], int] = {}
+    sentences: dict[tuple[int, ...], int] = {(): 0}
 
     def steps(text: Text, line: Line) -> tuple[list[int], list[int]]:
         sentence = tuple(words.of(word, text, line) for word in line.words)
-        due = NO_ANSWER if line.answer is None else answers.of(line.answer, text, line)
-        return [sentences.setdefault(sentence, len(sentences))], [due]
+        shown, due = [sentences.setdefault(sentence, len(sentences))] + [0] * pauses, NO_ANSWER
+        if line.answer is not None:
+            shown, due = shown + [0] * question_pauses, answers.of(line.answer, text, line)
+        return shown, [NO_ANSWER] * (len(shown) - 1) + [due]
 
     sequences = _lay_out(files, steps)
     # As wide in every task, so that what learnt all of them plays each.
@@ -168,9 +190,6 @@ def _in_sentences(files: list[Text], vocabulary: Vocabulary) -> StreamTask:
         vocabulary.answers,
         (*sequences, table),
     )
-
-
-SENTENCE_WORDS = 12  # of the longest sentence of all tasks, the full stop among them
 
 
 def _lay_out(files: list[Text], steps: Any) -> Sequences:

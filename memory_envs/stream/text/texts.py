@@ -22,7 +22,8 @@ TEXTS: dict[str, Callable[..., StreamTask]] = {
 
 def text_options(name: str) -> tuple[str, ...]:
     """Returns the arguments of an environment that choose the text of a task."""
-    return ("split", "data", "level") if name.startswith(JOINT) else ("split", "data")
+    of_babi = ("level", "pauses", "question_pauses") if name.startswith(JOINT) else ()
+    return ("split", "data", *of_babi)
 
 
 def text_task(name: str, **options: Any) -> StreamTask:
@@ -31,8 +32,7 @@ def text_task(name: str, **options: Any) -> StreamTask:
     Args:
         name: A name in `TEXTS`.
         **options: ``split``: the part of the data, by default "train". ``data``: where they are;
-            None for those of the package, which are read once. ``level``: of bAbI, whether a step
-            shows a word or a sentence.
+            None for those of the package, which are read once. Others of bAbI, see `babi`.
 
     Raises:
         TypeError, ValueError, FileNotFoundError: For a bad argument, or a bad file.
@@ -40,13 +40,14 @@ def text_task(name: str, **options: Any) -> StreamTask:
     split, data = options.pop("split", "train"), options.pop("data", None)
     check_instance("split", split, str, "train, dev, test")
     check_instance("data", data, (str, Path, NoneType), "None, a folder")
-    for option, value in options.items():
-        check_instance(option, value, str, "word, sentence")
+    check_instance("level", options.get("level", ""), str, "word, sentence")
+    for option in options.keys() - {"level"}:
+        check_instance(option, options[option], int, "integers")
     if data is None:
         return _packaged(name, split, **options)
     return TEXTS[name](split, data, **options)
 
 
 @lru_cache(maxsize=64)
-def _packaged(name: str, split: str, **options: str) -> StreamTask:
+def _packaged(name: str, split: str, **options: Any) -> StreamTask:
     return TEXTS[name](split, None, **options)
