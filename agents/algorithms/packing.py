@@ -84,5 +84,10 @@ def in_parts(batch: StreamBatch, most_steps: int) -> Iterator[StreamBatch]:
 
 def _rows(batch: StreamBatch, rows: slice) -> StreamBatch:
     longest = int(batch.sizes[rows].max())
-    inputs, targets, mask = (part[:longest, rows] for part in batch[:3])
-    return StreamBatch(inputs, targets, mask, batch.sizes[rows], batch.lengths[rows])
+    return StreamBatch(
+        batch.inputs[:longest, rows],
+        batch.targets[:longest, rows],
+        batch.mask[:longest, rows],
+        batch.sizes[rows],
+        batch.lengths[rows],
+    )

@@ -50,18 +50,12 @@ class SentenceEncoder(nn.Module):
         layer_norm: bool = False,
     ) -> None:
         super().__init__()
-        sentences = isinstance(space, spaces.MultiDiscrete) and space.nvec.ndim == 1
-        if not sentences or len(set(space.nvec.tolist())) != 1 or space.start.any():
-            raise ValueError(
-                f"observation space is {shown(space)}; allowed with SentenceEncoder: a "
-                "MultiDiscrete of as many words at every position, from 0 on"
-            )
-        width = len(space.nvec)
+        width, words = _shape_of(space)
         self.output_size = check_integer("size", size, 1)
         self.positions = check_choice("positions", positions, POSITIONS)
         self.word_dropout = _check_share("word_dropout", word_dropout)
         self.sentence_dropout = _check_share("sentence_dropout", sentence_dropout)
-        self.embedding = nn.Embedding(int(space.nvec[0]), size, padding_idx=0)
+        self.embedding = nn.Embedding(words, size, padding_idx=0)
         nn.init.normal_(self.embedding.weight, std=1.0 / math.sqrt(width))
         with torch.no_grad():
             self.embedding.weight[0] = 0.0
@@ -84,6 +78,18 @@ class SentenceEncoder(nn.Module):
             summed = summed * _kept(words[:, 0], self.sentence_dropout)[:, None]
         encoded: Tensor = self.norm(summed)
         return encoded
+
+
+def _shape_of(space: spaces.Space[Any]) -> tuple[int, int]:
+    """Returns the number of positions, and that of words at each."""
+    if isinstance(space, spaces.MultiDiscrete) and space.nvec.ndim == 1 and not space.start.any():
+        numbers = set(space.nvec.tolist())
+        if len(numbers) == 1:
+            return len(space.nvec), numbers.pop()
+    raise ValueError(
+        f"observation space is {shown(space)}; allowed with SentenceEncoder: a MultiDiscrete of as "
+        "many words at every position, from 0 on"
+    )
 
 
 def _check_share(name: str, value: float) -> float:

@@ -88,7 +88,7 @@ def test_it_is_found_by_its_name_in_settings() -> None:
     [
         spaces.Discrete(4),
         spaces.MultiDiscrete([3, 4]),
-        spaces.MultiDiscrete([[3, 3], [3, 3]]),
+        spaces.MultiDiscrete(np.full((2, 2), 3)),
         spaces.MultiDiscrete([3, 3], start=[1, 1]),
     ],
 )
