@@ -33,7 +33,7 @@ COPY_SIZES = {
 RECALL, DICTIONARY = "Stream-AssociativeRecall-v0", "Stream-DictionaryInference-4x1-v0"
 BY_REWARD = (RECALL, DICTIONARY, "Stream-DictionaryInference-8x4-v0", COPY)
 BEST = ("mnm-p", "lstm", "gated-delta")
-LOOK_STEPS = 1_000_000
+LOOK_STEPS = 300_000
 PLANS = ("dictionary", "sequences", "copy", "by-reward", "first-look")
 
 
@@ -68,7 +68,7 @@ def _copy() -> Iterator[PresetRun]:
     echo = "benchmarks.echo:Stream-Echo-v0"
     yield PresetRun("echo-ntm-0", echo, "supervised", "ntm", 0, notebook)
     for memory in COPIERS:
-        changes = ["timesteps=20000000", "policy.encoder_size=null"]
+        changes = ["timesteps=8000000", "policy.encoder_size=null"]
         changes += [COPY_SIZES[memory]] if memory in COPY_SIZES else []
         yield PresetRun(f"copy-{memory}-0", COPY, "supervised", memory, 0, changes)
 
@@ -76,7 +76,7 @@ def _copy() -> Iterator[PresetRun]:
 def _by_reward() -> Iterator[PresetRun]:
     for env in BY_REWARD:
         for memory in BEST:
-            yield PresetRun(f"{_short(env)}-{memory}-0", env, "ppo", memory, 0)
+            yield PresetRun(f"{_short(env)}-{memory}-0", env, "ppo", memory, 0, stop_at=1.0)
 
 
 def _looks() -> Iterator[PresetRun]:

@@ -8,26 +8,28 @@ from dataclasses import replace
 from typing import Any
 
 from agents.training.presets import general
-from agents.training.recipes import Recipe, linear
+from agents.training.recipes import Recipe
 
 _POLICY: dict[str, Any] = {"encoder_size": 100, "net_arch": []}
 SUPERVISED = Recipe(
     timesteps=20_000_000, n_envs=32, algorithm={"learning_rate": 0.001}, policy=_POLICY
 )
+# What is answered changes nothing of what comes, so nothing later is owed to it: the discount is 0.
+# Rollouts are whole streams where all are of a length, so that no gradient through one is cut.
 PPO = replace(
     general.PPO,
-    timesteps=10_000_000,
+    timesteps=6_000_000,
     n_envs=128,
     algorithm=general.PPO.algorithm
-    | {
-        "learning_rate": linear(0.001, 0.0001),
-        "n_steps": 64,
-        "batch_size": 2048,
-        "n_epochs": 2,
-        "gamma": 0.9,
-        "ent_coef": 0.01,
-    },
+    | {"n_steps": 64, "batch_size": 2048, "gamma": 0.0, "ent_coef": 0.01},
+    policy=_POLICY | {"critic_memory": "detached"},
 )
+
+
+def _whole_streams(n_steps: int) -> dict[str, Recipe]:
+    sizes = {"n_steps": n_steps, "batch_size": 32 * n_steps}
+    recipe = replace(PPO, algorithm=PPO.algorithm | sizes)
+    return {"ppo/gated-delta": recipe, "ppo/*": recipe}
 
 
 def _with_memory(**arguments: Any) -> Recipe:
@@ -96,6 +98,8 @@ RECIPES = {
     "Stream-Logic-v0": _mann_rl(replace(MANN_RL, evaluation_kwargs={"split": "dev"})),
     "Stream-Tagging-v0": _mann_rl(_TAGGING),
     "Stream-Sentences-v0": _mann_rl(_SENTENCES),
+    "Stream-DictionaryInference-4x1-v0": _whole_streams(4 * 19),
+    "Stream-DictionaryInference-8x4-v0": _whole_streams(89),
     "*": {
         "ppo/lstm": PPO,
         "ppo/*": PPO,
