@@ -10,9 +10,9 @@ from typing import Any
 from stable_baselines3.common.callbacks import BaseCallback
 
 from agents.algorithms.progress import HeldOut
+from agents.evaluation.answers import play_model
 from agents.training.run_directory import HELD_OUT_SEEDS
-from memory_envs.scoring.makers import from_predict
-from memory_envs.scoring.play import EpisodeResults, play
+from memory_envs.scoring.play import EpisodeResults
 from memory_envs.scoring.references import References, references
 from memory_envs.scoring.rows import Rows
 
@@ -63,7 +63,7 @@ class EvaluationCallback(BaseCallback):
     def evaluate(self, episodes: int) -> EpisodeResults:
         """Plays fresh episodes."""
         seed, self._next_seed = self._next_seed, self._next_seed + episodes
-        return play(from_predict(self.model, self.deterministic), self.rows, episodes, seed)
+        return play_model(self.model, self.deterministic, self.rows, episodes, seed)
 
     def state_dict(self) -> dict[str, Any]:
         """Returns the counters, ready for JSON."""
