@@ -9,6 +9,7 @@ import tyro
 
 from agents.cli.benchmark import Benchmark, ReportCommand
 from agents.cli.cells import Cells
+from agents.cli.certify import Certify
 from agents.cli.common import UsageError
 from agents.cli.evaluate import Evaluate
 from agents.cli.gradcheck import GradCheck
@@ -29,6 +30,7 @@ The version: memory-envs --version"""
 _COMMANDS: dict[str, Callable[..., Any]] = {
     "list": List,
     "cells": Cells,
+    "certify": Certify,
     "train": Train,
     "fit": Fit,
     "evaluate": Evaluate,
