@@ -22,13 +22,13 @@ PAGE = Path(__file__).parents[1] / "docs" / "certificates.md"
 _MARK = "<!-- Written by python -m benchmarks.certificates -->\n"
 _KNOBS_TEXT = """## What the arguments change
 
-Shares of the best return; the bits that the data hold, all of which are asked for; steps of the longest
-stream.
+Shares of the best return; the bits that the data hold, all of which are asked for; steps of the
+longest stream.
 
 - `bits` moves the bits alone, `repeats` the steps alone.
 - The length moves bits and steps. The share without memory stays.
-- `symbols` moves the share without memory, 1/K, and the bits; the steps stay. Half the length with twice
-  the bits a symbol holds the bits.
+- `symbols` moves the share without memory, 1/K, and the bits; the steps stay. Half the length with
+  twice the bits a symbol holds the bits.
 
 There is no argument yet for a delay between what is shown and what is asked, nor for distractors.
 """
