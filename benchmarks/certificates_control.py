@@ -9,7 +9,8 @@ from typing import Any
 
 from agents import MemoryPPO, make_vec_env
 from agents.cli.certificates import read_certificates
-from agents.evaluation.evaluate import evaluate
+from memory_envs import evaluate
+from memory_envs.scoring.makers import from_predict
 
 _IDS = {
     "Stream-DictionaryInference-4x1-v0": 300_000,
@@ -35,7 +36,7 @@ def control() -> None:
             seed=_SEED,
         )
         model.learn(steps)
-        found = evaluate(model, env_id, _EPISODES, seed=1)
+        found = evaluate(from_predict(model, deterministic=False), env_id, _EPISODES, seed=1)
         bounds = read_certificates()[env_id].memoryless
         error = found.return_std / _EPISODES**0.5
         print(

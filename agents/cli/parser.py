@@ -7,6 +7,7 @@ from typing import Any
 
 import tyro
 
+from agents.cli.benchmark import Benchmark, ReportCommand
 from agents.cli.cells import Cells
 from agents.cli.certify import Certify
 from agents.cli.common import UsageError
@@ -15,6 +16,7 @@ from agents.cli.gradcheck import GradCheck
 from agents.cli.list import List
 from agents.cli.memory_map import MemoryMapCommand
 from agents.cli.play import Play
+from agents.cli.submit_check import SubmitCheck
 from agents.cli.trace import TraceCommand
 from agents.cli.train import Fit, Train
 from memory_envs.arguments import allowed_names
@@ -35,6 +37,9 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
     "trace": TraceCommand,
     "memory-map": MemoryMapCommand,
     "play": Play,
+    "benchmark": Benchmark,
+    "report": ReportCommand,
+    "submit-check": SubmitCheck,
     "gradcheck": GradCheck,
 }
 
