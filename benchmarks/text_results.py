@@ -182,8 +182,8 @@ _QUESTION = [
     "action network's output as an input, and as the cell `memory-net` by gradients through time;",
     "beside them an agent without memory. All see the same number of tokens. MANN-RL takes a step",
     "of its action network for every 16 of them, with a learning rate of 0.0001, gradients through",
-    "time one for 16 sequences, with 0.001, as in their presets. Of several seeds the lowest and the",
-    "highest are shown.",
+    "time one for 16 sequences, with 0.001, as in their presets. Of several seeds the lowest and",
+    "the highest are shown.",
 ]
 
 
