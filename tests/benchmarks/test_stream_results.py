@@ -155,9 +155,9 @@ def test_trainings_have_the_papers_sizes_and_end_when_all_is_right() -> None:
             if name != "by-reward":
                 assert run.changes == [f"timesteps={updates * STEPS[run.env]}"]
     counts = Counter((run.env, run.memory) for run in plan("dictionary"))
-    for size, seeds in (("4x1", 3), ("8x4", 3), ("12x8", 1), ("16x12", 1)):
+    for size, trainings in (("4x1", 3), ("8x4", 3), ("12x8", 1), ("16x12", 1)):
         for memory in ("lstm", "salu", "mnm-g", "mnm-p"):
-            assert counts[f"Stream-DictionaryInference-{size}-v0", memory] == seeds
+            assert counts[f"Stream-DictionaryInference-{size}-v0", memory] == trainings
     echo, *copies = plan("copy")
     changes = read_assignments(echo.changes, "")
     assert (changes["timesteps"], changes["n_envs"]) == (500 * 5, 1)

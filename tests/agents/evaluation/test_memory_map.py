@@ -228,7 +228,7 @@ def test_nothing_of_the_picture_is_cut_off_or_elsewhere(
         memory_map_png(found, tmp_path / "map.png")
     memory_map_png(memory_map(squares), tmp_path / "map.png")
     for figure in figures:
-        canvas = FigureCanvasAgg(figure)
+        canvas: Any = FigureCanvasAgg(figure)
         canvas.draw()
         inside = figure.get_tightbbox(canvas.get_renderer())
         width, height = figure.get_size_inches()
