@@ -27,8 +27,8 @@ longest stream.
 
 - `bits` moves the bits alone, `repeats` the steps alone.
 - The length moves bits and steps. The share without memory stays.
-- `symbols` moves the share without memory, 1/K, and the bits; the steps stay. Half the length with
-  twice the bits a symbol holds the bits.
+- `symbols` moves the share without memory, 1/K, and the bits; the steps stay. With half the length
+  and twice the bits to a symbol, the bits are held.
 
 There is no argument yet for a delay between what is shown and what is asked, nor for distractors.
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import gymnasium as gym
@@ -52,14 +52,10 @@ class Certify:
         ks = WINDOWS if self.window is None else (self.window,)
         found = None if arguments else read_certificates().get(env_id)
         if found is not None and set(ks) <= set(found.windows):
-            found = Certificate(
-                found.id,
-                found.family,
-                found.best,
-                found.memoryless,
-                {k: found.observations[k] for k in ks},
-                {k: found.windows[k] for k in ks},
-                found.method,
+            found = replace(
+                found,
+                observations={k: found.observations[k] for k in ks},
+                windows={k: found.windows[k] for k in ks},
             )
         else:
             try:
