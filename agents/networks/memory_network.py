@@ -15,8 +15,11 @@ from agents.cells.state import State, where_state
 from agents.cells.unroll import unroll
 from agents.networks.encoder import Observation, make_encoder, map_observation
 from agents.networks.mlp import check_activation
+from agents.networks.sentence_encoder import SentenceEncoder
 from agents.saving.registry import register
 from memory_envs.arguments import check_instance, check_integer, check_or_none
+
+register(SentenceEncoder)  # everybody has it: files that need it load without a word
 
 
 class MemoryNetwork(nn.Module):

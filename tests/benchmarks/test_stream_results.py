@@ -15,6 +15,7 @@ from agents.cells import CELLS
 from agents.training.plan import first_plan
 from agents.training.recipes import read_assignments
 from benchmarks import lengths, stream_results
+from benchmarks.curves import read_run
 from benchmarks.results import Measurement
 from benchmarks.runs import PresetRun, train
 from benchmarks.stream_runs import PLANS, STEPS, plan
@@ -54,9 +55,9 @@ def test_steps_of_a_stream_are_what_is_said() -> None:
 def test_a_training_is_read_with_its_errors(tmp_path: Path) -> None:
     changes = ["timesteps=1200", "n_envs=4", "env_kwargs.max_length=2", "env_kwargs.bits=1"]
     run = PresetRun("tiny", COPY, "supervised", "lstm", 0, changes)
-    assert stream_results.read_run(run, tmp_path / "tiny") is None
+    assert read_run(run, tmp_path / "tiny") is None
     assert train(run, tmp_path / "tiny", minutes=5.0) == "success"
-    found = stream_results.read_run(run, tmp_path / "tiny")
+    found = read_run(run, tmp_path / "tiny")
     assert found is not None
     steps = [at for at, _ in found["errors"]]
     assert steps == sorted(steps)
@@ -134,11 +135,11 @@ def _left(folder: Path, errors: dict[int, str]) -> None:
 def test_errors_are_means_since_the_point_before_of_all_parts(tmp_path: Path) -> None:
     run = PresetRun("run", COPY, "supervised", "lstm", 0)
     _left(tmp_path / "run", {5: "", **{10 * k: f"{k / 100}" for k in range(1, 61)}})
-    found = stream_results.read_run(run, tmp_path / "run")
+    found = read_run(run, tmp_path / "run")
     assert found is not None
     assert found["errors"] == [[10 * k, k / 100] for k in range(1, 61)]
     _left(tmp_path / "run+2", {10 * k: f"{k / 100}" for k in range(61, 101)})
-    found = stream_results.read_run(run, tmp_path / "run")
+    found = read_run(run, tmp_path / "run")
     assert found is not None
     assert found["errors"] == [[20 * k, (4 * k - 1) / 200] for k in range(1, 51)]
 

@@ -15,7 +15,7 @@ from gymnasium.vector import AutoresetMode
 from memory_envs import ENVIRONMENTS, Curriculum
 from memory_envs.oracles import optimal_return, oracle
 from memory_envs.stream import NO_ANSWER, TASKS, StreamEnv, StreamVectorEnv
-from memory_envs.stream.text.tasks import TEXTS
+from memory_envs.stream.text.texts import TEXTS
 
 # Streams of a few steps, of every task.
 SHORT: dict[str, dict[str, Any]] = {

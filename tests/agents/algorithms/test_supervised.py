@@ -10,9 +10,8 @@ import torch
 import agents
 from agents import MemoryPPO, Supervised, make_vec_env
 from agents.cli.main import main
-from agents.evaluation.evaluate import evaluate
 from agents.evaluation.trace import run_trace
-from memory_envs import draw
+from memory_envs import draw, evaluate
 from memory_envs.stream import StreamVectorEnv
 
 COPY = "Stream-Copy-v0"
@@ -136,7 +135,7 @@ def test_it_learns_to_copy_and_plays_what_it_learned() -> None:
         policy_kwargs={"net_arch": [], "memory_kwargs": {"hidden_size": 64}},
     )
     model.learn(64 * 5 * 250)
-    result = evaluate(model, COPY, 200, env_kwargs=env_kwargs, deterministic=True)
+    result = evaluate(model, COPY, 200, env_kwargs=env_kwargs)
     assert result.success is not None
     assert result.success > 0.95
 
@@ -158,12 +157,25 @@ def test_other_environments_are_refused(env_id: str) -> None:
         _model().set_env(make_vec_env(env_id, 5))
 
 
-def test_fit_trains_and_goes_on_to_the_bit(tmp_path: Path) -> None:
-    small = "env_kwargs.max_length=3 env_kwargs.bits=3 n_envs=4 policy.memory_kwargs={}"
+_SENTENCES = (
+    "policy.encoder=SentenceEncoder policy.encoder_kwargs.word_dropout=0.2 algorithm.dropout=0.2 "
+    "policy.encoder_size=null env_kwargs.level=sentence"
+)
+
+
+@pytest.mark.parametrize(
+    ("env_id", "settings"),
+    [
+        (COPY, "env_kwargs.max_length=3 env_kwargs.bits=3"),
+        ("Stream-bAbI-QA2-v0", _SENTENCES),
+    ],
+)
+def test_fit_trains_and_goes_on_to_the_bit(tmp_path: Path, env_id: str, settings: str) -> None:
+    small = f"{settings} n_envs=4 policy.memory_kwargs={{}}"
     common = ["--memory", "mnm-p", "--set", *small.split()]
     whole, half, rest = (tmp_path / name for name in ("whole", "half", "rest"))
-    assert main(["fit", COPY, *common, "--timesteps", "800", "--out", str(whole)]) == 0
-    assert main(["fit", COPY, *common, "--timesteps", "400", "--out", str(half)]) == 0
+    assert main(["fit", env_id, *common, "--timesteps", "800", "--out", str(whole)]) == 0
+    assert main(["fit", env_id, *common, "--timesteps", "400", "--out", str(half)]) == 0
     assert (
         main(["fit", "--continue-from", str(half), "--timesteps", "800", "--out", str(rest)]) == 0
     )

@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 
 from agents import MemoryPPO, make_vec_env
 from agents.cells import CELLS
-from agents.evaluation.evaluate import oracle_policy
 from agents.evaluation.memory_map import MemoryMap, compute, memory_map, picture
 from agents.evaluation.memory_map.compute import likeness
 from agents.evaluation.memory_map.labels import step_labels
@@ -121,7 +120,7 @@ def test_what_changes_over_time_runs_to_the_right() -> None:
 
 def test_who_shows_nothing_has_no_map() -> None:
     assert memory_map(made(2)).maps == []
-    assert memory_map(run_trace(oracle_policy, ENV, seed=3)).maps == []
+    assert memory_map(run_trace("oracle", ENV, seed=3)).maps == []
     assert memory_map(made(2, output=np.ones((2, 0)), write_gate=np.ones((2, 1)))).maps == []
 
 
@@ -166,7 +165,7 @@ def test_every_cell_has_a_map(memory: str) -> None:
 
 
 def test_a_step_is_called_by_what_was_seen_and_emitted() -> None:
-    trace = run_trace(oracle_policy, "Tape-ForwardReverse-Easy-v0", seed=3)
+    trace = run_trace("oracle", "Tape-ForwardReverse-Easy-v0", seed=3)
     output = trace.history.output
     assert output is not None
     size = len(output.target)
@@ -174,7 +173,7 @@ def test_a_step_is_called_by_what_was_seen_and_emitted() -> None:
     labels = step_labels(trace)
     assert labels[:size] == [*string, "■"]
     assert [label.split("→")[1] for label in labels[size:]] == [*string[::-1], "■"]
-    maze = run_trace(oracle_policy, "Maze-InvisibleGoal-9x9-v0", seed=3)
+    maze = run_trace("oracle", "Maze-InvisibleGoal-9x9-v0", seed=3)
     assert set(step_labels(maze)) <= set("←→↑↓")
     number = made(1)
     number.observations[:] = [np.int64(3)]
@@ -228,7 +227,7 @@ def test_nothing_of_the_picture_is_cut_off_or_elsewhere(
         memory_map_png(found, tmp_path / "map.png")
     memory_map_png(memory_map(squares), tmp_path / "map.png")
     for figure in figures:
-        canvas: Any = FigureCanvasAgg(figure)
+        canvas: Any = FigureCanvasAgg(figure)  # Matplotlib gives these methods no types
         canvas.draw()
         inside = figure.get_tightbbox(canvas.get_renderer())
         width, height = figure.get_size_inches()
