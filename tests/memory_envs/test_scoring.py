@@ -1,6 +1,7 @@
 """A score is the same however an environment is given, played, or wrapped."""
 
 import dataclasses
+import gc
 import json
 import subprocess
 import sys
@@ -300,10 +301,15 @@ def test_short_episodes_weigh_no_more_than_long_ones() -> None:
     assert (found.env, found.model, found.score) == ("CoinEnv", "random", None)
 
 
-def test_one_environment_is_reset_once_an_episode() -> None:
+def test_one_environment_is_reset_once_an_episode_and_left_open() -> None:
     coin = CoinEnv()
     evaluate("random", coin, episodes=6, seed=4)
     assert coin.resets == [4, 5, 6, 7, 8, 9]
+    gc.collect()
+    assert not coin.closed
+    made = CoinEnv()
+    evaluate("random", lambda: made, episodes=1)
+    assert made.closed, "what was made for the evaluation is closed"
 
 
 @pytest.mark.parametrize(("threshold", "success"), [(5.0, 1.0), (1000.0, 0.0)])
