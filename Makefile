@@ -71,6 +71,7 @@ bench: $(VENV)/.installed-agents,peers ## measure the speed against the peers
 	$(BIN)/python -m benchmarks.throughput memory
 	$(BIN)/python -m benchmarks.throughput cells
 	$(BIN)/python -m benchmarks.throughput rl_ntm
+	$(BIN)/python -m benchmarks.throughput text
 
 docs: $(VENV)/.installed-agents,docs ## build the documentation into docs/_build/html
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --builder html docs docs/_build/html

@@ -10,9 +10,9 @@ from typing import Any
 from stable_baselines3.common.callbacks import BaseCallback
 
 from agents.algorithms.progress import HeldOut
+from agents.evaluation.answers import play_model
 from agents.training.run_directory import HELD_OUT_SEEDS
-from memory_envs.scoring.makers import from_predict
-from memory_envs.scoring.play import EpisodeResults, play
+from memory_envs.scoring.play import EpisodeResults
 from memory_envs.scoring.references import References, references
 from memory_envs.scoring.rows import Rows
 
@@ -63,7 +63,7 @@ class EvaluationCallback(BaseCallback):
     def evaluate(self, episodes: int) -> EpisodeResults:
         """Plays fresh episodes."""
         seed, self._next_seed = self._next_seed, self._next_seed + episodes
-        return play(from_predict(self.model, self.deterministic), self.rows, episodes, seed)
+        return play_model(self.model, self.deterministic, self.rows, episodes, seed)
 
     def state_dict(self) -> dict[str, Any]:
         """Returns the counters, ready for JSON."""
@@ -102,7 +102,12 @@ class EvaluationCallback(BaseCallback):
         if self._reached(self.last):
             self.last = self.evaluate(self.confirming_episodes)
             self.stopped = self._reached(self.last)
-        self.logger.record("evaluation/return", float(self.last.returns.mean()))
+        mean = float(self.last.returns.mean())
+        self.logger.record("evaluation/return", mean)
+        if self.references is not None:
+            random, optimum = (float(returns.mean()) for returns in self.references)
+            if optimum > random:
+                self.logger.record("evaluation/score", (mean - random) / (optimum - random))
         if self.last.success is not None:
             self.logger.record("evaluation/success", self.last.success)
         self.logger.record("time/total_timesteps", self.num_timesteps, exclude="tensorboard")
