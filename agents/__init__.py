@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from agents.environments.vec_env import GymnasiumVecEnv
     from agents.networks.memory_network import MemoryNetwork
     from agents.networks.policy import MemoryPolicy
+    from agents.networks.sentence_encoder import SentenceEncoder
     from agents.saving.archive import ModelFileError
     from agents.saving.registry import register
     from agents.training.train import TrainingResult, continue_training, train
@@ -50,6 +51,7 @@ __all__ = [
     "NonFiniteError",
     "RLNTMPolicy",
     "Reinforce",
+    "SentenceEncoder",
     "Supervised",
     "TrainingResult",
     "continue_training",
@@ -74,6 +76,7 @@ _MODULES = {
     "ModelFileError": "agents.saving.archive",
     "NonFiniteError": "agents.algorithms.base",
     "RLNTMPolicy": "agents.algorithms.rl_ntm.policy",
+    "SentenceEncoder": "agents.networks.sentence_encoder",
     "TrainingResult": "agents.training.train",
     "continue_training": "agents.training.train",
     "export_onnx": "agents.algorithms.onnx",

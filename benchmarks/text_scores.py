@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from memory_envs.stream.text.files import read_text
+from memory_envs.stream.text.files import Folder, read_text
 from memory_envs.stream.text.readers import TaggedSentence, read_tagged
-from memory_envs.stream.text.tasks import Folder, text_task
+from memory_envs.stream.text.texts import text_task
 
 Ints = npt.NDArray[np.int64]
 SPLITS = ("train", "dev")
@@ -57,7 +57,7 @@ def sequences(task: str, split: str) -> Sequences:
         task: A name in `memory_envs.stream.text.tasks.TEXTS`.
         split: The part of the data.
     """
-    starts, shown, wanted, *table = text_task(task, split, None).data
+    starts, shown, wanted, *table = text_task(task, split=split).data
     inputs = table[0][shown] if table else shown
     return Sequences(inputs, wanted.astype(np.int64), starts)
 

@@ -71,7 +71,10 @@ _STREAM_TASKS = (
     "DynamicNGrams",
     "DoubleCopy",
 )
-_TEXTS = ("Logic", "Tagging", "Sentences")
+_TEXTS = (
+    *("Logic", "Tagging", "Sentences"),
+    *("bAbI", *(f"bAbI-QA{number}" for number in range(1, 21))),
+)
 _DICTIONARIES = ((4, 1), (8, 4), (12, 8), (16, 12))  # examples, and letters to a sequence
 
 

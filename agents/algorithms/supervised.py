@@ -13,27 +13,31 @@ from typing_extensions import Never
 
 from agents.algorithms.base import MemoryAlgorithm
 from agents.algorithms.model import Env
+from agents.algorithms.packing import Packed, pack
 from agents.environments.vec_env import GymnasiumVecEnv
 from agents.networks.distributions import Categorical
 from agents.networks.policy import MemoryPolicy
 from agents.networks.sb3_words import ALGORITHM_WORDS, refuse_unknown
+from memory_envs.arguments import check_number
 from memory_envs.stream import StreamVectorEnv
 
 
 class Streams(NamedTuple):
-    """Whole streams of B rows; T is the steps of the longest.
+    """Whole streams of B rows in C columns of T steps; see `agents.algorithms.packing`.
 
     Attributes:
-        inputs: Of shape ``(T, B, ...)``.
+        inputs: Of shape ``(T, C, ...)``.
         targets: Of shape ``(N, ...)``, the N answers that are due.
-        due: Of shape ``(T, B)`` bool, where they are due.
-        counted: Of shape ``(T, B)`` bool, the steps that belong to a stream.
+        due: Of shape ``(T, C)`` bool, where they are due.
+        starts: Of shape ``(T, C)`` bool, where a stream begins.
+        rows: Of shape ``(T, C)``, whose stream it is; -1 where none is.
     """
 
     inputs: Tensor
     targets: Tensor
     due: Tensor
-    counted: Tensor
+    starts: Tensor
+    rows: Tensor
 
 
 class Supervised(MemoryAlgorithm):
@@ -42,7 +46,8 @@ class Supervised(MemoryAlgorithm):
     Each update begins an episode in every environment, takes their streams whole, and takes one
     gradient step on the mean cross-entropy of the answers that are due (of each part, such as a
     bit, where an answer has several), and on the memory's own losses, such as the meta objective of
-    `MNM`. What it learned can be played, evaluated and traced like any other agent.
+    `MNM`. What it learned can be played, evaluated and traced like any other agent. Streams that
+    are shorter than others share columns, so that few steps are spent on nothing.
 
     Args:
         policy: ``"MemoryPolicy"`` or a subclass of it; there is no critic.
@@ -50,6 +55,7 @@ class Supervised(MemoryAlgorithm):
             Their number is the batch size.
         learning_rate: A number, or a function of the remaining progress (from 1 to 0).
         max_grad_norm: Largest norm of the gradient; longer ones are scaled down.
+        dropout: Share of the numbers before the head that are left out in training.
         stats_window_size: Episodes over which the logged means are taken.
         tensorboard_log: Folder of the TensorBoard log, or None.
         policy_kwargs: Arguments of the policy, see `MemoryPolicy`.
@@ -72,6 +78,7 @@ class Supervised(MemoryAlgorithm):
         env: Env | str | None,
         learning_rate: float | Schedule = 1e-3,
         max_grad_norm: float = 10.0,
+        dropout: float = 0.0,
         stats_window_size: int = 100,
         tensorboard_log: str | None = None,
         policy_kwargs: dict[str, Any] | None = None,
@@ -95,6 +102,7 @@ class Supervised(MemoryAlgorithm):
             seed=seed,
             device=device,
         )
+        self.dropout = check_number("dropout", dropout, 0.0, 1.0)
         if self.env is not None:
             streams_of(self.env)
         self._batch: Streams | None = None
@@ -120,16 +128,7 @@ class Supervised(MemoryAlgorithm):
         callback.on_rollout_start()
         self._last_obs = env.reset()  # type: ignore[assignment]  # SB3 declares it as None
         drawn = streams_of(env).batch()
-        due, sizes = (
-            torch.as_tensor(part, device=self.device) for part in (drawn.mask, drawn.sizes)
-        )
-        steps = torch.arange(len(drawn.mask), device=self.device)
-        self._batch = Streams(
-            torch.as_tensor(drawn.inputs, device=self.device),
-            torch.as_tensor(drawn.targets[drawn.mask], device=self.device),
-            due,
-            steps[:, None] < sizes,
-        )
+        self._batch = as_streams(pack(drawn), self.device)
         self.num_timesteps += int(drawn.sizes.sum())
         callback.update_locals(locals())
         if not callback.on_step():
@@ -147,34 +146,25 @@ class Supervised(MemoryAlgorithm):
 
         See `MemoryAlgorithm`.
         """
-        return self._losses(batch, *self._answer(batch))
+        return self._losses(batch, *answer(self.policy, batch))
 
     def loss_weights(self) -> dict[str, float]:
         """Returns nothing: each loss weighs 1."""
         return {}
-
-    def _answer(self, batch: Streams) -> tuple[Categorical, dict[str, Tensor]]:
-        """Returns the distributions of the N answers, and the memory's own losses ``(T, B)``."""
-        network = self.policy.network
-        starts = torch.zeros_like(batch.counted)  # what a stream starts from is handed over
-        state = network.initial_state(starts.shape[1])
-        unrolled = network.unroll(batch.inputs, state, starts)
-        answers = self.policy.action_head(self.policy.actor(unrolled.outs[batch.due]))
-        assert isinstance(answers, Categorical)
-        return answers, network.own_losses(unrolled)
 
     def _losses(
         self, batch: Streams, answers: Categorical, own: dict[str, Tensor]
     ) -> dict[str, Tensor]:
         parts = batch.targets[0].numel()
         losses = {"answer": -answers.log_prob(batch.targets).mean() / parts}
-        return {**losses, **{name: loss[batch.counted].mean() for name, loss in own.items()}}
+        counted = batch.rows >= 0
+        return {**losses, **{name: loss[counted].mean() for name, loss in own.items()}}
 
     def train(self) -> None:
         """Takes one gradient step on the last streams."""
         self.policy.set_training_mode(True)
         batch = self.rollout_batch()
-        answers, own = self._answer(batch)
+        answers, own = answer(self.policy, batch, self.dropout)
         self._take_step(self._losses(batch, answers, own))
         self._count_answers(batch, answers)
 
@@ -182,12 +172,42 @@ class Supervised(MemoryAlgorithm):
         """Keeps what the episodes would have paid, and logs the share of wrong answers."""
         given = answers.mode()
         right = (given == batch.targets).float().reshape(len(given), -1).mean(dim=1)
-        paid = torch.zeros(batch.due.shape, device=self.device)
-        paid[batch.due] = right
-        returns = paid.sum(dim=0).tolist()
-        successes = (paid.floor().sum(dim=0) == batch.due.sum(dim=0)).tolist()
-        self._keep_episodes(returns, batch.counted.sum(dim=0).tolist(), successes)
+        asked = batch.rows[batch.due]
+        lengths = batch.rows[batch.rows >= 0].bincount()
+
+        def per_row(numbers: Tensor) -> Tensor:
+            return asked.bincount(numbers.double(), minlength=len(lengths))
+
+        returns = per_row(right)
+        successes = per_row(right.floor()) == per_row(torch.ones_like(right))
+        self._keep_episodes(returns.tolist(), lengths.tolist(), successes.tolist())
         self.logger.record("train/wrong_answers", float((right < 1.0).float().mean()))
+
+
+def as_streams(packed: Packed, device: torch.device) -> Streams:
+    """Returns packed streams as tensors."""
+    inputs, targets, due, starts, rows = packed
+    tensors = (torch.as_tensor(x, device=device) for x in (inputs, targets[due], due, starts, rows))
+    return Streams(*tensors)
+
+
+def answer(
+    policy: MemoryPolicy, batch: Streams, dropout: float = 0.0
+) -> tuple[Categorical, dict[str, Tensor]]:
+    """Returns the distributions of the N answers, and the memory's own losses ``(T, C)``.
+
+    Args:
+        policy: The policy.
+        batch: The streams.
+        dropout: Share of the numbers before the head that are left out.
+    """
+    network = policy.network
+    state = network.initial_state(batch.starts.shape[1])
+    unrolled = network.unroll(batch.inputs, state, batch.starts)
+    features = torch.nn.functional.dropout(unrolled.outs[batch.due], dropout)
+    answers = policy.action_head(policy.actor(features))
+    assert isinstance(answers, Categorical)
+    return answers, network.own_losses(unrolled)
 
 
 def streams_of(env: VecEnv) -> StreamVectorEnv:
@@ -200,7 +220,7 @@ def streams_of(env: VecEnv) -> StreamVectorEnv:
     base = inner.env if isinstance(inner, GymnasiumVecEnv) else inner
     if not isinstance(base, StreamVectorEnv):
         raise TypeError(
-            f"env is {base}; allowed with Supervised: ids of the family stream, such as "
-            "Stream-Copy-v0, and what agents.make_vec_env makes of them without wrappers"
+            f"env is {base}; allowed: ids of the family stream, such as Stream-Copy-v0, and what "
+            "agents.make_vec_env makes of them without wrappers"
         )
     return base

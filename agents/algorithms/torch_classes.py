@@ -1,4 +1,7 @@
-"""Classes of PyTorch by name, for settings that stand in files and on the command line."""
+"""Classes by name, for settings that stand in files and on the command line.
+
+Optimizers and activations are PyTorch's, encoders are registered ones.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ from typing import Any
 
 import torch
 
+from agents.saving.registry import find_class
+
 # Where the classes of a policy's settings are, and what they are.
 _CLASSES: dict[str, tuple[ModuleType, type[Any]]] = {
     "optimizer_class": (torch.optim, torch.optim.Optimizer),
@@ -16,7 +21,7 @@ _CLASSES: dict[str, tuple[ModuleType, type[Any]]] = {
 
 
 def with_torch_classes(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a policy's settings with the classes that `_CLASSES` finds by their names.
+    """Returns a policy's settings with the classes of these names.
 
     Raises:
         ValueError: If there is no such class.
@@ -25,6 +30,8 @@ def with_torch_classes(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _class(name: str, value: Any) -> Any:
+    if name == "encoder" and isinstance(value, str):
+        return find_class(value, torch.nn.Module)
     if name not in _CLASSES:
         return value
     module, base = _CLASSES[name]

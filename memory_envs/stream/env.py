@@ -1,5 +1,6 @@
 """The stream environments that `gym.make` and `gym.make_vec` build."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from gymnasium.error import ResetNeeded
@@ -25,8 +26,9 @@ class StreamEnv(MemoryEnv[StreamState]):
 
     ## Observation Space
 
-    ``Discrete`` over the symbols that can be shown, or a ``Box`` of bits and the flags beside them.
-    Where an answer is due can be seen from what was shown.
+    ``Discrete`` over the symbols that can be shown, or a ``Box`` of bits and the flags beside them;
+    ``MultiDiscrete`` for sentences, a word at each position. Where an answer is due can be seen
+    from what was shown.
 
     ## Rewards
 
@@ -66,6 +68,19 @@ class StreamEnv(MemoryEnv[StreamState]):
     - Sentences: the 500 shortest sentences of Tatoeba, letter by letter, to be repeated after the
       last; and for each a sequence in which every letter is due in its own step.
 
+    `bAbI-QA1` to `bAbI-QA20`, and `bAbI` for all of them together, draw one story of the bAbI tasks
+    (Weston et al. 2015), all alike likely, and show it whole, its questions in their places:
+
+    - Word by word, as Munkhdalai et al. (2019) and the DNC's authors did: after a question there is
+      a placeholder, ``-``, for every word of its answer, at which that word is due.
+    - Sentence by sentence (`level="sentence"`): a step shows the numbers of a sentence's words,
+      zeros behind its end. The answer is due when the question is shown; several words, such as
+      ``apple,milk``, are one answer. With `pauses`, so many steps with nothing, zeros, follow every
+      sentence, and `question_pauses` further ones a question; its answer is due at the last.
+
+    Words and answers have the same numbers in all 20 tasks. Task 3's training stories are a
+    stand-in: 185 of the release, and 1,615 of its generator, whose stories are shorter.
+
     ## Episode End
 
     Terminated after the last step of the stream; the observation there is that of the step before.
@@ -90,13 +105,16 @@ class StreamEnv(MemoryEnv[StreamState]):
         curriculum: A `memory_envs.Curriculum` to draw the lengths from.
         render_mode: One of "ansi", "rgb_array" and "human".
         **parameters: What else the task depends on, such as `bits` or `symbols`. For a text it is
-            `split`, "train", "dev" or, of Tagging, "test"; and `data`, a folder with files of the
-            same names and formats in the place of those that come with the package.
+            `split`, "train", "dev" or, of Tagging, "test", and of bAbI "train", "valid" or "test";
+            and `data`, a folder with files of the same names and formats in the place of those that
+            come with the package. For bAbI also `level`, "word" or "sentence", and with the latter
+            `pauses` and `question_pauses`, 0 unless given.
 
     ## Memory Demand
 
     Everything that an answer depends on has passed by before: the string, the items, the letters
-    and what they mean; for DynamicNGrams how often each context was followed by which bit.
+    and what they mean, who went where; for DynamicNGrams how often each context was followed by
+    which bit.
 
     ## Optimal Return
 
@@ -158,3 +176,13 @@ class StreamVectorEnv(MemoryVectorEnv[StreamState]):
         if not (self._state.rows["rng_key"] != 0).all():
             raise ResetNeeded("there is no stream yet: call reset() before batch()")
         return self._streams.batch(self._state)
+
+    def every(self) -> Iterator[StreamBatch]:
+        """Yields the streams of a data set, each once, as many at a time as there are rows.
+
+        The present episodes stay as they are.
+
+        Raises:
+            TypeError: If the task draws its streams otherwise.
+        """
+        return self._streams.every(self.num_envs)

@@ -9,7 +9,7 @@ The masks of actions leave one choice where no answer is due, so that an agent t
 not learn from actions that mean nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from memory_envs.core.levels import UNIFORM_LEVELS
+from memory_envs.core.rng import seed_rows
 from memory_envs.core.rules import (
     ActionSpace,
     Array,
@@ -25,6 +26,7 @@ from memory_envs.core.rules import (
     IntArray,
     KernelCall,
     Outcome,
+    new_outcome,
     try_to_begin,
 )
 from memory_envs.core.state import require, require_ranges
@@ -145,6 +147,28 @@ class StreamRules:
             sizes,
             rows["length"].astype(np.int64),
         )
+
+    def every(self, num_rows: int) -> Iterator[StreamBatch]:
+        """Yields the sequences of the task's data set, each once, `num_rows` at a time, in order.
+
+        Raises:
+            TypeError: If the task draws its streams otherwise.
+        """
+        task, (_, *constants) = self.settings.task, self._constants
+        if not task.is_data_set:
+            raise TypeError(f"task is {task.name}; allowed: tasks that draw from a data set")
+        starts, *others = task.data
+        for first in range(0, len(starts) - 1, num_rows):
+            rows = np.arange(min(num_rows, len(starts) - 1 - first))
+            state, outcome = self.new_state(len(rows)), new_outcome(self, len(rows))
+            seed_rows(state.rows, rows.tolist(), rows.tolist())
+            for row in rows.tolist():
+                # Of a single sequence, the one that is drawn is known.
+                single = starts[first + row : first + row + 2]
+                arguments = (*self.settings.parameters, single, *others)
+                call = self._call(state, self._no_actions, rows[row : row + 1], outcome, False)
+                call.kernel(arguments, *constants, *call.arguments[1 + len(constants) :])
+            yield self.batch(state)
 
     def check_state(self, state: StreamState) -> None:
         rows, settings = state.rows, self.settings

@@ -1,8 +1,7 @@
 """The arguments of a stream environment, checked."""
 
 from collections.abc import Mapping
-from pathlib import Path
-from types import FunctionType, NoneType
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from memory_envs.core.rules import ActionSpace
 from memory_envs.curriculum import Curriculum
 from memory_envs.stream.task import LARGEST_LENGTH, NO_ANSWER, Parameter, StreamTask
 from memory_envs.stream.tasks import TASKS
-from memory_envs.stream.text.tasks import TEXTS, text_task
+from memory_envs.stream.text.texts import TEXTS, text_options, text_task
 
 _LARGEST_STREAM = 2**24  # numbers in the inputs of one row
 # What the environments' other arguments are called; no parameter of a task can be.
@@ -168,10 +167,8 @@ def _find_task(
         return task, parameters
     if check_choice("task", task, (*TASKS, *TEXTS)) in TASKS:
         return TASKS[task], parameters
-    split, data = parameters.pop("split", "train"), parameters.pop("data", None)
-    check_instance("split", split, str, "train, dev, test")
-    check_instance("data", data, (str, Path, NoneType), "None, a folder")
-    return text_task(task, split, data), parameters
+    options = {name: parameters.pop(name) for name in text_options(task) if name in parameters}
+    return text_task(task, **options), parameters
 
 
 def _read_parameters(task: StreamTask, given: Mapping[str, Any]) -> tuple[int, ...]:

@@ -69,6 +69,8 @@ class StreamTask:
             numbers. Answers are called alike where both spaces are `Discrete`.
         answer_words: The same for an answer, where it is called otherwise.
         data: Arrays that `sample` takes after the parameters, such as texts to draw from.
+        is_data_set: Whether `sample` does nothing but draw one of N sequences, all alike likely,
+            where the first array of `data`, ``(N + 1,)``, says that each begins and the last ends.
     """
 
     name: str
@@ -85,6 +87,7 @@ class StreamTask:
     words: Callable[..., str] | None = None
     answer_words: Callable[..., str] | None = None
     data: tuple[npt.NDArray[Any], ...] = field(default=(), compare=False)
+    is_data_set: bool = False
 
 
 def bit_word(bits: npt.NDArray[Any]) -> str:

@@ -147,7 +147,12 @@ def _look_up(
     words: dict[str, int], items: npt.NDArray[Any], word: Callable[[npt.NDArray[Any]], str]
 ) -> IntArray:
     """Returns the numbers ``(N,)`` of items ``(N, parts)``; new words get the next ones."""
-    return np.array([words.setdefault(word(item), len(words)) for item in items], np.int64)
+    # Each distinct item is named once: a stream of a text has a thousand words, a few of them new.
+    distinct, first, which = np.unique(items, axis=0, return_index=True, return_inverse=True)
+    numbers = np.empty(len(distinct), np.int64)
+    for k in np.argsort(first).tolist():
+        numbers[k] = words.setdefault(word(distinct[k]), len(words))
+    return np.asarray(numbers[which.reshape(-1)], np.int64)
 
 
 def _input_word(settings: StreamSettings) -> Callable[[npt.NDArray[Any]], str]:

@@ -264,6 +264,8 @@ class MannRL(MemoryAlgorithm):
         """Takes a step with the memory-net; the action network has no gradient, and stays."""
         net = self.policy.memory_net
         pairs = self._replay.sample(self.memory_samples, self.generator)
+        if pairs.now.losses.shape[0] < 2:  # streams begin nearly everywhere; batch norm needs two
+            return pairs.now.losses.new_zeros(())
         net.train()
         loss = self.memory_loss(pairs)
         self.optimizer.zero_grad()

@@ -5,10 +5,13 @@ import zlib
 from collections.abc import Iterator
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
 
 from memory_envs.arguments import shown
+
+Folder = str | Path | None
 
 
 class Text(NamedTuple):
@@ -28,13 +31,14 @@ class Text(NamedTuple):
             yield f"{self.name}, line {number}", line
 
 
-def read_text(folder: str | Path | None, package_folder: str, name: str) -> Text:
+def read_text(folder: Folder, package_folder: str, name: str, source: str = "") -> Text:
     """Reads a file, compressed by gzip or not.
 
     Args:
         folder: Where the user keeps it; None for the file that comes with the package.
         package_folder: The folder of the latter, below ``data``.
         name: Name of the file, without ".gz".
+        source: What the error adds if it is not there, such as where to get it.
 
     Raises:
         FileNotFoundError: If it is not there, naming the folder and what is looked for.
@@ -52,8 +56,13 @@ def read_text(folder: str | Path | None, package_folder: str, name: str) -> Text
         if path.is_file():
             return _read(path)
     raise FileNotFoundError(
-        f"data is {shown(str(place))}; allowed: a folder that holds {name} or {name}.gz"
+        f"data is {shown(str(place))}; allowed: a folder that holds {name} or {name}.gz{source}"
     )
+
+
+def has_text(folder: Folder, name: str) -> bool:
+    """Says whether a folder of the user's has a file, compressed by gzip or not."""
+    return folder is not None and any(Path(folder, n).is_file() for n in (name, f"{name}.gz"))
 
 
 def _read(path: Traversable) -> Text:
@@ -61,6 +70,8 @@ def _read(path: Traversable) -> Text:
     try:
         if path.name.endswith(".gz"):
             content = gzip.decompress(content)
-        return Text(str(path), content.decode("utf-8").splitlines())
+        # A line ends where editors and Python's files end it: str.splitlines knows more ends, and
+        # some of these are parts of words.
+        return Text(str(path), [line.rstrip("\n") for line in StringIO(content.decode(), None)])
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise ValueError(f"{path} cannot be read: {error}; allowed: text in UTF-8") from error

@@ -4,22 +4,26 @@ Each episode draws one sequence of a data set, all alike likely, and shows it to
 answer is due at every step.
 """
 
-from collections.abc import Callable, Iterable
-from functools import lru_cache, partial
-from pathlib import Path
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
 from memory_envs.arguments import check_choice, shown
-from memory_envs.core.rng import draw
 from memory_envs.stream.task import StreamTask
-from memory_envs.stream.text.files import read_text
+from memory_envs.stream.text.files import Folder, read_text
 from memory_envs.stream.text.readers import read_pairs, read_tagged, read_vectors
+from memory_envs.stream.text.sequences import (
+    Sequences,
+    join,
+    name_of,
+    same,
+    sample_rows,
+    sample_symbols,
+)
 
-Folder = str | Path | None
 _LOGIC = "andorx01=.|"
 _VECTOR_SIZE = 50
 # Of the sentences: where one begins, what stands between it and its copy, where the copy ends; and
@@ -28,81 +32,24 @@ BEGIN, BETWEEN, END, NOTHING = "<", "|", ">", "_"
 _SENTENCES = 500  # of a split
 
 
-class _Sequences(NamedTuple):
-    """Sequences one after the other.
-
-    Attributes:
-        starts: Of shape ``(N + 1,)``, where each begins, and where the last ends.
-        shown: Of shape ``(steps,)``, the inputs.
-        wanted: Of shape ``(steps,)``, the right answers.
-    """
-
-    starts: npt.NDArray[np.int64]
-    shown: npt.NDArray[np.int32]
-    wanted: npt.NDArray[np.int32]
-
-    @property
-    def longest(self) -> int:
-        """Steps of the longest."""
-        return int(np.diff(self.starts).max())
-
-
-def _join(pairs: Iterable[tuple[list[int], list[int]]]) -> _Sequences:
-    sizes, shown, wanted = [0], [], []
-    for inputs, targets in pairs:
-        sizes.append(len(inputs))
-        shown += inputs
-        wanted += targets
-    starts = np.cumsum(sizes, dtype=np.int64)
-    return _Sequences(starts, np.array(shown, np.int32), np.array(wanted, np.int32))
-
-
-def _sample_symbols(row, length, inputs, targets, starts, shown, wanted):  # type: ignore[no-untyped-def]
-    item = draw(row, starts.size - 1)
-    first, size = starts[item], starts[item + 1] - starts[item]
-    for t in range(size):
-        inputs[t], targets[t] = shown[first + t], wanted[first + t]
-    return size
-
-
-def _sample_words(row, length, inputs, targets, starts, shown, wanted, vectors):  # type: ignore[no-untyped-def]
-    item = draw(row, starts.size - 1)
-    first, size = starts[item], starts[item + 1] - starts[item]
-    for t in range(size):
-        targets[t] = wanted[first + t]
-        for k in range(vectors.shape[1]):
-            inputs[t, k] = vectors[shown[first + t], k]
-    return size
-
-
-# A task can be pickled, so its functions are no lambdas.
-
-
-def _same(value: Any, *lengths: int) -> Any:
-    return value
-
-
-def _item(names: str | list[str], number: int) -> str:
-    return names[number]
-
-
 def _word(known: dict[bytes, str], vector: npt.NDArray[Any]) -> str:
     return known.get(np.asarray(vector, np.float32).tobytes(), "?")
 
 
-def _of_symbols(name: str, sequences: _Sequences, symbols: str) -> StreamTask:
+def _of_symbols(name: str, sequences: Sequences, symbols: str) -> StreamTask:
     """Returns a task whose inputs and answers are of the same symbols."""
     return StreamTask(
         name,
-        _sample_symbols,
-        steps=partial(_same, sequences.longest),
-        inputs=partial(_same, spaces.Discrete(len(symbols))),
-        answers=partial(_same, spaces.Discrete(len(symbols))),
+        sample_symbols,
+        steps=partial(same, sequences.longest),
+        inputs=partial(same, spaces.Discrete(len(symbols))),
+        answers=partial(same, spaces.Discrete(len(symbols))),
         min_length=1,
         max_length=1,
         highest_length=1,
-        words=partial(_item, symbols),
+        words=partial(name_of, symbols),
         data=sequences,
+        is_data_set=True,
     )
 
 
@@ -128,15 +75,16 @@ def logic(split: str, folder: Folder) -> StreamTask:
                 place = f"{text.name}, pair {number} of {part!r}"
                 raise ValueError(f"{place}: {shown(letter)}; allowed: {', '.join(numbers)}")
         pairs.append(tuple([numbers[letter] for letter in side] for side in pair))
-    return _of_symbols("Logic", _join((a, b) for a, b in pairs), "".join(numbers))
+    return _of_symbols("Logic", join((a, b) for a, b in pairs), "".join(numbers))
 
 
 def sentences(split: str, folder: Folder) -> StreamTask:
     """Sentences to be memorised, letter by letter (section 4.3), and sequences to be echoed.
 
-    A sentence is read from ``<`` on; after ``|`` it is to be repeated, closed by ``>``. Nothing,
-    ``_``, is the right answer until then, and the input after it. Beside each sentence there is a
-    sequence in which every letter is to be given in its own step. In place of the paper's
+    A sentence is read from ``<`` on; after ``|`` it is to be repeated, closed by ``>``. These two
+    marks are answered by themselves, a letter that is read by nothing, ``_``, which is also the
+    input while the sentence is repeated. Beside each sentence there is a sequence in which every
+    letter is to be given in its own step, without marks. In place of the paper's
     sentences, which have no open licence, stand Tatoeba's.
 
     Args:
@@ -170,7 +118,7 @@ def sentences(split: str, folder: Folder) -> StreamTask:
         read = BEGIN + line + BETWEEN + nothing + NOTHING
         pairs.append(encoded(read, BEGIN + nothing + BETWEEN + line + END))
         pairs.append(encoded(line, line))
-    return _of_symbols("Sentences", _join(pairs), symbols)
+    return _of_symbols("Sentences", join(pairs), symbols)
 
 
 def tagging(split: str, folder: Folder) -> StreamTask:
@@ -205,48 +153,24 @@ def tagging(split: str, folder: Folder) -> StreamTask:
                 )
         shown_words = [words.setdefault(word.lower(), len(words)) for word in sentence.words]
         pairs.append((shown_words, [tags[tag] for tag in sentence.tags]))
-    sequences = _join(pairs)
+    sequences = join(pairs)
     nothing = np.zeros(_VECTOR_SIZE, np.float32)
     table = np.stack([vectors.get(word, nothing) for word in words])
     known = {table[number].tobytes(): word for word, number in words.items() if word in vectors}
     names = list(tags)
-    high = float(np.abs(table).max())
+    # Of the whole file, so that all splits have one space.
+    high = max((float(np.abs(vector).max()) for vector in vectors.values()), default=0.0)
     return StreamTask(
         "Tagging",
-        _sample_words,
-        steps=partial(_same, sequences.longest),
-        inputs=partial(_same, spaces.Box(-high, high, (_VECTOR_SIZE,), np.float32)),
-        answers=partial(_same, spaces.Discrete(len(names))),
+        sample_rows,
+        steps=partial(same, sequences.longest),
+        inputs=partial(same, spaces.Box(-high, high, (_VECTOR_SIZE,), np.float32)),
+        answers=partial(same, spaces.Discrete(len(names))),
         min_length=1,
         max_length=1,
         highest_length=1,
         words=partial(_word, known),
-        answer_words=partial(_item, names),
+        answer_words=partial(name_of, names),
         data=(*sequences, table),
+        is_data_set=True,
     )
-
-
-TEXTS: dict[str, Callable[[str, Folder], StreamTask]] = {
-    "Logic": logic,
-    "Tagging": tagging,
-    "Sentences": sentences,
-}
-
-
-def text_task(name: str, split: str, folder: Folder) -> StreamTask:
-    """Returns a task of a text.
-
-    Args:
-        name: A name in `TEXTS`.
-        split: The part of the data.
-        folder: Where the data are; None for those of the package, which are read once.
-
-    Raises:
-        ValueError, FileNotFoundError: For a bad argument, or a bad file.
-    """
-    return _packaged(name, split) if folder is None else TEXTS[name](split, folder)
-
-
-@lru_cache(maxsize=8)
-def _packaged(name: str, split: str) -> StreamTask:
-    return TEXTS[name](split, None)

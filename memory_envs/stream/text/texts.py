@@ -1,0 +1,53 @@
+"""The tasks that are made of a text, by name."""
+
+from collections.abc import Callable
+from functools import lru_cache, partial
+from pathlib import Path
+from types import NoneType
+from typing import Any
+
+from memory_envs.arguments import check_instance
+from memory_envs.stream.task import StreamTask
+from memory_envs.stream.text.babi import BABI, JOINT, babi, babi_name
+from memory_envs.stream.text.tasks import logic, sentences, tagging
+
+TEXTS: dict[str, Callable[..., StreamTask]] = {
+    "Logic": logic,
+    "Tagging": tagging,
+    "Sentences": sentences,
+    JOINT: partial(babi, BABI),
+    **{babi_name(number): partial(babi, (number,)) for number in BABI},
+}
+
+
+def text_options(name: str) -> tuple[str, ...]:
+    """Returns the arguments of an environment that choose the text of a task."""
+    of_babi = ("level", "pauses", "question_pauses") if name.startswith(JOINT) else ()
+    return ("split", "data", *of_babi)
+
+
+def text_task(name: str, **options: Any) -> StreamTask:
+    """Returns a task of a text.
+
+    Args:
+        name: A name in `TEXTS`.
+        **options: ``split``: the part of the data, by default "train". ``data``: where they are;
+            None for those of the package, which are read once. Others of bAbI, see `babi`.
+
+    Raises:
+        TypeError, ValueError, FileNotFoundError: For a bad argument, or a bad file.
+    """
+    split, data = options.pop("split", "train"), options.pop("data", None)
+    check_instance("split", split, str, "train, dev, test")
+    check_instance("data", data, (str, Path, NoneType), "None, a folder")
+    check_instance("level", options.get("level", ""), str, "word, sentence")
+    for option in options.keys() - {"level"}:
+        check_instance(option, options[option], int, "integers")
+    if data is None:
+        return _packaged(name, split, **options)
+    return TEXTS[name](split, data, **options)
+
+
+@lru_cache(maxsize=64)
+def _packaged(name: str, split: str, **options: Any) -> StreamTask:
+    return TEXTS[name](split, None, **options)

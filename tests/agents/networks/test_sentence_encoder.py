@@ -1,0 +1,112 @@
+"""Sentences as sums of words: the formula by hand, what is left out, and what is refused."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+
+from agents import SentenceEncoder
+from agents.networks.memory_network import MemoryNetwork
+
+SPACE = spaces.MultiDiscrete([7] * 5)
+SENTENCES = torch.tensor([[3, 1, 6, 0, 0], [2, 0, 0, 0, 0], [4, 4, 5, 1, 2], [0, 0, 0, 0, 0]])
+
+
+def _embedded(encoder: SentenceEncoder, number: int) -> Any:
+    return encoder.embedding.weight[number].detach().numpy()
+
+
+def test_positions_weigh_as_in_the_paper() -> None:
+    size = 6
+    encoder = SentenceEncoder(SPACE, size)
+    found = encoder(SENTENCES).detach().numpy()
+    for sentence, vector in zip(SENTENCES.tolist(), found, strict=True):
+        words = [word for word in sentence if word]
+        wanted = np.zeros(size)
+        for j, word in enumerate(words, start=1):
+            for k in range(1, size + 1):
+                weight = (1 - j / len(words)) - (k / size) * (1 - 2 * j / len(words))
+                wanted[k - 1] += weight * _embedded(encoder, word)[k - 1]
+        np.testing.assert_allclose(vector, wanted, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("positions", ["learned", "none"])
+def test_other_weights_begin_as_a_plain_sum(positions: str) -> None:
+    encoder = SentenceEncoder(SPACE, 4, positions=positions)
+    for sentence, vector in zip(SENTENCES.tolist(), encoder(SENTENCES), strict=True):
+        wanted = sum((_embedded(encoder, word) for word in sentence if word), np.zeros(4))
+        np.testing.assert_allclose(vector.detach().numpy(), wanted, rtol=1e-5, atol=1e-6)
+    names = {name for name, _ in encoder.named_parameters()}
+    assert names == {"embedding.weight", *(["weights"] if positions == "learned" else [])}
+
+
+def test_no_word_has_no_vector_and_never_gets_one() -> None:
+    encoder = SentenceEncoder(SPACE, 4)
+    encoder(SENTENCES).sum().backward()
+    grad = encoder.embedding.weight.grad
+    assert grad is not None
+    assert not grad[0].any()
+    assert not _embedded(encoder, 0).any()
+
+
+def test_words_are_left_out_in_training_only() -> None:
+    encoder = SentenceEncoder(SPACE, 4, positions="none", word_dropout=0.25)
+    many = torch.tensor([[3, 0, 0, 0, 0]]).expand(20_000, 5)
+    vectors = encoder(many)
+    left_out = (vectors == 0).all(dim=1)
+    assert left_out.float().mean() == pytest.approx(0.25, abs=0.02)
+    torch.testing.assert_close(vectors[~left_out][0], encoder.embedding.weight[3] / 0.75)
+    encoder.eval()
+    assert not (encoder(many) == 0).all(dim=1).any()
+
+
+def test_sentences_are_left_out_whole() -> None:
+    encoder = SentenceEncoder(SPACE, 4, sentence_dropout=0.5)
+    vectors = encoder(SENTENCES[2:3].expand(20_000, 5))
+    left_out = (vectors == 0).all(dim=1)
+    assert left_out.float().mean() == pytest.approx(0.5, abs=0.03)
+    assert len(vectors[~left_out].unique(dim=0)) == 1
+
+
+def test_what_comes_out_can_be_normalised() -> None:
+    found = SentenceEncoder(SPACE, 64, layer_norm=True)(SENTENCES[:3])
+    torch.testing.assert_close(found.mean(dim=1), torch.zeros(3), atol=1e-5, rtol=0.0)
+
+
+def test_it_is_found_by_its_name_in_settings() -> None:
+    from agents.algorithms.torch_classes import with_torch_classes
+
+    assert with_torch_classes({"encoder": "SentenceEncoder"}) == {"encoder": SentenceEncoder}
+    with pytest.raises(ValueError, match="'Nobody' is not registered"):
+        with_torch_classes({"encoder": "Nobody"})
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        spaces.Discrete(4),
+        spaces.MultiDiscrete([3, 4]),
+        spaces.MultiDiscrete(np.full((2, 2), 3)),
+        spaces.MultiDiscrete([3, 3], start=[1, 1]),
+    ],
+)
+def test_what_are_no_sentences_is_refused(space: spaces.Space[Any]) -> None:
+    with pytest.raises(ValueError, match="allowed with SentenceEncoder: a MultiDiscrete"):
+        MemoryNetwork(space, encoder=SentenceEncoder)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"size": 0}, "size is 0; allowed: integers from 1 on"),
+        ({"positions": "sine"}, "positions is 'sine'; allowed: fixed, learned, none"),
+        ({"word_dropout": 1.0}, "word_dropout is 1.0; allowed: numbers from 0 to below 1"),
+        ({"sentence_dropout": -1}, "sentence_dropout is -1; allowed: numbers from 0 to 1"),
+        ({"layer_norm": 1}, "layer_norm is 1; allowed: False, True"),
+    ],
+)
+def test_bad_arguments_are_named(kwargs: dict[str, Any], message: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=message):
+        SentenceEncoder(SPACE, **kwargs)
