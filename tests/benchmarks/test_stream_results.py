@@ -70,9 +70,7 @@ def test_the_pictures_axes_are_named_and_show_the_results(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     drawn: dict[str, Any] = {}
-    monkeypatch.setattr(
-        stream_results, "save_png", lambda figure, path: drawn.update({path.name: figure})
-    )
+    monkeypatch.setattr(curves, "save_png", lambda figure, path: drawn.update({path.name: figure}))
     env, double = "Stream-DictionaryInference-4x1-v0", "Stream-DoubleCopy-v0"
     larger = "Stream-DictionaryInference-8x4-v0"
     errors, curve = [[19 * 32 * 10, 0.9], [19 * 32 * 30, 0.2]], [[500, 0.25], [1000, 0.75]]
