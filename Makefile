@@ -17,7 +17,7 @@ SSE4 := ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_ENABLE_INSTRUCT
 AVX2 := ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2
 
 .DEFAULT_GOAL := help
-.PHONY: help install lint test test-portable test-slow test-wheel demo bench docs clean
+.PHONY: help install lint test test-portable test-slow test-wheel peers demo bench docs clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,13 @@ test-slow: install ## run the tests that need minutes
 test-wheel: install ## build the wheel and try it in fresh environments
 	$(BIN)/python -m tests.wheel $(PYTHONS)
 
+# They want other versions of what .venv has: RLlib pins Gymnasium.
+peers: ## score agents of TorchRL, RLlib, Tianshou and JAX, in an environment of their own
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/pip install --quiet --editable . pytest \
+		torchrl==0.14.1 tianshou==2.0.1 "ray[rllib]==2.60.0" jax==0.10.2
+	.venv-peers/bin/python -m pytest tests/third_party/test_peers.py
+
 demo: $(VENV)/.installed-agents ## train an agent with memory, evaluate it and show what its memory did
 	$(BIN)/memory-envs train $(DEMO_ENV) --stop-at-success 0.95
 
@@ -64,6 +71,7 @@ bench: $(VENV)/.installed-agents,peers ## measure the speed against the peers
 	$(BIN)/python -m benchmarks.throughput memory
 	$(BIN)/python -m benchmarks.throughput cells
 	$(BIN)/python -m benchmarks.throughput rl_ntm
+	$(BIN)/python -m benchmarks.throughput text
 
 docs: $(VENV)/.installed-agents,docs ## build the documentation into docs/_build/html
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --builder html docs docs/_build/html

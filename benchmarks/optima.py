@@ -7,12 +7,37 @@ after changing the table of ids, the rules or the oracles; a test compares.
 
 import argparse
 import json
-from typing import Any
+from typing import Any, NamedTuple
+
+import gymnasium as gym
 
 from agents.cli import optima
-from agents.evaluation.evaluate import summarize
 from agents.saving.atomic import write_text
 from memory_envs import ENVIRONMENTS
+from memory_envs.scoring.references import optimal_returns
+
+
+class Summary(NamedTuple):
+    """What can be said about an environment without playing it."""
+
+    optimum: float
+    max_steps: int
+
+
+def summarize(env_id: str, episodes: int = 1000, seed: int = 0) -> Summary:
+    """Returns mean optimal return and longest time limit over episodes seeded `seed`, ...
+
+    Args:
+        env_id: An id of memory_envs.
+        episodes: Number of episodes.
+        seed: Seed of the first episode.
+    """
+    env = gym.make_vec(env_id, num_envs=episodes)
+    optimum = optimal_returns(env, episodes, seed)
+    assert optimum is not None
+    base: Any = env.unwrapped
+    limits = base.view().limits
+    return Summary(float(optimum.mean()), int(limits.max()))
 
 
 def summaries() -> dict[str, dict[str, Any]]:

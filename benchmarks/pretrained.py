@@ -16,12 +16,13 @@ from typing import Any
 
 import agents
 from agents.algorithms.pretrained import INDEX, Pretrained, Score, read_index
-from agents.environments.spec import environment_spec
-from agents.evaluation.actors import model_policy
-from agents.evaluation.evaluate import evaluation_env, play
 from agents.saving.atomic import write_text
 from agents.training.run_directory import RunDirectory
 from benchmarks.results import without_folder
+from memory_envs.scoring.makers import from_predict
+from memory_envs.scoring.opening import opened
+from memory_envs.scoring.play import play
+from memory_envs.spec import environment_spec
 
 ROOT = Path(__file__).parents[1]
 MODELS = ROOT / "agents" / "algorithms" / "pretrained"
@@ -45,12 +46,8 @@ def measure(
     scores = {}
     for level in levels:
         length = {"min_length": level, "max_length": level} if level else {}
-        env = evaluation_env(about.env, episodes, **{**about.env_kwargs, **length})
-        try:
-            seed = first_seed + level * episodes
-            played = play(model_policy(model, True), env, episodes, seed)
-        finally:
-            env.close()
+        with opened(about.env, episodes, {**about.env_kwargs, **length}) as rows:
+            played = play(from_predict(model), rows, episodes, first_seed + level * episodes)
         returns = played.returns
         scores[level] = Score(played.success, float(returns.mean()), float(returns.std()))
     return scores

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import ClassVar
 
 import torch
-from stable_baselines3.common.callbacks import BaseCallback
 
 from agents import RLNTM, make_vec_env
 from agents.algorithms.rl_ntm.backend import Backend
@@ -17,6 +16,7 @@ from agents.algorithms.rl_ntm.fast import FAST
 from agents.algorithms.rl_ntm.unroll import PlainUnroll
 from benchmarks.results import Measurement
 from benchmarks.timing import Advance, calls_per_second
+from benchmarks.updates import learn_updates
 
 ASKED = 2000.0  # episodes per second
 _ENV = "Tape-ForwardReverse-Hard-v0"
@@ -52,26 +52,12 @@ def make_model(kind: type[RLNTM], controller: str) -> RLNTM:
     return kind("RLNTMPolicy", env, 1e-4, policy_kwargs=policy, seed=0, device="cpu")
 
 
-class _Stop(BaseCallback):
-    """Ends the training before a given update."""
-
-    def __init__(self, updates: int) -> None:
-        super().__init__()
-        self.left = updates
-
-    def _on_rollout_start(self) -> None:
-        self.left -= 1
-
-    def _on_step(self) -> bool:
-        return self.left >= 0
-
-
 def training(kind: type[RLNTM], controller: str) -> Advance:
     """Calls are updates: 200 whole episodes and a gradient step."""
     model = make_model(kind, controller)
 
     def advance(calls: int) -> None:
-        model.learn(10**12, _Stop(calls), log_interval=10**9)
+        learn_updates(model, calls)
 
     return advance
 

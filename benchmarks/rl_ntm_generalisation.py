@@ -14,12 +14,14 @@ from matplotlib.figure import Figure
 
 import agents
 from agents.algorithms.pretrained import Pretrained, read_index
-from agents.evaluation.actors import model_policy
-from agents.evaluation.evaluate import evaluation_env, optimal_returns, play
 from agents.evaluation.plots import save_png
 from agents.saving.atomic import write_text
 from agents.training.provenance import commit
 from benchmarks.machine import describe_machine
+from memory_envs.scoring.makers import from_predict
+from memory_envs.scoring.opening import opened
+from memory_envs.scoring.play import play
+from memory_envs.scoring.references import optimal_returns
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "rl-ntm-generalisation.json"
@@ -43,12 +45,10 @@ def at_length(model: Any, about: Pretrained, length: int, episodes: int) -> dict
     trained = model.policy_kwargs.get("memory_size", TRAINED_CELLS)
     model.policy.resize_memory(max(trained, length + 2))
     kwargs = {**about.env_kwargs, "min_length": length, "max_length": length}
-    env, seed = evaluation_env(about.env, episodes, **kwargs), FIRST_SEED + length * episodes
-    try:
-        played = play(model_policy(model, True), env, episodes, seed)
-        best = optimal_returns(env.env, episodes, seed)
-    finally:
-        env.close()
+    seed = FIRST_SEED + length * episodes
+    with opened(about.env, episodes, kwargs) as rows:
+        played = play(from_predict(model), rows, episodes, seed)
+        best = optimal_returns(rows.env, episodes, seed)
     assert played.success is not None
     assert best is not None
     right = float((played.returns / best).mean())

@@ -6,35 +6,28 @@ pictures. Each file is written whole or not at all.
 """
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
-from matplotlib.figure import Figure
-
-from agents.evaluation.plots import save_png
 from agents.saving.atomic import write_text
 from benchmarks import lengths
+from benchmarks.curves import panels, read_run
 from benchmarks.recorded import (
     CUT_OFF,
     Record,
     head,
     machines,
     notes,
-    progress,
-    read_preset_run,
     row,
     short_commit,
     shown_value,
     update,
 )
-from benchmarks.runs import PresetRun, parts
 from benchmarks.stream_runs import BATCH, PLANS, STEPS, plan
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "streams.json"
 PAGE = ROOT / "docs" / "results" / "streams.md"
 IMAGES = ROOT / "docs" / "images"
-_POINTS = 60  # of a curve of errors that is kept
 _TITLES = {
     "dictionary": "Dictionary inference (Fig. 2)",
     "sequences": "Double copy and priority sort (Fig. 4)",
@@ -42,32 +35,6 @@ _TITLES = {
     "by-reward": "The same by reward",
     "first-look": "Every memory: a first look",
 }
-
-
-def read_run(run: PresetRun, folder: Path) -> Record | None:
-    """What a training and its continuations did; None if it has not begun."""
-    record = read_preset_run(run, folder)
-    if record is None:
-        return None
-    rows = [line for part in parts(folder) for line in progress(part)]
-    return {**record, "errors": _errors(rows)}
-
-
-def _errors(rows: list[dict[str, str]]) -> list[list[float]]:
-    """Steps, and the share of wrong answers in training since the point before.
-
-    Training's streams are fresh ones: each is seen once.
-    """
-    points = [
-        (int(float(line["time/total_timesteps"])), float(line["train/wrong_answers"]))
-        for line in rows
-        if line.get("train/wrong_answers")
-    ]
-    size = max(1, -(-len(points) // _POINTS))
-    chunks = [points[start : start + size] for start in range(0, len(points), size)]
-    return [
-        [chunk[-1][0], round(sum(wrong for _, wrong in chunk) / len(chunk), 4)] for chunk in chunks
-    ]
 
 
 def _updates(run: Record) -> int | None:
@@ -135,27 +102,6 @@ def _lengths_section(measured: Record) -> list[str]:
     ]
 
 
-Curve = Callable[[Record], list[list[float]]]
-
-
-def _panels(runs: list[Record], path: Path, curve: Curve, labels: tuple[str, str]) -> None:
-    """Draws a panel for each task, a line for each training, a colour for each memory."""
-    envs = list(dict.fromkeys(run["env"] for run in runs))
-    figure = Figure(figsize=(3.2 * len(envs) + 1.2, 3.0), layout="constrained")
-    axes = figure.subplots(1, len(envs), squeeze=False)[0]
-    colours: dict[str, str] = {}
-    for ax, env in zip(axes, envs, strict=True):
-        ax.set_title(env.removeprefix("Stream-").removesuffix("-v0"), fontsize="small")
-        for run in (run for run in runs if run["env"] == env and curve(run)):
-            label = None if run["agent"] in colours else run["agent"]
-            colour = colours.setdefault(run["agent"], f"C{len(colours)}")
-            x, y = zip(*curve(run), strict=True)
-            ax.plot(x, y, color=colour, linewidth=1.2, label=label)
-        ax.set_ylim(bottom=-0.02)
-    figure.legend(loc="outside right upper", frameon=False, fontsize="small")
-    save_png(figure, path)
-
-
 def _errors_by_update(run: Record) -> list[list[float]]:
     steps = STEPS[run["env"]] * BATCH
     return [[at / steps, wrong] for at, wrong in run["errors"]]
@@ -175,10 +121,10 @@ def draw(results: dict[str, list[Record]]) -> None:
         if runs:
             if name == "by-reward":
                 labels = ("steps", "return")
-                _panels(runs, IMAGES / picture, lambda run: run["curve"], labels)
+                panels(runs, IMAGES / picture, lambda run: run["curve"], labels)
             else:
                 labels = ("updates", "share of wrong answers")
-                _panels(runs, IMAGES / picture, _errors_by_update, labels)
+                panels(runs, IMAGES / picture, _errors_by_update, labels)
 
 
 def main() -> None:

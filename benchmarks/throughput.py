@@ -5,6 +5,7 @@
     python -m benchmarks.throughput memory
     python -m benchmarks.throughput cells
     python -m benchmarks.throughput rl_ntm
+    python -m benchmarks.throughput text
 
 See docs/speed.md for what is measured and how.
 """
@@ -29,6 +30,7 @@ _DISTRIBUTIONS = {
     "envs": ("memory-envs", "numpy", "numba", "gymnasium", "popgym", "minigrid", "envpool"),
     "memory": ("memory-envs", "torch", "stable-baselines3", "gymnasium", "numpy"),
     "rl_ntm": ("memory-envs", "torch", "stable-baselines3", "gymnasium", "numpy"),
+    "text": ("memory-envs", "torch", "stable-baselines3", "gymnasium", "numpy"),
     "training": ("memory-envs", "torch", "stable-baselines3", "sb3-contrib", "gymnasium", "numpy"),
 }
 
@@ -90,6 +92,13 @@ def _measure(options: argparse.Namespace, command: str) -> "Report":
         unit = "episodes/s"
         settings["seconds per measurement"] = options.seconds
         measurements, notes = rl_ntm.measure(options.repeats, options.seconds)
+    elif options.what == "text":
+        from benchmarks import text_speed
+
+        title = "Learning texts, on one thread: tokens per second"
+        unit = "tokens/s"
+        settings["seconds per measurement"] = options.seconds
+        measurements = text_speed.measure(options.repeats, options.seconds, options.quick)
     elif options.what == "cells":
         import torch
 
@@ -147,7 +156,7 @@ def _parser() -> argparse.ArgumentParser:
         "--seconds",
         type=_positive(float),
         default=1.0,
-        help="envs, cells and rl_ntm: length of one measurement",
+        help="envs, cells, rl_ntm and text: length of one measurement",
     )
     parser.add_argument(
         "--threads",

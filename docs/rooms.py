@@ -18,6 +18,7 @@ PICTURE = Path(__file__).with_name("images") / "rooms.svg"
 ROOMS = {
     "benchmarks": "What is measured against what, and the published results.",
     "agents.cli": "",
+    "agents.benchmark": "",
     "agents.training": "",
     "agents.evaluation": "",
     "agents.algorithms": "",

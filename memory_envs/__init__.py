@@ -19,6 +19,7 @@ from memory_envs.registration import (
 
 if TYPE_CHECKING:
     from memory_envs.core.rng import draw
+    from memory_envs.scoring.evaluate import evaluate
     from memory_envs.stream import StreamTask
     from memory_envs.tape import TapeTask
 
@@ -30,6 +31,7 @@ __all__ = [
     "StreamTask",
     "TapeTask",
     "draw",
+    "evaluate",
     "family_of",
     "register_stream_task",
     "register_tape_task",
@@ -39,6 +41,7 @@ _LAZY = {
     "StreamTask": "memory_envs.stream",
     "TapeTask": "memory_envs.tape",
     "draw": "memory_envs.core.rng",
+    "evaluate": "memory_envs.scoring.evaluate",
 }
 
 register_all()

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 from gymnasium.utils import RecordConstructorArgs
-from gymnasium.vector import VectorActionWrapper, VectorEnv, VectorWrapper
+from gymnasium.vector import VectorActionWrapper, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from memory_envs.arguments import shown
@@ -20,6 +20,7 @@ from memory_envs.core.actions import ActionChecker
 from memory_envs.core.discrete import Digits, OneHot, part_firsts, part_sizes
 from memory_envs.core.env import MemoryEnv
 from memory_envs.core.rules import ROW_FIELDS, BoolArray, IntArray
+from memory_envs.vectorised import AnyVectorWrapper
 
 # The outcome and the generator are no part of the state that decides what comes next.
 _LEFT_OUT = {name for name, _ in ROW_FIELDS} - {"steps"}
@@ -142,7 +143,7 @@ class OneHotObservations(gym.ObservationWrapper[Any, Any, Any], RecordConstructo
         return self._one_hot(observation)
 
 
-class VectorOneHotObservations(VectorWrapper[Any, Any, Any]):
+class VectorOneHotObservations(AnyVectorWrapper):
     """`OneHotObservations` for a vector environment, in every autoreset mode.
 
     Args:

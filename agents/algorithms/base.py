@@ -6,7 +6,7 @@ import math
 import sys
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import torch
@@ -235,6 +235,19 @@ class MemoryAlgorithm(MemoryModel):
                 f"left as they are; the last checkpoint is {self.last_checkpoint or 'none'}"
             )
         self.optimizer.step()
+
+    def _keep_episodes(
+        self, returns: Sequence[float], lengths: Sequence[int], successes: Sequence[bool]
+    ) -> None:
+        """Keeps what episodes that were not stepped through would have told, as SB3 does."""
+        assert self.ep_info_buffer is not None
+        assert self.ep_success_buffer is not None
+        now = round(time.time() - self.start_time / 1e9, 6)
+        self.ep_info_buffer.extend(
+            {"r": total, "l": length, "t": now}
+            for total, length in zip(returns, lengths, strict=True)
+        )
+        self.ep_success_buffer.extend(successes)
 
     def _log_progress(self, iteration: int, processor_seconds: float) -> None:
         """Logs what SB3 logs after each rollout, by SB3's names, and the processor's time."""

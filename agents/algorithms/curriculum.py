@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 
-from agents.environments.spec import environment_spec
 from memory_envs import Curriculum
+from memory_envs.spec import environment_spec
 
 ERRORS = ("episodes", "symbols")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any, NamedTuple
 
 import torch
@@ -181,14 +180,7 @@ class Supervised(MemoryAlgorithm):
 
         returns = per_row(right)
         successes = per_row(right.floor()) == per_row(torch.ones_like(right))
-        assert self.ep_info_buffer is not None
-        assert self.ep_success_buffer is not None
-        now = round(time.time() - self.start_time / 1e9, 6)
-        self.ep_info_buffer.extend(
-            {"r": total, "l": length, "t": now}
-            for total, length in zip(returns.tolist(), lengths.tolist(), strict=True)
-        )
-        self.ep_success_buffer.extend(successes.tolist())
+        self._keep_episodes(returns.tolist(), lengths.tolist(), successes.tolist())
         self.logger.record("train/wrong_answers", float((right < 1.0).float().mean()))
 
 
@@ -228,7 +220,7 @@ def streams_of(env: VecEnv) -> StreamVectorEnv:
     base = inner.env if isinstance(inner, GymnasiumVecEnv) else inner
     if not isinstance(base, StreamVectorEnv):
         raise TypeError(
-            f"env is {base}; allowed with Supervised: ids of the family stream, such as "
-            "Stream-Copy-v0, and what agents.make_vec_env makes of them without wrappers"
+            f"env is {base}; allowed: ids of the family stream, such as Stream-Copy-v0, and what "
+            "agents.make_vec_env makes of them without wrappers"
         )
     return base

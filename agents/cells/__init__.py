@@ -15,6 +15,7 @@ from agents.cells.gru import GRU
 from agents.cells.gtrxl import GTrXL
 from agents.cells.lru import LRU
 from agents.cells.lstm import LSTM
+from agents.cells.memory_net import MemoryNetCell
 from agents.cells.mingru import MinGRU
 from agents.cells.mnm.mnm_g import MNMG
 from agents.cells.mnm.mnm_p import MNMP
@@ -33,6 +34,8 @@ CELLS: dict[str, type[MemoryCell[Any]]] = {
     # gated units
     "lstm": LSTM,
     "gru": GRU,
+    # a layer
+    "memory-net": MemoryNetCell,
     # linear recurrences
     "mingru": MinGRU,
     "lru": LRU,

@@ -14,10 +14,11 @@ from rich.console import Console
 from tyro.constructors import PrimitiveConstructorSpec
 
 from agents.algorithms.pretrained import find_pretrained, load_pretrained, read_index
-from agents.environments.spec import check_env
 from agents.training.recipes import read_assignments
 from agents.training.run_directory import RunDirectory
 from memory_envs.arguments import allowed_names
+from memory_envs.scoring.policy import REFERENCES
+from memory_envs.spec import check_env
 
 T = TypeVar("T")
 
@@ -44,7 +45,9 @@ Count = Annotated[
     ),
 ]
 
-POLICIES = ("random", "oracle")
+# What an environment is given as: an id, or a function that makes one.
+EnvChoice = str | Callable[[], Any]
+
 _RUNS_SHOWN = 5  # in a message
 _PIPE_WIDTH = 200  # wide enough that nothing is broken where there is no terminal
 
@@ -74,12 +77,16 @@ def checked(check: Callable[..., T], *arguments: Any) -> T:
 
 
 def find_env(env_id: str) -> str:
-    """Returns `env_id` if it is registered, see `agents.environments.spec.check_env`.
+    """Returns `env_id` if it is registered, see `memory_envs.spec.check_env`.
 
     Raises:
         UsageError: If it is not.
     """
     return checked(check_env, env_id)
+
+
+def _find_env(env: EnvChoice) -> EnvChoice:
+    return find_env(env) if isinstance(env, str) else env
 
 
 def make_console() -> Console:
@@ -93,102 +100,85 @@ class Player:
 
     Attributes:
         name: What the user called it.
-        policy: A model, or an `agents.evaluation.evaluate.Policy`.
-        env_id: A registered id.
+        policy: A model, a policy of `memory_envs.scoring.policy`, "random" or "oracle".
+        env: A registered id, or a function that makes an environment.
         env_kwargs: Arguments of the environment.
-        deterministic: Whether a model takes its most probable action.
     """
 
     name: str
     policy: Any
-    env_id: str
+    env: Any
     env_kwargs: dict[str, Any]
-    deterministic: bool
 
 
 def find_player(
     name: str | None,
-    env_id: str | None,
-    deterministic: bool = False,
-    stochastic: bool = False,
+    env: EnvChoice | None,
     pretrained: str | None = None,
     changes: Sequence[str] = (),
 ) -> Player:
     """Looks up who shall play, and where.
 
     Args:
-        name: What the user calls MODEL: a model file, a run's folder, or one of `POLICIES`.
-        env_id: Where to play; None for where the model was trained.
-        deterministic: Whether the user asked for the most probable actions.
-        stochastic: Whether the user asked for sampled actions; with neither, the recipe decides.
+        name: What the user calls MODEL: a model file, a run's folder, or one of `REFERENCES`.
+        env: Where to play; None for where the model was trained.
         pretrained: The name of a model that comes with the package, in place of MODEL.
         changes: Arguments of the environment, such as "max_length=40", that go before others.
 
     Raises:
         UsageError: If there is no such model, or it cannot play there.
     """
-    if deterministic and stochastic:
-        raise UsageError("--deterministic and --stochastic exclude each other")
     arguments = checked(read_assignments, changes, "--set")
-    player = _find_player(name, env_id, deterministic, stochastic, pretrained)
+    player = _find_player(name, env, pretrained)
     if not arguments:
         return player
+    if not isinstance(player.env, str):
+        raise UsageError("--set is for environments with an id: the function has its own arguments")
     player = replace(player, env_kwargs={**player.env_kwargs, **arguments})
     try:
-        gym.make_vec(player.env_id, num_envs=1, **player.env_kwargs).close()
+        gym.make_vec(player.env, num_envs=1, **player.env_kwargs).close()
     except (TypeError, ValueError, gym.error.Error) as error:
         raise UsageError(f"--set: {error}") from error
     return player
 
 
-def _find_player(
-    name: str | None,
-    env_id: str | None,
-    deterministic: bool,
-    stochastic: bool,
-    pretrained: str | None,
-) -> Player:
+def _find_player(name: str | None, env: EnvChoice | None, pretrained: str | None) -> Player:
     if pretrained is not None:
         if name is not None:
             raise UsageError(f"{name} and --pretrained {pretrained} are two models: give one")
-        return _pretrained_player(pretrained, env_id, not stochastic)
+        return _pretrained_player(pretrained, env)
     if name is None:
         raise UsageError("say who shall play: MODEL, or --pretrained NAME")
     path = Path(name)
     if not path.exists():
-        if name not in POLICIES:
+        if name not in REFERENCES:
             raise UsageError(f"model is {name!r}; {_allowed_models(name)}")
-        if env_id is None:
+        if env is None:
             raise UsageError(f"say where {name} shall play: --env ID")
-        from agents.evaluation.actors import random_policy
-        from agents.evaluation.evaluate import oracle_policy
-
-        policy = random_policy if name == "random" else oracle_policy
-        return Player(name, policy, find_env(env_id), {}, False)
+        return Player(name, name, _find_env(env), {})
     settings = _settings_of(path)
-    if env_id is None and "env" not in settings:
+    if env is None and "env" not in settings:
         raise UsageError(f"{name} does not say where it was trained: --env ID")
-    trained_here = env_id in (None, settings.get("env"))
+    trained_here = env in (None, settings.get("env"))
     recipe = settings.get("recipe", {})
     return Player(
         name,
         load_model(path),
-        find_env(env_id or settings["env"]),
+        _find_env(env or settings["env"]),
         {**recipe.get("env_kwargs", {}), **recipe.get("evaluation_kwargs", {})}
         if trained_here
         else {},
-        deterministic or (recipe.get("deterministic", True) and not stochastic),
     )
 
 
-def _pretrained_player(name: str, env_id: str | None, deterministic: bool) -> Player:
+def _pretrained_player(name: str, env: EnvChoice | None) -> Player:
     try:
         found = find_pretrained(name)
         model = load_pretrained(name)
     except ValueError as error:
         raise UsageError(error) from error
-    env_kwargs = found.env_kwargs if env_id in (None, found.env) else {}
-    return Player(name, model, find_env(env_id or found.env), env_kwargs, deterministic)
+    env_kwargs = found.env_kwargs if env in (None, found.env) else {}
+    return Player(name, model, _find_env(env or found.env), env_kwargs)
 
 
 def load_model(path: Path) -> Any:
@@ -239,5 +229,5 @@ def _allowed_models(name: str) -> str:
     others = [f"--pretrained {model}" for model in read_index()]
     more = len(names) - _RUNS_SHOWN
     shown = [*names[:_RUNS_SHOWN], *([f"{more} more below {runs}"] if more > 0 else [])]
-    summary = ", ".join([*POLICIES, *shown, *others])
-    return allowed_names(name, [*POLICIES, *names, *others], summary)
+    summary = ", ".join([*REFERENCES, *shown, *others])
+    return allowed_names(name, [*REFERENCES, *names, *others], summary)

@@ -31,10 +31,8 @@ class EpisodeCommand:
     """Environment id. Without it, where the model was trained."""
     seed: Annotated[int | None, option("N")] = None
     """Seed of the environment. Without it, one of 64 with a long episode."""
-    deterministic: Annotated[bool, option("")] = False
-    """Take the most probable actions. Without this and --stochastic, as the run's settings say."""
     stochastic: Annotated[bool, option("")] = False
-    """Sample the actions."""
+    """Sample the actions, rather than take the most probable ones."""
     failure: Annotated[bool, option("")] = False
     """Show the first episode that fails, of 1000 from --seed (or 7) on."""
     out: Annotated[Path | None, option("FOLDER")] = None
@@ -53,28 +51,21 @@ class EpisodeCommand:
             checked(check_integer, "--seed", self.seed, 0)
         if self.out is not None and self.out.exists() and not self.out.is_dir():
             raise UsageError(f"--out {self.out} is not a folder")
-        player = find_player(
-            self.model,
-            self.env,
-            self.deterministic,
-            self.stochastic,
-            self.pretrained,
-            self.changes,
-        )
-        from agents.evaluation.actors import CannotPlayError
+        player = find_player(self.model, self.env, self.pretrained, self.changes)
         from agents.evaluation.trace import longest_episode, run_trace
         from agents.evaluation.trace.failure import NoFailureError, failing_trace
+        from memory_envs.scoring.policy import CannotPlayError
 
         seed = self.seed
         if seed is None and not self.failure:
-            seed = longest_episode(player.env_id, player.env_kwargs, FIRST_SEED)
+            seed = longest_episode(player.env, player.env_kwargs, FIRST_SEED)
         trace_of = failing_trace if self.failure else run_trace
         try:
             return trace_of(
                 player.policy,
-                player.env_id,
+                player.env,
                 FIRST_SEED if seed is None else seed,
-                player.deterministic,
+                not self.stochastic,
                 player.env_kwargs,
                 player.name,
             )

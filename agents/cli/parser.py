@@ -7,13 +7,16 @@ from typing import Any
 
 import tyro
 
+from agents.cli.benchmark import Benchmark, ReportCommand
 from agents.cli.cells import Cells
+from agents.cli.certify import Certify
 from agents.cli.common import UsageError
 from agents.cli.evaluate import Evaluate
 from agents.cli.gradcheck import GradCheck
 from agents.cli.list import List
 from agents.cli.memory_map import MemoryMapCommand
 from agents.cli.play import Play
+from agents.cli.submit_check import SubmitCheck
 from agents.cli.trace import TraceCommand
 from agents.cli.train import Fit, Train
 from memory_envs.arguments import allowed_names
@@ -27,12 +30,16 @@ The version: memory-envs --version"""
 _COMMANDS: dict[str, Callable[..., Any]] = {
     "list": List,
     "cells": Cells,
+    "certify": Certify,
     "train": Train,
     "fit": Fit,
     "evaluate": Evaluate,
     "trace": TraceCommand,
     "memory-map": MemoryMapCommand,
     "play": Play,
+    "benchmark": Benchmark,
+    "report": ReportCommand,
+    "submit-check": SubmitCheck,
     "gradcheck": GradCheck,
 }
 

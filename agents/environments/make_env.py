@@ -1,14 +1,12 @@
-"""Makes environments for SB3 from a registered id, by the fastest way that there is."""
+"""Makes environments for SB3 from a registered id."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import gymnasium as gym
-from gymnasium.vector import AutoresetMode, VectorEnv
-
 from agents.environments.vec_env import GymnasiumVecEnv
 from memory_envs.arguments import check_integer, check_or_none, shown
+from memory_envs.vectorised import make_rows
 
 # Words of SB3's function of the same name, and what to write in their place.
 _SB3_WORDS = {
@@ -43,41 +41,7 @@ def make_vec_env(
     for word, ours in _SB3_WORDS.items():
         if word in env_kwargs:
             raise TypeError(f"{word} is {shown(env_kwargs[word])}; allowed: {ours}")
-    env = _make_native(env_id, check_integer("n_envs", n_envs, 1), env_kwargs)
-    if env is None:
-        env = gym.make_vec(
-            env_id,
-            num_envs=n_envs,
-            vectorization_mode="sync",
-            vector_kwargs={"autoreset_mode": AutoresetMode.SAME_STEP},
-            # The checker judges environments under development, at every step.
-            **{"disable_env_checker": True, **env_kwargs},
-        )
-    vec_env = GymnasiumVecEnv(env)
+    vec_env = GymnasiumVecEnv(make_rows(env_id, check_integer("n_envs", n_envs, 1), **env_kwargs))
     if seed is not None:
         vec_env.seed(seed)
     return vec_env
-
-
-def _make_native(
-    env_id: str, n_envs: int, env_kwargs: dict[str, Any]
-) -> VectorEnv[Any, Any, Any] | None:
-    """The environment's own vector version, or None where it cannot reset in the same step."""
-    try:
-        env = gym.make_vec(
-            env_id,
-            num_envs=n_envs,
-            vectorization_mode="vector_entry_point",
-            autoreset_mode=AutoresetMode.SAME_STEP,
-            **env_kwargs,
-        )
-    except gym.error.Error:  # there is no vector version
-        return None
-    except TypeError as error:
-        if "autoreset_mode" not in str(error):
-            raise
-        return None
-    if env.metadata.get("autoreset_mode") != AutoresetMode.SAME_STEP:
-        env.close()
-        return None
-    return env

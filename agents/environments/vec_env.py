@@ -24,8 +24,8 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvS
 
 from agents.environments.infos import info_rows, pick_rows
 from agents.environments.readable import Readable
-from agents.environments.spec import episode_success
 from memory_envs.core.vector import MemoryVectorEnv
+from memory_envs.spec import episode_success
 
 Array = npt.NDArray[Any]
 Obs = Array | dict[str, Array]
@@ -41,7 +41,7 @@ class GymnasiumVecEnv(VecEnv):
     Returns and lengths of episodes are kept here, as SB3's `Monitor` does. Of a `Tuple` or `Dict`
     observation it shows what a policy can read, see `agents.environments.readable`. The infos of
     rows that did not finish an episode are empty, those of others say ``"is_success"`` as
-    `agents.environments.spec.episode_success` does.
+    `memory_envs.spec.episode_success` does.
 
     Args:
         env: A vector environment in autoreset mode `SAME_STEP` or `DISABLED`; or in `NEXT_STEP`, if

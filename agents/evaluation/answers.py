@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from agents.algorithms.packing import Packed, in_parts, pack
-from agents.algorithms.supervised import answer, as_streams
+from agents.algorithms.supervised import Supervised, answer, as_streams
 from agents.networks.policy import MemoryPolicy
+from memory_envs.scoring.makers import from_predict
+from memory_envs.scoring.play import EpisodeResults, play
+from memory_envs.scoring.policy import check_spaces
+from memory_envs.scoring.rows import Rows
 from memory_envs.stream import StreamBatch, StreamVectorEnv
 
 # Of all streams that are computed at once: compiled memories keep some 10,000 numbers of a step.
@@ -62,6 +66,33 @@ def play_streams(policy: MemoryPolicy, batch: StreamBatch) -> Played:
         wrong = np.bincount(row, right < 1.0, size)
         successes.append(wrong == 0)
     return Played(np.concatenate(returns), batch.sizes, np.concatenate(successes))
+
+
+def play_model(
+    model: Any, deterministic: bool, rows: Rows, episodes: int, seed: int
+) -> EpisodeResults:
+    """Lets a model play, see `memory_envs.scoring.play`; streams are answered whole if they can be.
+
+    That is many times faster, and comes to the same.
+
+    Args:
+        model: A model with SB3's `predict`.
+        deterministic: Whether it takes its most probable actions.
+        rows: They play in turn.
+        episodes: Number of episodes.
+        seed: Seed of the first episode.
+    """
+    policy, streams = from_predict(model, deterministic), rows.env
+    whole = deterministic and isinstance(model, Supervised)
+    if not (whole and isinstance(streams, StreamVectorEnv)):
+        return play(policy, rows, episodes, seed)
+    check_spaces(policy, rows.observation_space, rows.action_space)
+    played = []
+    for first in range(0, episodes, rows.num_rows):
+        rows.begin(range(seed + first, seed + first + rows.num_rows))
+        played.append(play_streams(model.policy, streams.batch()))
+    joined = (np.concatenate(part)[:episodes] for part in zip(*played, strict=True))
+    return EpisodeResults(*joined)
 
 
 class Answered(NamedTuple):

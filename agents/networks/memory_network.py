@@ -17,7 +17,7 @@ from agents.networks.encoder import Observation, make_encoder, map_observation
 from agents.networks.mlp import check_activation
 from agents.networks.sentence_encoder import SentenceEncoder
 from agents.saving.registry import register
-from memory_envs.arguments import check_integer
+from memory_envs.arguments import check_instance, check_integer, check_or_none
 
 register(SentenceEncoder)  # everybody has it: files that need it load without a word
 
@@ -68,10 +68,13 @@ class MemoryNetwork(nn.Module):
         activation_fn: type[nn.Module] = nn.Tanh,
     ) -> None:
         super().__init__()
+        given = {"memory_kwargs": memory_kwargs, "encoder_kwargs": encoder_kwargs}
+        for name, value in given.items():
+            check_or_none(check_instance, name, value, Mapping, "dicts of arguments")
         if encoder is None:
             if encoder_kwargs:
-                given = f"encoder_kwargs is {dict(encoder_kwargs)!r}"
-                raise ValueError(f"{given}; allowed: nothing without encoder")
+                words = f"encoder_kwargs is {dict(encoder_kwargs)!r}"
+                raise ValueError(f"{words}; allowed: nothing without encoder")
             if encoder_size is not None:
                 check_integer("encoder_size", encoder_size, 1)
             activation = check_activation(activation_fn)()

@@ -10,9 +10,11 @@ from typing import Any
 from stable_baselines3.common.callbacks import BaseCallback
 
 from agents.algorithms.progress import HeldOut
-from agents.environments.vec_env import GymnasiumVecEnv
-from agents.evaluation.evaluate import EpisodeResults, References, play_model, references
+from agents.evaluation.answers import play_model
 from agents.training.run_directory import HELD_OUT_SEEDS
+from memory_envs.scoring.play import EpisodeResults
+from memory_envs.scoring.references import References, references
+from memory_envs.scoring.rows import Rows
 
 
 class EvaluationCallback(BaseCallback):
@@ -22,7 +24,7 @@ class EvaluationCallback(BaseCallback):
     generator of its own, so that training goes on as it would without it.
 
     Args:
-        env: Environments to evaluate in; without a curriculum.
+        rows: Rows of the environment to evaluate in; without a curriculum.
         every: Environment steps between evaluations.
         episodes: Episodes of each evaluation.
         deterministic: Whether the model takes its most probable action.
@@ -38,7 +40,7 @@ class EvaluationCallback(BaseCallback):
 
     def __init__(
         self,
-        env: GymnasiumVecEnv,
+        rows: Rows,
         every: int,
         episodes: int = 256,
         deterministic: bool = True,
@@ -46,7 +48,7 @@ class EvaluationCallback(BaseCallback):
         confirming_episodes: int = 1000,
     ) -> None:
         super().__init__()
-        self.env = env
+        self.rows = rows
         self.every = every
         self.episodes = episodes
         self.deterministic = deterministic
@@ -61,7 +63,7 @@ class EvaluationCallback(BaseCallback):
     def evaluate(self, episodes: int) -> EpisodeResults:
         """Plays fresh episodes."""
         seed, self._next_seed = self._next_seed, self._next_seed + episodes
-        return play_model(self.model, self.deterministic, self.env, episodes, seed)
+        return play_model(self.model, self.deterministic, self.rows, episodes, seed)
 
     def state_dict(self) -> dict[str, Any]:
         """Returns the counters, ready for JSON."""
@@ -76,15 +78,19 @@ class EvaluationCallback(BaseCallback):
 
     def held_out(self) -> HeldOut:
         """Returns what a display shows of the evaluations."""
-        around = (None, None) if self.references is None else self.references
+        held_out = HeldOut()
+        if self.references is not None:
+            random, optimum = (float(returns.mean()) for returns in self.references)
+            held_out = HeldOut(random_return=random, optimal_return=optimum)
         if self.last is None:
-            return HeldOut(None, None, *around)
-        return HeldOut(float(self.last.returns.mean()), self.last.success, *around)
+            return held_out
+        mean = float(self.last.returns.mean())
+        return held_out._replace(mean_return=mean, success=self.last.success)
 
     def _on_training_start(self) -> None:
         if self._due is None:
             self._due = self.num_timesteps
-        self.references = references(self.env, self.episodes, HELD_OUT_SEEDS)
+        self.references = references(self.rows.env, self.episodes, HELD_OUT_SEEDS)
 
     def _on_rollout_start(self) -> None:
         # Here the last update is done: what is evaluated is what is kept if training ends now.
@@ -96,7 +102,12 @@ class EvaluationCallback(BaseCallback):
         if self._reached(self.last):
             self.last = self.evaluate(self.confirming_episodes)
             self.stopped = self._reached(self.last)
-        self.logger.record("evaluation/return", float(self.last.returns.mean()))
+        mean = float(self.last.returns.mean())
+        self.logger.record("evaluation/return", mean)
+        if self.references is not None:
+            random, optimum = (float(returns.mean()) for returns in self.references)
+            if optimum > random:
+                self.logger.record("evaluation/score", (mean - random) / (optimum - random))
         if self.last.success is not None:
             self.logger.record("evaluation/success", self.last.success)
         self.logger.record("time/total_timesteps", self.num_timesteps, exclude="tensorboard")

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents.algorithms.table import check_algorithm, check_memory
-from agents.environments.spec import check_env
 from agents.training.presets import find_preset
 from agents.training.recipes import Recipe, RecipeError, change, read_recipe
 from agents.training.run_directory import RunDirectory
 from memory_envs.arguments import check_integer, check_number
+from memory_envs.spec import check_env
 
 LARGEST_SEED = 2**32 - 1  # of NumPy's and PyTorch's global generators, which SB3 seeds
 

@@ -18,12 +18,12 @@ from rich.console import Console
 
 from agents.algorithms.base import MemoryAlgorithm
 from agents.algorithms.progress import make_display
-from agents.evaluation.evaluate import EvaluationResult
 from agents.evaluation.trace import Trace, trace_text
 from agents.training.plan import first_plan, next_plan
 from agents.training.run_directory import RunDirectory, claim_new
 from agents.training.training import StopReason, Training, cannot_write
 from memory_envs.arguments import check_instance
+from memory_envs.scoring.result import EvaluationResult
 
 _RUNS = Path("runs")
 
@@ -75,7 +75,7 @@ def train(
         settings: Single settings in place of the preset's, by dotted names:
             ``{"algorithm.ent_coef": 0.02, "curriculum": None}``.
         stop_at_success: Share of held-out episodes that must succeed for the training to end early;
-            `agents.environments.spec.episode_success` says which do.
+            `memory_envs.spec.episode_success` says which do.
         device: PyTorch device, or ``"auto"``.
         out: A new or an empty folder for the results; None for a new one below ``runs/``.
 

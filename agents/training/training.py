@@ -21,8 +21,6 @@ from agents.algorithms.loading import load
 from agents.algorithms.model import check_device
 from agents.algorithms.progress import Display, ProgressCallback
 from agents.environments.make_env import make_vec_env
-from agents.evaluation.actors import random_policy
-from agents.evaluation.evaluate import EvaluationResult, evaluate, evaluation_env, play
 from agents.evaluation.memory_map import memory_map
 from agents.evaluation.memory_map.picture import memory_map_png
 from agents.evaluation.plots import learning_curve_png
@@ -47,6 +45,12 @@ from agents.training.recipes import (
     make_model,
 )
 from agents.training.run_directory import HELD_OUT_SEEDS, RunDirectory, training_seed
+from memory_envs.scoring.evaluate import evaluate
+from memory_envs.scoring.makers import from_predict
+from memory_envs.scoring.opening import open_rows
+from memory_envs.scoring.play import play
+from memory_envs.scoring.random_play import random_policy
+from memory_envs.scoring.result import EvaluationResult
 
 _EVALUATIONS = 100  # during a run
 _EVALUATION_EPISODES = 256  # in each of them
@@ -112,7 +116,7 @@ class Training:
         # After the model, which seeds the environments with small numbers.
         self.env.seed(training_seed(plan.seed, plan.part))
         self.evaluation = EvaluationCallback(
-            evaluation_env(plan.env, _EVALUATION_EPISODES, **recipe.evaluation_env_kwargs),
+            open_rows(plan.env, _EVALUATION_EPISODES, recipe.evaluation_env_kwargs),
             every=max(recipe.timesteps // _EVALUATIONS, 1),
             episodes=_EVALUATION_EPISODES,
             deterministic=recipe.deterministic,
@@ -194,13 +198,12 @@ class Training:
         """
         plan, recipe, run = self.plan, self.plan.recipe, self._run
         evaluation = evaluate(
-            self.model,
+            from_predict(self.model, recipe.deterministic),
             plan.env,
             FINAL_EPISODES,
             FINAL_SEED,
-            recipe.deterministic,
-            recipe.evaluation_env_kwargs,
-            str(run.path),
+            env_kwargs=recipe.evaluation_env_kwargs,
+            name=str(run.path),
         )
         name = f"{plan.algorithm}/{plan.memory}"
         env_kwargs = recipe.evaluation_env_kwargs
@@ -224,7 +227,8 @@ class Training:
         return evaluation, trace
 
     def _check_success(self) -> None:
-        episode = play(random_policy, self.evaluation.env, 1, HELD_OUT_SEEDS)
+        rows = self.evaluation.rows
+        episode = play(random_policy(rows.action_space), rows, 1, HELD_OUT_SEEDS)
         if episode.success is None:
             raise RecipeError(f"{self.plan.env} knows no success at which to stop")
 

@@ -7,6 +7,7 @@ there are. Saving the record saves the generator.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -63,14 +64,25 @@ def seed_rows(rows: npt.NDArray[np.void], indices: Sequence[int], seeds: Sequenc
     """
     words = np.array([seed % _WORD for seed in seeds], dtype=np.uint64)
     # Seeds are mostly 0, 1, 2, ...: mixing twice keeps neighbouring rows' streams far apart.
-    keys = _mix_array(_mix_array(words + _GOLDEN) ^ _GOLDEN)
+    keys = mix_words(mix_words(words + _GOLDEN) ^ _GOLDEN)
     keys[keys == 0] = _GOLDEN  # 0 means never seeded
     index = np.asarray(indices, dtype=np.intp)
     rows[index] = np.zeros(1, rows.dtype)
     rows["rng_key"][index] = keys
 
 
-def _mix_array(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+def words_at(keys: npt.NDArray[np.uint64], counters: Any) -> npt.NDArray[np.uint64]:
+    """Returns draw number `counters` of each key: what `next_word` gives there, for arrays.
+
+    Args:
+        keys: Of any shape.
+        counters: Non-negative integers of a shape that broadcasts with it.
+    """
+    return mix_words(keys + np.asarray(counters, np.uint64) * _GOLDEN)
+
+
+def mix_words(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Returns words whose bits are a fixed mix of those of each, one to one."""
     words = (words ^ (words >> _SHIFT_30)) * _MIX_1
     words = (words ^ (words >> _SHIFT_27)) * _MIX_2
     return words ^ (words >> _SHIFT_31)

@@ -124,6 +124,7 @@ def compile_advance(task: StreamTask, flat: tuple[bool, bool], ours: bool) -> An
                 row.size = begin(row, row.length, inputs[i], targets[i], parameters)
                 if not ours:
                     _check_filled(row.size, inputs[i], targets[i], lows, highs, sizes)
+                    inputs[i, row.size :] = 0  # what is behind the end is shown to nobody
                 due = 0
                 for t in range(row.size):
                     due += targets[i, t, 0] != NO_ANSWER

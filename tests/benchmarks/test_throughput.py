@@ -269,6 +269,16 @@ def test_memory_runs(tmp_path: Path) -> None:
     assert second.median < 1.15 * first.median
 
 
+def test_text_runs(tmp_path: Path) -> None:
+    found, printed = quick_run("text", tmp_path / "text.json", one_thread=True)
+    assert printed == markdown(found)
+    sections = [measurement.section for measurement in found.measurements]
+    assert sections == [name for name in ("logic", "tagging", "sentences") for _ in range(3)]
+    names = [measurement.name for measurement in found.measurements]
+    assert names == ["MannRL", "Supervised, memory-net", "Supervised, lstm"] * 3
+    assert all(min(measurement.steps_per_second) > 0 for measurement in found.measurements)
+
+
 def test_cells_runs(tmp_path: Path) -> None:
     found, printed = quick_run("cells", tmp_path / "cells.json", one_thread=True)
     assert printed == markdown(found)

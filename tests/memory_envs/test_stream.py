@@ -205,6 +205,45 @@ def test_a_batch_is_in_the_spaces_and_needs_no_first_step(task: str) -> None:
     assert env.batch().inputs.any()
 
 
+def test_a_batch_has_as_many_steps_as_its_longest_stream() -> None:
+    env = StreamVectorEnv(1, "Copy", min_length=2, max_length=9)
+    sizes = set()
+    for seed in range(10):
+        env.reset(seed=seed)
+        batch = env.batch()
+        assert batch.inputs.shape[:2] == batch.targets.shape[:2] == (batch.sizes[0], 1)
+        assert batch.mask.shape == (batch.sizes[0], 1)
+        sizes.add(int(batch.sizes[0]))
+    assert len(sizes) > 3
+
+
+def test_masks_are_those_of_each_row() -> None:
+    env = StreamVectorEnv(8, "DoubleCopy", min_length=1, max_length=4, symbols=3)
+    env.reset(seed=0)
+    batch = env.batch()
+    for step in range(3):
+        due = batch.mask[step]
+        assert due.any() == (step > 1)
+        np.testing.assert_array_equal(env.action_masks()[:, 1:], np.stack([due, due], axis=1))
+        env.step(np.zeros(8, np.int64))
+    assert not due.all()
+
+
+def test_an_episode_keeps_nothing_of_the_one_before() -> None:
+    env: Any = StreamEnv("DoubleCopy", min_length=1, max_length=4, symbols=3)
+    env.reset(seed=0)
+    for _ in range(5):
+        over = False
+        while not over:
+            over = env.step(oracle(env))[2]
+        _, info = env.reset()
+        assert info["symbols_correct"] == 0
+        assert not info["success"]
+        state = env.get_state()
+        assert (state.answers == NO_ANSWER).all()
+        assert (state.rows["steps"], state.rows["correct"]) == (0, 0)
+
+
 def test_a_batch_of_rows_that_were_reset_in_part_is_refused() -> None:
     env = StreamVectorEnv(2, "Copy")
     env.reset(seed=0, options={"reset_mask": np.array([True, False])})
@@ -345,6 +384,7 @@ def test_a_corrupted_stream_is_refused() -> None:
         ("inputs", (0, 0, 0), np.nan),
         ("targets", (0, 3, 0), 2),
         ("targets", (0, 3, 0), NO_ANSWER),  # one of two bits
+        ("targets", (0, 3, 1), NO_ANSWER),
         ("targets", (0, 0), 1),  # one more than are due
         ("answers", (0, 0, 0), -2),
     ):

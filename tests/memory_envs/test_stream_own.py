@@ -114,6 +114,21 @@ def test_a_box_whose_end_float32_does_not_have() -> None:
     assert observation.tolist() == [0.1]
 
 
+def _sample_too_much(row: Any, length: int, inputs: Any, targets: Any) -> int:
+    inputs[:] = 1
+    targets[0] = 1
+    return length
+
+
+def test_what_is_written_behind_the_end_is_in_no_batch() -> None:
+    two = lambda: spaces.Discrete(2)  # noqa: E731
+    env = StreamVectorEnv(20, StreamTask("TooMuch", _sample_too_much, _steps, two, two))
+    env.reset(seed=0)
+    inputs, _, _, sizes, _ = env.batch()
+    assert len(set(sizes.tolist())) > 1
+    np.testing.assert_array_equal(inputs, np.arange(len(inputs))[:, None] < sizes)
+
+
 def _sample_parts(row: Any, length: int, inputs: Any, targets: Any, kinds: int) -> int:
     for t in range(length):
         inputs[t, 0], inputs[t, 1] = draw(row, kinds), draw(row, 2)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from memory_envs.stream import StreamBatch, StreamEnv, StreamVectorEnv
+from memory_envs.stream import TASKS, StreamBatch, StreamEnv, StreamVectorEnv, tasks
 
 Answers = dict[int, Any]  # from steps to what is due there
 
@@ -256,6 +256,18 @@ def test_priorities_are_uniform() -> None:
     assert _is_uniform(counts, 20)
 
 
+def test_vectors_of_one_priority_are_sorted_as_they_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers of 32 bits meet once in a million streams."""
+    monkeypatch.setattr(tasks, "uniform", lambda row: 0.25)
+    bits = iter([1, 0, 0, 1, 1, 1, 0, 0])
+    monkeypatch.setattr(tasks, "draw", lambda row, bound: next(bits))
+    inputs, targets = np.zeros((8, 4), np.float32), np.full((8, 2), -1, np.int32)
+    assert TASKS["PrioritySort"].sample(None, 4, inputs, targets, 2, 3) == 8
+    assert (inputs[:4, 2] == -0.5).all()
+    assert targets[5:].tolist() == [[1, 0], [0, 1], [1, 1]]
+    assert (targets[:5] == -1).all()
+
+
 def test_symbols_are_uniform() -> None:
     symbols = _streams("DoubleCopy", rows=400).inputs[:50]
     assert _is_uniform(np.bincount(symbols.ravel()), 10)
@@ -295,6 +307,12 @@ def test_ngrams_have_chances_that_follow_beta() -> None:
         assert abs(runs[k] - expected) < 4.5 * math.sqrt(expected)
         still *= goes_on
     assert abs(runs[wanted] - total * still) < 4.5 * math.sqrt(total * still)
+
+
+def test_the_first_bits_of_ngrams_tell_nothing_of_the_table() -> None:
+    bits = _observed_bits(4000, 3, 1)
+    zeros = bits[1, bits[0] == 0]
+    assert _is_uniform(np.bincount(zeros, minlength=2), 2)
 
 
 def test_ngrams_depend_on_the_last_bits_alone_and_anew_in_each_episode() -> None:
@@ -341,6 +359,11 @@ def test_a_question_was_not_shown_but_its_letters_were(arguments: dict[str, int]
         assert set(question) <= letters
         if len(set(shown)) < len(letters) ** len(question):  # else there is no other one
             assert question not in shown
+
+
+def test_examples_are_of_all_letters_of_half_the_alphabet() -> None:
+    for shown, _ in _questions(50, support=16, min_length=12, max_length=12):
+        assert len({letter for source in shown for letter in source}) == 13
 
 
 def test_a_question_of_one_letter_is_one_of_the_examples() -> None:

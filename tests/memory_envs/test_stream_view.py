@@ -40,6 +40,9 @@ def test_text_of_a_stream_of_symbols() -> None:
             "status   running",
         ]
     )
+    output = env.view().output
+    assert output is not None
+    assert (output.sizes.tolist(), output.target_sizes.tolist()) == ([2], [4])
     env.step(3)
     env.step(1)
     assert env.render().splitlines()[-1] == "status   ended with mistakes"

@@ -138,6 +138,12 @@ def test_a_folder_of_ones_own_takes_the_place_of_the_packages(tmp_path: Path) ->
         ),
         (LOGIC, {"logic.dataset.json": '{"train": [3]}'}, "pair 1 of 'train': 3; allowed: two"),
         (
+            LOGIC,
+            {"logic.dataset.json": '{"train": [[[["a"]], ["."]]]}'},
+            r"pair 1 of 'train': \[\[\['a'\]\], \['.'\]\]; allowed: two lists of characters",
+        ),
+        (LOGIC, {"logic.dataset.json": "[" * 100_000}, "json is nested too deeply; allowed: lists"),
+        (
             TAGGING,
             {**TAGGED, "en-ud-tag.v2.train.txt": "The\tDET\tDT\ndog NOUN NN\n"},
             r"en-ud-tag.v2.train.txt, line 2: 'dog NOUN NN'; allowed: a word and 2 tags",
@@ -160,6 +166,11 @@ def test_a_folder_of_ones_own_takes_the_place_of_the_packages(tmp_path: Path) ->
         ),
         (
             TAGGING,
+            {**TAGGED, "glove.6B.50d.subset.txt": GOOD_VECTORS + "cat" + " 1e50" * 50},
+            "line 3: 'cat' has numbers that are not finite",
+        ),
+        (
+            TAGGING,
             {**TAGGED, "glove.6B.50d.subset.txt": GOOD_VECTORS * 2},
             "line 3: 'the' comes twice",
         ),
@@ -176,6 +187,25 @@ def test_a_wrong_file_is_named_with_its_line(
 ) -> None:
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         gym.make(text_id, data=str(_folder(tmp_path, files)))
+
+
+def test_all_splits_of_a_folder_have_the_same_spaces(tmp_path: Path) -> None:
+    """Else what was trained on one could not be evaluated on another."""
+    vectors = GOOD_VECTORS + f"it {' '.join(['-2'] * 50)}\n"
+    files = {"en-ud-tag.v2.dev.txt": "dog\tNOUN\tNN\n", "glove.6B.50d.subset.txt": vectors}
+    folder = _folder(tmp_path, {**TAGGED, **files})
+    train, dev = (gym.make(TAGGING, data=folder, split=split) for split in ("train", "dev"))
+    assert train.observation_space == dev.observation_space
+    assert train.action_space == dev.action_space
+
+
+def test_lines_end_where_editors_end_them(tmp_path: Path) -> None:
+    content = "\u2028\n".join("abc") + "\r\n\x85d\x0c\rlast"
+    (tmp_path / "tatoeba-en.5000.txt").write_bytes(content.encode())
+    env: Any = gym.make(SENTENCES, data=tmp_path)
+    task = env.unwrapped.rules.settings.task
+    assert len(task.data[0]) == 2 * 5 + 1  # each line as a sentence and as an echo
+    assert "\r" not in "".join(env.unwrapped.rules.action_values[0])
 
 
 def test_a_tag_that_is_not_known_is_named(tmp_path: Path) -> None:

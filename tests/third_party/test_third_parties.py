@@ -12,9 +12,10 @@ import torch
 from gymnasium import spaces
 from stable_baselines3 import PPO
 
-from agents.environments.spec import check_env
-from agents.evaluation.evaluate import evaluate
 from agents.evaluation.trace import run_trace
+from memory_envs import evaluate
+from memory_envs.scoring.result import EvaluationResult
+from memory_envs.spec import check_env
 from tests.third_party.recipes import PAGE, read_recipes, run_recipe
 
 RECIPES = read_recipes(PAGE.read_text(encoding="utf-8"))
@@ -38,9 +39,15 @@ def check_plays(model: Any, env: Any) -> None:
         obs, _, starts, _ = env.step(actions)
 
 
+def check_scored(evaluation: EvaluationResult) -> None:
+    assert evaluation.episodes == 100
+    assert evaluation.score is not None
+    assert evaluation.score < 1.0
+
+
 def check_ppo(names: Names) -> None:
     check_trained(names["model"], 256)
-    assert names["evaluation"].episodes == 100
+    check_scored(names["evaluation"])
     # So little training need not get one symbol right.
     assert 0.0 <= names["evaluation"].return_mean < names["evaluation"].optimal_return
     loaded = PPO.load("copy")
@@ -52,6 +59,7 @@ def check_dqn(names: Names) -> None:
     env = names["env"]
     assert env.action_space == spaces.Discrete(3 * 2 * 6)
     assert env.action_space.contains(names["action"])
+    check_scored(names["evaluation"])
     check_plays(names["model"], names["model"].get_env())
     # What DQN learns from are the numbers that it chose.
     stored = set(names["model"].replay_buffer.actions[:300].ravel().tolist())
@@ -63,6 +71,7 @@ def check_maskable_ppo(names: Names) -> None:
     model, env = names["model"], names["env"]
     check_trained(model, 256)
     assert env.action_space.contains(names["action"])
+    check_scored(names["evaluation"])
     # The masks of the rollout are those of the environment: some forbade to be silent.
     masks = model.rollout_buffer.action_masks.reshape(-1, 3 + 2 + 6).astype(np.bool_)
     silent, emitting = masks[:, 3], masks[:, 4]
@@ -80,6 +89,7 @@ def check_recurrent_ppo(names: Names) -> None:
     assert np.abs(short).max() > 0.0
     assert env.observation_space == spaces.Box(0, 1, (5 + 2,), np.float32)
     assert len(names["actions"]) == 8
+    check_scored(names["evaluation"])
     check_plays(names["model"], env)
 
 

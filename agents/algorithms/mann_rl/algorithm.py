@@ -6,6 +6,8 @@ import math
 from functools import cached_property
 from typing import Any, ClassVar
 
+import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from stable_baselines3.common.callbacks import BaseCallback
@@ -16,7 +18,9 @@ from torch import Tensor
 from typing_extensions import Never
 
 from agents.algorithms.base import MemoryAlgorithm, NonFiniteError
+from agents.algorithms.mann_rl.action_steps import ActionSteps, grads_of_targets
 from agents.algorithms.mann_rl.columns import Columns, lay_out
+from agents.algorithms.mann_rl.folded import FoldedMemoryNet
 from agents.algorithms.mann_rl.policy import MannRLPolicy
 from agents.algorithms.mann_rl.replay import Pairs, Replay, Step
 from agents.algorithms.model import Env
@@ -41,7 +45,7 @@ class MannRL(MemoryAlgorithm):
     momentum, which differs by the correction of the first hundred steps.
 
     Args:
-        policy: ``"MannRLPolicy"`` or a subclass of it.
+        policy: ``"MannRLPolicy"`` or a subclass of it with the same networks.
         env: Environments of the family "stream" in which an answer is due at every step, at least
             as many as columns.
         learning_rate: Of the action network; a number, or a function of the remaining progress.
@@ -185,42 +189,66 @@ class MannRL(MemoryAlgorithm):
         """
         memory = self.policy.initial_state(self.columns)
         losses = []
-        for inputs, targets, starts in self._steps(batch):
+        for inputs, targets, starts in zip(*self._encoded(batch), strict=True):
             memory = torch.where(starts[:, None], 0.0, memory).detach()
             logits, memory = self.policy.step(inputs, memory)
             losses.append(F.cross_entropy(logits, targets))
         return {"answer": torch.stack(losses).mean()}
 
-    def _steps(self, batch: Columns) -> Any:
-        """Yields encoded inputs, targets and starts of each step."""
-        inputs, targets, _, starts = (torch.as_tensor(x, device=self.device) for x in batch)
-        encoded = self.policy.encoder(inputs.flatten(0, 1)).unflatten(0, targets.shape)
-        return zip(encoded, targets, starts, strict=True)
+    def _encoded(self, batch: Columns) -> tuple[Tensor, Tensor, Tensor]:
+        """Returns encoded inputs ``(T, C, input_size)``, targets and starts ``(T, C)``."""
+        inputs, targets, starts = (
+            torch.as_tensor(part, device=self.device)
+            for part in (batch.inputs, batch.targets, batch.starts)
+        )
+        with torch.no_grad():  # nothing is learned here
+            encoded = self.policy.encoder(inputs.flatten(0, 1)).unflatten(0, targets.shape)
+        return encoded, targets, starts
 
     def train(self) -> None:
-        """Dances through the last streams."""
+        """Dances through the last streams.
+
+        Raises:
+            NonFiniteError: If a loss was not finite; the action network's weights then are what
+                they were before these streams.
+        """
         policy, batch = self.policy, self.rollout_batch()
         self._update_learning_rate(self.optimizer)
         policy.set_training_mode(True)
         policy.memory_net.eval()
         self._replay.clear()
-        memory = policy.initial_state(self.columns)
-        answer_losses, memory_losses, right = [], [], []
-        for t, (inputs, targets, starts) in enumerate(self._steps(batch), start=1):
-            memory = torch.where(starts[:, None], 0.0, memory)
-            logits = policy.action(inputs, memory)
-            losses = F.cross_entropy(logits, targets, reduction="none")
-            self._descend(losses.mean(), policy.action, self.max_grad_norm)
-            outputs = logits.detach().softmax(dim=1)
-            right.append((outputs.argmax(dim=1) == targets).float().mean())
-            answer_losses.append(losses.detach().mean())
-            self._replay.add(Step(memory, inputs, outputs, losses.detach(), starts))
-            if t % (self.settle + self.history) == 0:
+        inputs, targets, starts = self._encoded(batch)
+        pulls = grads_of_targets(targets, policy.action.choices, inputs.dtype)
+        steps = ActionSteps(policy.action, self.optimizer, self.max_grad_norm)
+        memory, net = policy.initial_state(self.columns), FoldedMemoryNet(policy.memory_net)
+        answers, memory_losses = [], []
+        begins: list[bool] = np.logical_or.reduce(batch.starts, axis=1).tolist()
+        of_steps = zip(inputs, targets[..., None], starts, pulls, strict=True)
+        for t, (now, target, fresh, pull) in enumerate(of_steps, start=1):
+            if begins[t - 1]:
+                memory = torch.where(fresh[:, None], 0.0, memory)
+            outputs, logs = steps.step(now, memory, pull)
+            answers.append(logs)
+            losses = logs.gather(1, target).neg_()[:, 0]
+            self._replay.add(Step(memory, now, outputs, losses, fresh))
+            if self.memory_iterations and t % (self.settle + self.history) == 0:
                 memory_losses += [self._train_memory() for _ in range(self.memory_iterations)]
-            with torch.no_grad():
-                memory = policy.memory_net(memory, inputs, outputs)
-        self._n_updates += len(answer_losses)
-        self._log(answer_losses, memory_losses, right)
+                net = FoldedMemoryNet(policy.memory_net)
+            memory = net(memory, now, outputs)
+        logs = torch.stack(answers)
+        self._n_updates += len(answers)
+        self._log("answer", -logs.gather(2, targets[..., None]))
+        if memory_losses:
+            self._log("memory", torch.stack(memory_losses))
+        steps.write_back()
+        self._count_answers(batch, (logs.argmax(dim=2) == targets).cpu().numpy())
+
+    def _count_answers(self, batch: Columns, right: npt.NDArray[np.bool_]) -> None:
+        """Keeps what the episodes paid, and logs the share of wrong answers."""
+        returns, lengths = batch.episodes(right)
+        self._keep_episodes(returns.tolist(), lengths.tolist(), (returns == lengths).tolist())
+        self.logger.record("train/wrong_answers", 1.0 - float(right.mean()))
+        self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
 
     def memory_loss(self, pairs: Pairs) -> Tensor:
         """Returns the loss of the memory-net on pairs of steps (section 3)."""
@@ -233,38 +261,30 @@ class MannRL(MemoryAlgorithm):
         return F.smooth_l1_loss(net(now.memory, now.inputs, now.outputs), expected)
 
     def _train_memory(self) -> Tensor:
+        """Takes a step with the memory-net; the action network has no gradient, and stays."""
         net = self.policy.memory_net
         pairs = self._replay.sample(self.memory_samples, self.generator)
+        if pairs.now.losses.shape[0] < 2:  # streams begin nearly everywhere; batch norm needs two
+            return pairs.now.losses.new_zeros(())
         net.train()
         loss = self.memory_loss(pairs)
-        self._descend(loss, net, self.memory_max_grad_norm)
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]  # PyTorch leaves it untyped
+        torch.nn.utils.clip_grad_norm_(net.parameters(), self.memory_max_grad_norm)
+        self.optimizer.step()
         net.eval()
         return loss.detach()
 
-    def _descend(self, loss: Tensor, part: torch.nn.Module, largest: float) -> None:
-        """Takes a step with one of the networks; the other has no gradient, and stays."""
-        self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # PyTorch leaves it untyped
-        torch.nn.utils.clip_grad_norm_(part.parameters(), largest)
-        self.optimizer.step()
-
-    def _log(
-        self, answer_losses: list[Tensor], memory_losses: list[Tensor], right: list[Tensor]
-    ) -> None:
-        """Logs the means of a rollout.
+    def _log(self, name: str, losses: Tensor) -> None:
+        """Logs the mean of a rollout's losses.
 
         Raises:
-            NonFiniteError: If a loss was not finite.
+            NonFiniteError: If it is not finite.
         """
-        shown = {"train/answer_loss": answer_losses, "train/memory_loss": memory_losses}
-        for name, losses in shown.items():
-            if losses:
-                mean = float(torch.stack(losses).mean())
-                if not math.isfinite(mean):
-                    raise NonFiniteError(
-                        f"update {self._n_updates} after {self.num_timesteps} steps: {name} is "
-                        f"{mean}; the last checkpoint is {self.last_checkpoint or 'none'}"
-                    )
-                self.logger.record(name, mean)
-        self.logger.record("train/wrong_answers", 1.0 - float(torch.stack(right).mean()))
-        self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
+        mean = float(losses.mean())
+        if not math.isfinite(mean):
+            raise NonFiniteError(
+                f"update {self._n_updates} after {self.num_timesteps} steps: {name}_loss is "
+                f"{mean}; the last checkpoint is {self.last_checkpoint or 'none'}"
+            )
+        self.logger.record(f"train/{name}_loss", mean)

@@ -18,12 +18,29 @@ class Columns(NamedTuple):
         targets: Of shape ``(T, C)``.
         due: Of shape ``(T, C)`` bool, where an answer is due.
         starts: Of shape ``(T, C)`` bool, where a stream begins.
+        ends: Of shape ``(T, C)`` bool, where the last answer of a stream is due.
     """
 
     inputs: npt.NDArray[Any]
     targets: npt.NDArray[np.int64]
     due: npt.NDArray[np.bool_]
     starts: npt.NDArray[np.bool_]
+    ends: npt.NDArray[np.bool_]
+
+    def episodes(
+        self, right: npt.NDArray[np.bool_]
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Returns the number of right answers and of all in each stream that is here whole.
+
+        Args:
+            right: Of shape ``(T, C)``, which answers are right.
+        """
+        # Column below column, streams are one after the other.
+        starts, ends, counted = (part.ravel("F") for part in (self.starts, self.ends, right))
+        first, last = np.flatnonzero(starts), np.flatnonzero(ends)
+        first = first[np.searchsorted(first, last, side="right") - 1]
+        before = np.concatenate([[0], np.cumsum(counted)])
+        return before[last + 1] - before[first], last + 1 - first
 
 
 def lay_out(batch: StreamBatch, columns: int) -> Columns:
@@ -48,4 +65,5 @@ def lay_out(batch: StreamBatch, columns: int) -> Columns:
         batch.targets[times, rows],
         batch.mask[times, rows],
         times == 0,
+        times == batch.sizes[rows] - 1,
     )

@@ -33,6 +33,7 @@ class ActionNetwork(nn.Module):
         hidden_layers: int,
     ) -> None:
         super().__init__()
+        self.choices = choices
         self.embedding = _embedding(input_size, embedding_size)
         width = (embedding_size or input_size) + memory_size
         layers: list[nn.Module] = []

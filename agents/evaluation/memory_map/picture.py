@@ -15,6 +15,7 @@ from agents.evaluation.plots import BLUE, GREY, INK, ORANGE, PALE, save_png
 
 _SQUARE_INCHES = 4.4
 _ROW_INCHES = 0.16
+_TITLE_INCHES = 0.2  # of a line
 _LOWEST_INCHES, _HIGHEST_INCHES = 0.8, 2.4  # of what changes over time
 _MOST_LABELS = 40
 _COLORS = {
@@ -29,13 +30,14 @@ def memory_map_png(found: MemoryMap, path: Path) -> None:
     courses = [part for part in found.maps if part.right != part.down]
     lines = (len(squares) + 1) // 2
     heights = [_SQUARE_INCHES] * lines + [_course_inches(course) for course in courses]
-    figure = Figure(figsize=(2.0 * _SQUARE_INCHES + 0.6, sum(heights) + 0.7), layout="compressed")
+    title = "\n".join(filter(None, ["   ".join(found.facts), found.note]))
+    height = sum(heights) + 0.5 + _TITLE_INCHES * (1 + title.count("\n"))
+    figure = Figure(figsize=(2.0 * _SQUARE_INCHES + 0.6, height), layout="compressed")
     grid = figure.add_gridspec(len(heights), 2, height_ratios=heights)
     for k, square in enumerate(squares):
         _draw(figure, figure.add_subplot(grid[k // 2, k % 2]), square, found.labels)
     for k, course in enumerate(courses):
         _draw(figure, figure.add_subplot(grid[lines + k, :]), course, found.labels)
-    title = "\n".join(filter(None, ["   ".join(found.facts), found.note]))
     figure.suptitle(title, fontsize=10, color=INK)
     save_png(figure, path)
 

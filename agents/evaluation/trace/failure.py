@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from agents.evaluation.actors import model_policy
-from agents.evaluation.evaluate import evaluation_env, oracle_policy, play
 from agents.evaluation.trace.episode import Trace
-from agents.evaluation.trace.player import run_trace
+from agents.evaluation.trace.player import player_of, run_trace
+from memory_envs.scoring.opening import opened
+from memory_envs.scoring.play import play
+from memory_envs.scoring.policy import REFERENCES
 
 TRIES = 1000
 _ROWS = 50  # number of episodes that are played at once
@@ -41,15 +42,13 @@ def failing_trace(
     Raises:
         NoFailureError: If none of these episodes fails.
     """
-    is_model = hasattr(policy, "predict")
-    actor = model_policy(policy, deterministic) if is_model else policy
-    # Rows that sample draw from one generator, so the episode of a seed must be played alone then.
-    same_alone = deterministic if is_model else policy is oracle_policy
-    env = evaluation_env(env_id, _ROWS if same_alone else 1, **(env_kwargs or {}))
-    try:
-        for seed in range(first, first + tries, env.num_envs):
-            rows = min(env.num_envs, first + tries - seed)
-            successes = play(actor, env, rows, seed).successes
+    # Rows that sample may draw from one generator: the episode of a seed is played alone then.
+    same_alone = policy in REFERENCES if isinstance(policy, str) else deterministic
+    with opened(env_id, _ROWS if same_alone else 1, env_kwargs) as rows:
+        player = player_of(policy, rows.env, deterministic)
+        for seed in range(first, first + tries, rows.num_rows):
+            episodes = min(rows.num_rows, first + tries - seed)
+            successes = play(player, rows, episodes, seed).successes
             if successes is None:
                 raise NoFailureError(f"{env_id} does not say whether an episode failed")
             for row in (~successes).nonzero()[0].tolist():
@@ -57,7 +56,5 @@ def failing_trace(
                 # Sums are rounded otherwise in a batch, which may decide between two near choices.
                 if trace.success is False:
                     return trace
-    finally:
-        env.close()
     last = first + tries - 1
     raise NoFailureError(f"none of the {tries} episodes with seeds {first} to {last} failed")

@@ -10,12 +10,15 @@ import numpy as np
 from gymnasium import spaces
 
 from agents.environments.readable import readable_env
-from agents.environments.spec import episode_success
-from agents.evaluation.actors import model_policy
 from agents.evaluation.trace.episode import Trace
 from agents.evaluation.trace.history import find_history
 from agents.evaluation.trace.memory import with_own_memory, with_own_moves
 from agents.evaluation.trace.watcher import Watcher
+from memory_envs.scoring.makers import from_predict
+from memory_envs.scoring.play import turn_seeds
+from memory_envs.scoring.policy import Turn, check_spaces, checked_actions, name_of
+from memory_envs.scoring.references import named_policy
+from memory_envs.spec import episode_success
 
 
 def run_trace(
@@ -29,7 +32,8 @@ def run_trace(
     """Plays one episode and keeps what happened.
 
     Args:
-        policy: A model with SB3's `predict`, or an `agents.evaluation.actors.Policy`.
+        policy: A model with SB3's `predict`, a policy of `memory_envs.scoring.policy`, "random" or
+            "oracle".
         env_id: A registered id.
         seed: Seed of the environment and of sampled actions.
         deterministic: Whether a model takes its most probable action.
@@ -38,11 +42,15 @@ def run_trace(
     """
     env = readable_env(gym.make(env_id, disable_env_checker=True, **(env_kwargs or {})))
     base: Any = env.unwrapped
-    is_model = hasattr(policy, "predict")
     watcher = Watcher(policy)
-    player = model_policy(policy, deterministic, watcher.look) if is_model else policy
-    act = player(env, seed)
-    observations, actions, rewards, views = [], [], [], []
+    player = player_of(policy, env, deterministic)
+    check_spaces(player, env.observation_space, env.action_space)
+    playing = np.ones(1, np.bool_)
+    state: Any = None
+    observations: list[Any] = []
+    actions: list[Any] = []
+    rewards: list[float] = []
+    views: list[Any] = []
     masked, has_view = hasattr(base, "action_masks"), hasattr(base, "view")
     try:
         observation, info = env.reset(seed=seed)
@@ -50,9 +58,12 @@ def run_trace(
         while not ended:
             if has_view:
                 views.append(base.view())
-            batch = _batch(observation)
             masks = base.action_masks()[None] if masked else None
-            action = np.asarray(act(batch, starts, masks))[0]
+            turn = Turn(_batch(observation), starts, masks, turn_seeds([seed], len(actions)))
+            before = state
+            chosen, state = player(turn, before)
+            watcher.look(turn.observations, before, state, masks)
+            action = np.asarray(checked_actions(chosen, player, env.action_space, playing))[0]
             observations.append(observation)
             observation, reward, terminated, truncated, info = env.step(action)
             actions.append(action)
@@ -69,7 +80,7 @@ def run_trace(
     heads = [key for key in seen if key.endswith("_weights")]
     return Trace(
         env=env_id,
-        model=name or (type(policy).__name__ if is_model else policy.__name__),
+        model=name or name_of(player),
         seed=seed,
         success=episode_success(info, sum(rewards), env.spec),
         observations=observations,
@@ -82,6 +93,22 @@ def run_trace(
         seen=seen,
         history=with_own_memory(history, seen),
     )
+
+
+def player_of(policy: Any, env: Any, deterministic: bool) -> Any:
+    """Returns the policy that plays an environment.
+
+    Args:
+        policy: As `run_trace` takes it.
+        env: The scalar or vector environment.
+        deterministic: Whether a model takes its most probable action.
+
+    Raises:
+        memory_envs.scoring.policy.CannotPlayError: If there is no oracle for the environment.
+    """
+    if isinstance(policy, str):
+        return named_policy(policy, env)
+    return from_predict(policy, deterministic) if hasattr(policy, "predict") else policy
 
 
 def longest_episode(

@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Iterator
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -69,6 +70,8 @@ def _read(path: Traversable) -> Text:
     try:
         if path.name.endswith(".gz"):
             content = gzip.decompress(content)
-        return Text(str(path), content.decode("utf-8").splitlines())
+        # A line ends where editors and Python's files end it: str.splitlines knows more ends, and
+        # some of these are parts of words.
+        return Text(str(path), [line.rstrip("\n") for line in StringIO(content.decode(), None)])
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise ValueError(f"{path} cannot be read: {error}; allowed: text in UTF-8") from error

@@ -73,7 +73,8 @@ def read_vectors(text: Text, width: int) -> dict[str, npt.NDArray[np.float32]]:
         if len(numbers) != width:
             raise ValueError(f"{place}: {shown(word)} has {len(numbers)} numbers; allowed: {width}")
         try:
-            vector = np.array(numbers, np.float32)
+            with np.errstate(over="ignore"):  # what is too large is not finite
+                vector = np.array(numbers, np.float32)
         except ValueError as error:
             raise ValueError(f"{place}: {error}; allowed: numbers") from error
         if not np.isfinite(vector).all():
@@ -98,12 +99,14 @@ def read_pairs(text: Text, part: str) -> list[tuple[list[str], list[str]]]:
         content: Any = json.loads("\n".join(text.lines))
     except json.JSONDecodeError as error:
         raise ValueError(f"{text.name}, line {error.lineno}: {error.msg}; allowed: JSON") from error
+    except RecursionError as error:
+        raise ValueError(f"{text.name} is nested too deeply; allowed: lists of pairs") from error
     pairs = content.get(part) if isinstance(content, dict) else None
     if not isinstance(pairs, list) or not pairs:
         raise ValueError(f"{text.name} has no list {part!r}; allowed: a list of pairs")
     for number, pair in enumerate(pairs, start=1):
         fine = isinstance(pair, list) and len(pair) == 2
-        if not (fine and all(isinstance(side, list) and side for side in pair)):
+        if not (fine and all(map(_is_characters, pair))):
             raise ValueError(
                 f"{text.name}, pair {number} of {part!r}: {shown(pair)}; allowed: two "
                 "lists of characters"
@@ -114,3 +117,7 @@ def read_pairs(text: Text, part: str) -> list[tuple[list[str], list[str]]]:
                 f"{len(pair[1])} targets; allowed: as many"
             )
     return [(list(inputs), list(targets)) for inputs, targets in pairs]
+
+
+def _is_characters(side: Any) -> bool:
+    return isinstance(side, list) and bool(side) and all(isinstance(one, str) for one in side)

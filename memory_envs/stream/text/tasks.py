@@ -81,9 +81,10 @@ def logic(split: str, folder: Folder) -> StreamTask:
 def sentences(split: str, folder: Folder) -> StreamTask:
     """Sentences to be memorised, letter by letter (section 4.3), and sequences to be echoed.
 
-    A sentence is read from ``<`` on; after ``|`` it is to be repeated, closed by ``>``. Nothing,
-    ``_``, is the right answer until then, and the input after it. Beside each sentence there is a
-    sequence in which every letter is to be given in its own step. In place of the paper's
+    A sentence is read from ``<`` on; after ``|`` it is to be repeated, closed by ``>``. These two
+    marks are answered by themselves, a letter that is read by nothing, ``_``, which is also the
+    input while the sentence is repeated. Beside each sentence there is a sequence in which every
+    letter is to be given in its own step, without marks. In place of the paper's
     sentences, which have no open licence, stand Tatoeba's.
 
     Args:
@@ -157,7 +158,8 @@ def tagging(split: str, folder: Folder) -> StreamTask:
     table = np.stack([vectors.get(word, nothing) for word in words])
     known = {table[number].tobytes(): word for word, number in words.items() if word in vectors}
     names = list(tags)
-    high = float(np.abs(table).max())
+    # Of the whole file, so that all splits have one space.
+    high = max((float(np.abs(vector).max()) for vector in vectors.values()), default=0.0)
     return StreamTask(
         "Tagging",
         sample_rows,

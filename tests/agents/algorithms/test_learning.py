@@ -16,6 +16,7 @@ SIZES: dict[str, dict[str, Any]] = {
     "none": {},
     "lstm": {"hidden_size": 32},
     "gru": {"hidden_size": 32},
+    "memory-net": {"memory_size": 32},
     "mingru": {"hidden_size": 32},
     "lru": {"hidden_size": 32, "state_size": 16},
     "ffm": {"hidden_size": 32, "memory_size": 8, "context_size": 2},

@@ -1,5 +1,6 @@
 """MANN-RL: its networks, what the memory learns from, the dance, and what it refuses."""
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 import agents
 from agents import MannRL, make_vec_env
@@ -162,6 +164,109 @@ def test_the_memory_is_trained_once_after_settling_and_buffering(
     assert len(times) == 3 * (steps // 8)
 
 
+@pytest.mark.parametrize("pairs", [0, 1])
+def test_nothing_is_learned_from_less_than_two_pairs(pairs: int) -> None:
+    """Batch norm knows no single one, and a mean of none is not finite."""
+    model = _model(columns=2, history=2, memory_samples=1)
+    memory, choices = torch.rand(2, 48), torch.rand(2, 11)
+    starts = torch.tensor([True, pairs == 0])
+    for _ in range(2):
+        model._replay.add(Step(memory, choices, choices, torch.rand(2), starts))
+    before = {name: tensor.clone() for name, tensor in model.policy.state_dict().items()}
+    assert model._train_memory() == 0.0
+    for name, tensor in model.policy.state_dict().items():
+        assert torch.equal(tensor, before[name]), name
+
+
+class _Doubled(nn.Module):
+    def __init__(self, encoder: nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return self.encoder(inputs).double()  # type: ignore[no-any-return]
+
+
+def _descend(loss: torch.Tensor, by: torch.optim.Optimizer, largest: float) -> float:
+    by.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(by.param_groups[0]["params"], largest)
+    by.step()
+    return loss.item()
+
+
+def test_the_dance_by_hand() -> None:
+    """All pairs of the history are drawn, so that it does not matter in which order."""
+    settings: dict[str, Any] = {"settle": 3, "history": 5, "memory_samples": 4}
+    settings |= {"learning_rate": 0.01, "memory_learning_rate": 0.02, "memory_iterations": 2}
+    settings |= {"memory_clamp": 2.0, "gamma": 0.8}
+    settings |= {"max_grad_norm": 0.05, "memory_max_grad_norm": 0.01}
+    model = _model(n_envs=64, **settings)
+    policy = model.policy.double()
+    policy.encoder = _Doubled(policy.encoder)
+    batch = model.rollout()
+    action, net = copy.deepcopy(policy.action), copy.deepcopy(policy.memory_net)
+    by_action = torch.optim.Adam(action.parameters(), lr=0.01)
+    by_memory = torch.optim.Adam(net.parameters(), lr=0.02, betas=(0.0, 0.99))
+    model.train()
+    action.train()
+    net.eval()
+    memory, kept = torch.zeros(16, 48, dtype=torch.float64), []
+    answer_losses, memory_losses, right = [], [], []
+    for t, (targets, starts) in enumerate(zip(batch.targets, batch.starts, strict=True), start=1):
+        inputs = F.one_hot(torch.as_tensor(batch.inputs[t - 1]).long(), 11).double()
+        wanted, begun = torch.as_tensor(targets), torch.as_tensor(starts)
+        memory = torch.where(begun[:, None], 0.0, memory)
+        logits = action(inputs, memory)
+        losses = F.cross_entropy(logits, wanted, reduction="none")
+        answer_losses.append(_descend(losses.mean(), by_action, 0.05))
+        right.append((logits.argmax(dim=1) == wanted).double().mean().item())
+        outputs = logits.detach().softmax(dim=1)
+        kept.append((memory, inputs, outputs, losses.detach(), begun))
+        if t % 8 == 0:
+            now, later = (
+                [torch.cat(parts) for parts in zip(*steps, strict=True)]
+                for steps in (kept[-5:-1], kept[-4:])
+            )
+            same = ~later[4]
+            for _ in range(2):
+                net.train()
+                with torch.no_grad():
+                    following = net(*(part[same] for part in later[:3]))
+                expected = 0.8 * following - now[3][same].clamp(0.0, 2.0)[:, None]
+                loss = F.smooth_l1_loss(net(*(part[same] for part in now[:3])), expected)
+                memory_losses.append(_descend(loss, by_memory, 0.01))
+                net.eval()
+        with torch.no_grad():
+            memory = net(memory, inputs, outputs)
+    assert len(memory_losses) > 5
+    shown = model.logger.name_to_value
+    assert shown["train/answer_loss"] == pytest.approx(np.mean(answer_losses), rel=1e-5)
+    assert shown["train/memory_loss"] == pytest.approx(np.mean(memory_losses), rel=1e-5)
+    assert shown["train/wrong_answers"] == pytest.approx(1.0 - np.mean(right))
+    for part, by_hand in ((policy.action, action), (policy.memory_net, net)):
+        for name, tensor in by_hand.state_dict().items():
+            found = part.state_dict()[name]
+            torch.testing.assert_close(found, tensor, rtol=1e-5, atol=1e-7, msg=name)
+
+
+def test_the_answers_teach_the_memory_net_nothing() -> None:
+    model = _model()
+    model.losses(model.rollout())["answer"].backward()  # type: ignore[no-untyped-call]
+    assert all(p.grad is None for p in model.policy.memory_net.parameters())
+    assert all(p.grad is not None for p in model.policy.action.parameters())
+
+
+def test_times_are_drawn_at_random_from_the_whole_history() -> None:
+    replay, generator = Replay(6), torch.Generator().manual_seed(0)
+    for number in range(6):
+        replay.add(_step(number, [False]))
+    drawn = [tuple(replay.sample(2, generator).now.losses.tolist()) for _ in range(200)]
+    assert all(len(set(times)) == 2 for times in drawn)
+    assert {time for times in drawn for time in times} == {0.0, 1.0, 2.0, 3.0, 4.0}
+    assert len({frozenset(times) for times in drawn}) == 10
+
+
 def test_losses_and_predictions_carry_the_memory_of_one_stream_alone() -> None:
     model = _model()
     batch = model.rollout()
@@ -225,7 +330,7 @@ def test_bad_arguments_are_named(kwargs: dict[str, Any], message: str) -> None:
 
 
 def test_other_environments_are_refused() -> None:
-    with pytest.raises(TypeError, match="ids of the family stream"):
+    with pytest.raises(TypeError, match="allowed: ids of the family stream"):
         MannRL("MannRLPolicy", "CartPole-v1")
     with pytest.raises(ValueError, match="streams in which an answer is due at every step"):
         _model(env_id="Stream-DictionaryInference-4x1-v0").learn(1)

@@ -48,7 +48,7 @@ def _model(
 ) -> Any:
     env_class = MaskedEnv if masked else RandomEnv
     env = sync(lambda: env_class(observation_space, action_space, max_steps=max_steps), n_envs)
-    sizes = {} if memory in ("none", "framestack") else {"hidden_size": 8}
+    sizes = {} if memory in ("none", "framestack", "memory-net") else {"hidden_size": 8}
     kwargs = {"gamma": 0.9, **kwargs}
     if algorithm is not Reinforce:
         kwargs = {"n_steps": STEPS, **kwargs}

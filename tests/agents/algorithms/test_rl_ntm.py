@@ -26,8 +26,8 @@ from agents.algorithms.rl_ntm.objective import (
 from agents.algorithms.rl_ntm.unroll import PlainUnroll, laid_out, places_of
 from agents.cells.lstm import LSTM
 from agents.cells.unroll import unroll_steps
-from agents.evaluation.evaluate import evaluate
 from agents.evaluation.gradcheck.rl_ntm_by_hand import PlayedEpisodes, hand_written_loss
+from memory_envs import evaluate
 
 FORCED: dict[str, Any] = {"forced_emission": True, "on_error": "continue"}
 WITH_TAPE, WITHOUT = "Tape-ForwardReverse-Easy-v0", "Tape-Reverse-Easy-v0"
@@ -372,7 +372,7 @@ def test_it_learns_to_copy(reward: str) -> None:
     )
 
     def success() -> float:
-        result = evaluate(model, "Tape-Copy-v0", 200, deterministic=True, env_kwargs=kwargs)
+        result = evaluate(model, "Tape-Copy-v0", 200, env_kwargs=kwargs)
         return result.success or 0.0
 
     assert success() < 0.5
@@ -387,10 +387,7 @@ def test_a_loaded_model_plays_as_the_saved_one(tmp_path: Path) -> None:
     model = make(policy_kwargs={"memory_radius": 1, "controller": "lstm"}).learn(500)
     model.save(tmp_path / "model")
     loaded = RLNTM.load(tmp_path / "model")
-    results = [
-        evaluate(m, WITH_TAPE, 50, deterministic=True, env_kwargs=FORCED, name="one")
-        for m in (model, loaded)
-    ]
+    results = [evaluate(m, WITH_TAPE, 50, env_kwargs=FORCED, name="one") for m in (model, loaded)]
     assert results[0] == results[1]
     torch.testing.assert_close(
         dict(loaded.policy.state_dict()), dict(model.policy.state_dict()), rtol=0.0, atol=0.0

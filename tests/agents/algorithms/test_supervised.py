@@ -10,9 +10,8 @@ import torch
 import agents
 from agents import MemoryPPO, Supervised, make_vec_env
 from agents.cli.main import main
-from agents.evaluation.evaluate import evaluate
 from agents.evaluation.trace import run_trace
-from memory_envs import draw
+from memory_envs import draw, evaluate
 from memory_envs.stream import StreamVectorEnv
 
 COPY = "Stream-Copy-v0"
@@ -68,6 +67,7 @@ def test_what_it_counts_is_what_the_environment_would_have_paid() -> None:
     model.rollout()
     env = _streams(model)
     assert model.num_timesteps == env.batch().sizes.sum()
+    sizes, due = env.batch().sizes.tolist(), env.batch().mask.sum()
     state, before = env.get_state(), [p.clone() for p in model.policy.parameters()]
     model.train()
     assert any((p != q).any() for p, q in zip(model.policy.parameters(), before, strict=True))
@@ -78,19 +78,51 @@ def test_what_it_counts_is_what_the_environment_would_have_paid() -> None:
     returns, over = np.zeros(64), np.zeros(64, np.bool_)
     memory, starts = None, np.ones(64, np.bool_)
     obs = model._last_obs
-    successes = np.zeros(64, np.bool_)
+    successes, right = np.zeros(64, np.bool_), 0
     assert obs is not None
     while not over.all():
         actions, memory = model.predict(obs, memory, starts, deterministic=True)
         obs, rewards, ended, _, infos = env.step(actions)
         returns += np.where(over, 0.0, rewards)
         ends = ended & ~over
-        successes[ends] = infos.get("final_info", infos)["success"][ends]
+        final = infos.get("final_info", infos)
+        successes[ends] = final["success"][ends]
+        right += final["symbols_correct"][ends].sum()
         over |= ended
         starts = np.zeros(64, np.bool_)
     assert model.ep_info_buffer is not None
     assert [info["r"] for info in model.ep_info_buffer] == pytest.approx(returns.tolist())
+    assert [info["l"] for info in model.ep_info_buffer] == sizes
     assert list(model.ep_success_buffer or ()) == successes.tolist()
+    assert 0 < right < due
+    wrong = model.logger.name_to_value["train/wrong_answers"]
+    assert wrong == pytest.approx(1 - right / due)
+
+
+def test_a_step_descends_on_all_losses() -> None:
+    model = _model(memory="mnm-p", memory_kwargs={"recall_delay": 1})  # compiles nothing
+    loss = model.total_loss(model.losses(model.rollout()))
+    parameters = [p for p in model.policy.parameters() if p.requires_grad]
+    wanted = torch.autograd.grad(loss, parameters)
+    model.policy.set_training_mode(False)
+    model.train()
+    assert model.policy.training
+    assert {"train/answer_loss", "train/memory_recall_loss"} <= set(model.logger.name_to_value)
+    for parameter, gradient in zip(parameters, wanted, strict=True):
+        assert parameter.grad is not None
+        torch.testing.assert_close(parameter.grad, gradient)
+
+
+def test_every_update_has_streams_of_its_own() -> None:
+    model = _model(n_envs=16)
+    first = model.rollout().inputs
+    callback = model._init_callback(None)
+    assert model.env is not None
+    model.collect_rollouts(model.env, callback)
+    second = model.rollout_batch().inputs
+    assert first.shape != second.shape or (first != second).any()
+    drawn = _streams(model).batch()
+    np.testing.assert_array_equal(second, drawn.inputs)
 
 
 def test_it_learns_to_copy_and_plays_what_it_learned() -> None:
@@ -103,7 +135,7 @@ def test_it_learns_to_copy_and_plays_what_it_learned() -> None:
         policy_kwargs={"net_arch": [], "memory_kwargs": {"hidden_size": 64}},
     )
     model.learn(64 * 5 * 250)
-    result = evaluate(model, COPY, 200, env_kwargs=env_kwargs, deterministic=True)
+    result = evaluate(model, COPY, 200, env_kwargs=env_kwargs)
     assert result.success is not None
     assert result.success > 0.95
 
@@ -119,9 +151,9 @@ def test_there_is_no_critic_to_show_and_none_for_others_to_learn_with() -> None:
 
 @pytest.mark.parametrize("env_id", ["CartPole-v1", "Tape-Copy-Easy-v0"])
 def test_other_environments_are_refused(env_id: str) -> None:
-    with pytest.raises(TypeError, match="allowed with Supervised: ids of the family stream"):
+    with pytest.raises(TypeError, match="allowed: ids of the family stream"):
         Supervised("MemoryPolicy", env_id)
-    with pytest.raises(TypeError, match="allowed with Supervised: ids of the family stream"):
+    with pytest.raises(TypeError, match="allowed: ids of the family stream"):
         _model().set_env(make_vec_env(env_id, 5))
 
 

@@ -25,6 +25,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "none": ("none", {}),
     "lstm": ("lstm", {"hidden_size": 6}),
     "gru": ("gru", {"hidden_size": 6}),
+    "memory-net": ("memory-net", {"memory_size": 6}),
     "mingru": ("mingru", {"hidden_size": 6}),
     "lru": ("lru", {"hidden_size": 6, "state_size": 4}),
     "ffm": ("ffm", {"hidden_size": 6, "memory_size": 4, "context_size": 3}),

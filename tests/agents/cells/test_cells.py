@@ -176,6 +176,7 @@ def test_only_a_cell_with_memory_learns_to_remember(name: str) -> None:
     torch.manual_seed(1)
     kwargs: dict[str, dict[str, Any]] = {
         "none": {},
+        "memory-net": {"memory_size": 16},
         "ntm": {"hidden_size": 16, "memory_size": 8, "word_size": 8},
         "dnc": {"hidden_size": 16, "memory_size": 8, "word_size": 8},
         "salu": {"hidden_size": 16, "memory_size": 8, "key_size": 8, "value_size": 8},

@@ -16,8 +16,8 @@ import pytest
 import memory_envs
 from agents.cli.keyboard import Controls, InputError, play
 from agents.cli.main import main
-from agents.environments.spec import check_env
 from memory_envs import ENVIRONMENTS
+from memory_envs.spec import check_env
 
 ROOT = Path(__file__).parents[3]
 Capture = pytest.CaptureFixture[str]
@@ -115,6 +115,25 @@ def test_a_cell_s_cost_is_what_it_computes_not_how_long_it_waits(
     assert row["microseconds"] < 5000 / 64
 
 
+def test_a_certificate_is_shown_and_says_what_it_is(capsys: Capture) -> None:
+    assert main(["certify", "Tape-Reverse-v0"]) == 0
+    shown = capsys.readouterr().out
+    assert "It is certified that memory is needed." in shown
+    assert "3.935  proven" in shown
+    assert "the last 8 observations and actions" in shown
+    assert "sampled: holds with a probability of" in shown
+    assert main(["certify", "Tape-Copy-Easy-v0", "--window", "2", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["needs_none"]
+    assert list(found["windows"]) == ["2"]
+    arguments = ["--window", "3", "--set", "max_length=2", "bits=1", "--json"]
+    assert main(["certify", "Stream-Copy-v0", *arguments]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["best"]["upper"] == 1.5
+    assert found["memoryless"]["upper"] == 0.75
+    assert list(found["observations"]) == ["3"]
+
+
 def test_version_and_help(capsys: Capture) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"memory-envs {memory_envs.__version__}\n"
@@ -122,6 +141,7 @@ def test_version_and_help(capsys: Capture) -> None:
     for command in (
         "list",
         "cells",
+        "certify",
         "train",
         "evaluate",
         "trace",
@@ -176,8 +196,12 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        ("trian", "command is 'trian'; allowed: list, cells, train, "),
+        ("trian", "command is 'trian'; allowed: list, cells, certify, train, "),
         ("list --family tap", "--family is 'tap'; allowed: "),
+        ("certify Tape-Revers-v0", "(did you mean 'Tape-Reverse-v0'?)"),
+        ("certify Tape-Copy-v0 --window 11", "--window is 11; allowed: integers from 1 to 10"),
+        ("certify Tape-Copy-v0 --set on_error=continue", "on_error is 'continue'; allowed"),
+        ("certify CartPole-v1", "env_id is 'CartPole-v1'; allowed: ids of memory_envs"),
         ("train", "say what to train on: ID"),
         ("train Tape-Copy-v0 --env Tape-Copy-v0", "are two ids: give one"),
         ("train --env Tape-Revers-v0", "(did you mean 'Tape-Reverse-v0'?)"),
@@ -244,7 +268,6 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
         ("evaluate file.zip --env Tape-Copy-v0", "file.zip is not a valid model file"),
         ("evaluate file.zip", "file.zip does not say where it was trained: --env ID"),
         ("evaluate . --env Tape-Copy-v0", "holds no model.zip"),
-        ("evaluate file.zip --deterministic --stochastic", "exclude each other"),
         ("trace oracle --env CartPole-v1", "there is no oracle for"),
         ("trace random --env Tape-Copy-v0 --out file.zip", "--out file.zip is not a folder"),
         ("memory-map random --env Tape-Copy-v0 --out file.zip", "--out file.zip is not a folder"),
@@ -260,7 +283,7 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
         ("trace random --pretrained rl-ntm/Copy", "are two models: give one"),
         ("evaluate --pretrained rl-ntm/Cpy", "pretrained is 'rl-ntm/Cpy'; allowed: "),
         ("evaluate rl-ntm/Copy", "(did you mean '--pretrained rl-ntm/Copy'?)"),
-        ("evaluate --pretrained rl-ntm/Copy --env Tape-Copy-v0", "observation_space is"),
+        ("evaluate --pretrained rl-ntm/Copy --env Tape-Copy-v0", "has observation_space Multi"),
         (
             "train CartPole-v1 --algo rl_ntm",
             "it plays the family tape",

@@ -9,9 +9,11 @@ import pytest
 
 from agents import Supervised, make_vec_env
 from agents.evaluation import answers
-from agents.evaluation.actors import CannotPlayError, model_policy
-from agents.evaluation.answers import answer_all
-from agents.evaluation.evaluate import evaluation_env, play, play_model
+from agents.evaluation.answers import answer_all, play_model
+from memory_envs.scoring.makers import from_predict
+from memory_envs.scoring.opening import open_rows
+from memory_envs.scoring.play import play
+from memory_envs.scoring.policy import CannotPlayError
 from memory_envs.stream import StreamVectorEnv
 
 STORIES = {
@@ -38,9 +40,9 @@ def test_it_comes_to_what_playing_comes_to(
 ) -> None:
     monkeypatch.setattr(answers, "_MOST_STEPS", 40)
     model = _model(env_id, memory, **kwargs)
-    env = evaluation_env(env_id, 30, **kwargs)
-    whole = play_model(model, True, env, 50, 3)
-    stepped = play(model_policy(model, True), env, 50, 3)
+    rows = open_rows(env_id, 30, kwargs)
+    whole = play_model(model, True, rows, 50, 3)
+    stepped = play(from_predict(model), rows, 50, 3)
     np.testing.assert_allclose(whole.returns, stepped.returns)
     np.testing.assert_array_equal(whole.lengths, stepped.lengths)
     assert whole.successes is not None
@@ -48,7 +50,7 @@ def test_it_comes_to_what_playing_comes_to(
     np.testing.assert_array_equal(whole.successes, stepped.successes)
     assert len(set(whole.returns.tolist())) > 3
     with pytest.raises(CannotPlayError):
-        play_model(model, True, evaluation_env("Stream-Logic-v0", 3), 3, 0)
+        play_model(model, True, open_rows("Stream-Logic-v0", 3), 3, 0)
 
 
 def test_dropout_is_for_training_alone() -> None:

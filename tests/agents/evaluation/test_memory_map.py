@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 
 from agents import MemoryPPO, make_vec_env
 from agents.cells import CELLS
-from agents.evaluation.evaluate import oracle_policy
-from agents.evaluation.memory_map import MemoryMap, compute, memory_map
+from agents.evaluation.memory_map import MemoryMap, compute, memory_map, picture
 from agents.evaluation.memory_map.compute import likeness
 from agents.evaluation.memory_map.labels import step_labels
 from agents.evaluation.memory_map.page import memory_map_html, memory_map_page, page_data
@@ -118,7 +120,7 @@ def test_what_changes_over_time_runs_to_the_right() -> None:
 
 def test_who_shows_nothing_has_no_map() -> None:
     assert memory_map(made(2)).maps == []
-    assert memory_map(run_trace(oracle_policy, ENV, seed=3)).maps == []
+    assert memory_map(run_trace("oracle", ENV, seed=3)).maps == []
     assert memory_map(made(2, output=np.ones((2, 0)), write_gate=np.ones((2, 1)))).maps == []
 
 
@@ -130,9 +132,10 @@ def test_a_cell_of_one_s_own_may_have_no_heads_and_no_common_space() -> None:
 
 def test_of_a_long_episode_the_beginning_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compute, "MOST_STEPS", 4)
-    found = memory_map(made(6, output=np.ones((6, 2))))
-    assert found.maps[0].numbers.shape == (4, 4)
-    assert len(found.labels) == 4
+    found = memory_map(made(6, output=[[1, 0], [1, 0], [0, 1], [0, 1], [1, 0], [0, 1]]))
+    blocks = np.kron(np.eye(2), np.ones((2, 2)))
+    np.testing.assert_array_equal(found.maps[0].numbers, blocks)
+    assert found.labels == ["0", "1", "2", "3"]
     assert found.note.endswith("The first 4 of 6 steps.")
 
 
@@ -162,7 +165,7 @@ def test_every_cell_has_a_map(memory: str) -> None:
 
 
 def test_a_step_is_called_by_what_was_seen_and_emitted() -> None:
-    trace = run_trace(oracle_policy, "Tape-ForwardReverse-Easy-v0", seed=3)
+    trace = run_trace("oracle", "Tape-ForwardReverse-Easy-v0", seed=3)
     output = trace.history.output
     assert output is not None
     size = len(output.target)
@@ -170,7 +173,7 @@ def test_a_step_is_called_by_what_was_seen_and_emitted() -> None:
     labels = step_labels(trace)
     assert labels[:size] == [*string, "■"]
     assert [label.split("→")[1] for label in labels[size:]] == [*string[::-1], "■"]
-    maze = run_trace(oracle_policy, "Maze-InvisibleGoal-9x9-v0", seed=3)
+    maze = run_trace("oracle", "Maze-InvisibleGoal-9x9-v0", seed=3)
     assert set(step_labels(maze)) <= set("←→↑↓")
     number = made(1)
     number.observations[:] = [np.int64(3)]
@@ -207,6 +210,47 @@ def test_the_picture_is_drawn(steps: int, tmp_path: Path) -> None:
     memory_map_png(found, tmp_path / "map.png")
     assert {rgb("#0b2a66"), rgb(PALE)} <= colors(tmp_path / "map.png"), "1 and 0"
     assert [path.name for path in tmp_path.iterdir()] == ["map.png"]
+
+
+def test_nothing_of_the_picture_is_cut_off_or_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures: list[Figure] = []
+    monkeypatch.setattr(picture, "save_png", lambda figure, path: figures.append(figure))
+    trace = made(22, output=np.arange(44).reshape(22, 2), write_gate=np.zeros((22, 3)))
+    for action in trace.actions:
+        action["action"] += "→long"
+    vectors = np.eye(3)[:, None]
+    squares = made(3, write_keys=vectors, write_values=vectors, read_keys=vectors)
+    alone = memory_map(made(22, output=np.ones((22, 2))))
+    for found in (alone._replace(labels=step_labels(trace)), memory_map(trace)):
+        memory_map_png(found, tmp_path / "map.png")
+    memory_map_png(memory_map(squares), tmp_path / "map.png")
+    for figure in figures:
+        canvas: Any = FigureCanvasAgg(figure)  # Matplotlib gives these methods no types
+        canvas.draw()
+        inside = figure.get_tightbbox(canvas.get_renderer())
+        width, height = figure.get_size_inches()
+        assert 0 <= inside.x0 < inside.x1 <= width
+        assert 0 <= inside.y0 < inside.y1 <= height
+    square, course = figures[1].axes[::2]  # a bar of colours is beside each
+    assert (square.get_xlabel(), square.get_ylabel()) == ("step t1", "step t2")
+    assert (course.get_xlabel(), course.get_ylabel()) == ("step", "gate")
+    for axis in (square.xaxis, square.yaxis, course.xaxis):
+        assert axis.get_ticklocs().tolist() == list(range(1, 23))
+        assert [label.get_text() for label in axis.get_ticklabels()] == step_labels(trace)
+    # The first row, step 1, is the highest, and the first column the leftmost.
+    for ax in (square, course):
+        left, right, bottom, top = ax.images[0].get_extent()
+        assert (left, right) == (0.5, 22.5)
+        assert bottom > top
+    values, keys, reads = figures[2].axes[::2]
+    for ax, words in ((values, "values written"), (keys, "write keys"), (reads, "read keys")):
+        assert ax.get_title(loc="left").startswith(words)
+    assert values.get_position().x1 < keys.get_position().x0
+    assert reads.get_position().y1 < values.get_position().y0, "two in a line"
+    ends = [to_hex(values.images[0].cmap(end)) for end in (0.0, 1.0)]
+    assert ends == ["#7a4300", "#0b2a66"], "brown is unlike, blue is alike"
 
 
 @NEEDS_BROWSER

@@ -11,11 +11,13 @@ from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
 from agents import MemoryPPO, make_vec_env
-from agents.evaluation.actors import Actor, model_policy, random_policy
-from agents.evaluation.evaluate import oracle_policy, play
 from agents.evaluation.plots import BLUE, GREEN, INK, ORANGE, RED, learning_curve_png
 from agents.evaluation.trace import Trace, longest_episode, run_trace, trace_text
 from agents.evaluation.trace.picture import trace_png
+from memory_envs.scoring.makers import from_predict
+from memory_envs.scoring.opening import opened
+from memory_envs.scoring.play import play
+from memory_envs.scoring.policy import Turn
 from memory_envs.view import NOTHING
 
 FORWARD = "Tape-ForwardReverse-Easy-v0"
@@ -24,9 +26,9 @@ FORWARD = "Tape-ForwardReverse-Easy-v0"
 def always(*actions: Any) -> Any:
     """A policy that takes the given actions one after the other, the last one for ever."""
 
-    def policy(_env: Any, _seed: int) -> Actor:
-        queue = list(actions)
-        return lambda _obs, _starts, _masks: [queue.pop(0) if len(queue) > 1 else queue[0]]
+    def policy(_turn: Turn, state: int | None) -> tuple[Any, int]:
+        step = state or 0
+        return [actions[min(step, len(actions) - 1)]], step + 1
 
     return policy
 
@@ -52,7 +54,7 @@ def rgb(color: str) -> tuple[int, ...]:
 
 
 def test_tapes_heads_and_output_are_those_of_the_episode() -> None:
-    trace = run_trace(oracle_policy, FORWARD, seed=3, name="oracle")
+    trace = run_trace("oracle", FORWARD, seed=3, name="oracle")
     source, memory = trace.history.tapes
     output = trace.history.output
     assert output is not None
@@ -81,7 +83,7 @@ def test_tapes_heads_and_output_are_those_of_the_episode() -> None:
 
 
 def test_the_text_shows_each_step() -> None:
-    trace = run_trace(oracle_policy, FORWARD, seed=3, name="oracle")
+    trace = run_trace("oracle", FORWARD, seed=3, name="oracle")
     title, _, header, *rest = trace_text(trace).splitlines()
     size = len(trace.rewards)
     assert title.split("   ") == [
@@ -123,7 +125,8 @@ def test_it_is_the_episode_that_an_evaluation_plays(env_id: str) -> None:
     model = untrained(env_id, "gru")
     for deterministic in (True, False):
         trace = run_trace(model, env_id, seed=11, deterministic=deterministic)
-        played = play(model_policy(model, deterministic), make_vec_env(env_id, 1), 1, seed=11)
+        with opened(env_id, 1) as rows:
+            played = play(from_predict(model, deterministic), rows, 1, seed=11)
         assert trace.rewards.sum() == played.returns[0]
         assert len(trace.rewards) == played.lengths[0]
 
@@ -163,7 +166,7 @@ def test_what_the_critic_says_is_what_training_sees() -> None:
 
 
 def test_an_algorithmic_grid_is_shown_row_by_row() -> None:
-    trace = run_trace(oracle_policy, "Algorithmic/ReversedAddition-v0", seed=2)
+    trace = run_trace("oracle", "Algorithmic/ReversedAddition-v0", seed=2)
     (tape,) = trace.history.tapes
     output = trace.history.output
     assert output is not None
@@ -193,7 +196,7 @@ def test_a_stream_is_shown_as_it_passes_by() -> None:
 
 
 def test_a_maze_is_shown_as_a_path() -> None:
-    trace = run_trace(oracle_policy, "Maze-InvisibleGoal-9x9-v0", seed=4)
+    trace = run_trace("oracle", "Maze-InvisibleGoal-9x9-v0", seed=4)
     path = trace.history.path
     assert path is not None
     assert len(path.cells) == len(trace.rewards) + 1 == 251
@@ -207,7 +210,7 @@ def test_a_maze_is_shown_as_a_path() -> None:
 
 
 def test_any_other_environment_is_shown_as_a_table() -> None:
-    trace = run_trace(random_policy, "CartPole-v1", seed=0, name="chance")
+    trace = run_trace("random", "CartPole-v1", seed=0, name="chance")
     lines = trace_text(trace).splitlines()
     assert lines[0] == f"CartPole-v1   chance   seed 0   {lines[0].split('   ', 3)[3]}"
     assert lines[2].split() == ["step", "observation", "action", "reward"]
@@ -224,7 +227,7 @@ def test_a_model_is_traced_wherever_it_was_trained(env_id: str) -> None:
 
 def test_the_longest_episode_is_found() -> None:
     seed = longest_episode("Tape-Copy-v0", first=7, tries=64)
-    trace = run_trace(oracle_policy, "Tape-Copy-v0", seed=seed)
+    trace = run_trace("oracle", "Tape-Copy-v0", seed=seed)
     assert len(trace.rewards) == 11
     assert longest_episode("CartPole-v1", first=7) == 7
 
@@ -239,7 +242,7 @@ def picture(trace: Trace, path: Path) -> set[tuple[int, ...]]:
 
 def test_the_picture_shows_heads_and_what_was_emitted(tmp_path: Path) -> None:
     path = tmp_path / "trace.png"
-    solved = picture(run_trace(oracle_policy, FORWARD, seed=3), path)
+    solved = picture(run_trace("oracle", FORWARD, seed=3), path)
     assert {rgb(BLUE), rgb(ORANGE), rgb(GREEN)} <= solved
     assert rgb(RED) not in solved
     emit_end = np.array([1, 1, 5])
@@ -251,12 +254,12 @@ def test_the_picture_shows_heads_and_what_was_emitted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("policy", "env_id"),
     [
-        (oracle_policy, "Maze-InvisibleGoal-9x9-v0"),
-        (random_policy, "CartPole-v1"),
-        (oracle_policy, "Algorithmic/Reverse-v0"),
-        (oracle_policy, "Tape-Sort-v0"),
-        (oracle_policy, "Stream-PrioritySort-v0"),
-        (oracle_policy, "Stream-DictionaryInference-4x1-v0"),
+        ("oracle", "Maze-InvisibleGoal-9x9-v0"),
+        ("random", "CartPole-v1"),
+        ("oracle", "Algorithmic/Reverse-v0"),
+        ("oracle", "Tape-Sort-v0"),
+        ("oracle", "Stream-PrioritySort-v0"),
+        ("oracle", "Stream-DictionaryInference-4x1-v0"),
     ],
 )
 def test_every_family_has_a_picture(policy: Any, env_id: str, tmp_path: Path) -> None:

@@ -9,16 +9,16 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
 from matplotlib.image import imread
 
 from agents.cli.main import main
-from agents.evaluation.actors import Actor, random_policy
-from agents.evaluation.evaluate import oracle_policy
 from agents.evaluation.trace import Trace, run_trace, trace_text
 from agents.evaluation.trace.failure import NoFailureError, failing_trace
 from agents.evaluation.trace.page import page_data, trace_html, trace_page
+from memory_envs.scoring.policy import Turn
 
 FORWARD = "Tape-ForwardReverse-Easy-v0"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
@@ -29,9 +29,9 @@ NEEDS_BROWSER = pytest.mark.skipif(
 NASTY = "</script><script>alert(1)</script>{{data}}<!-- \u2028 & \"'"
 
 
-def wrong_policy(_env: Any, _seed: int) -> Actor:
+def wrong_policy(turn: Turn, state: Any) -> tuple[Any, Any]:
     """Stay, and emit the end mark, which is never the first symbol."""
-    return lambda _obs, _starts, _masks: np.array([[1, 1, 5]])
+    return np.tile([1, 1, 5], (len(turn.starts), 1)), state
 
 
 def embedded(page: str) -> Any:
@@ -44,7 +44,7 @@ def failure() -> Trace:
 
 
 def test_the_data_are_those_of_the_trace() -> None:
-    trace = run_trace(oracle_policy, FORWARD, seed=3, name="oracle")
+    trace = run_trace("oracle", FORWARD, seed=3, name="oracle")
     data = page_data(trace)
     assert data["steps"] == len(trace.rewards)
     assert data["facts"] == trace.title().split("   ")
@@ -74,12 +74,12 @@ def test_a_failure_says_why() -> None:
 @pytest.mark.parametrize(
     ("policy", "env_id", "kinds"),
     [
-        (oracle_policy, "Maze-InvisibleGoal-9x9-v0", {"path", "curve", "observations"}),
-        (random_policy, "CartPole-v1", {"curve", "observations"}),
-        (random_policy, "Pendulum-v1", {"curve", "observations"}),
-        (oracle_policy, "Algorithmic/ReversedAddition-v0", {"output"}),
-        (oracle_policy, "Tape-Sort-v0", {"output"}),
-        (oracle_policy, "Stream-RepeatCopy-v0", {"output"}),
+        ("oracle", "Maze-InvisibleGoal-9x9-v0", {"path", "curve", "observations"}),
+        ("random", "CartPole-v1", {"curve", "observations"}),
+        ("random", "Pendulum-v1", {"curve", "observations"}),
+        ("oracle", "Algorithmic/ReversedAddition-v0", {"output"}),
+        ("oracle", "Tape-Sort-v0", {"output"}),
+        ("oracle", "Stream-RepeatCopy-v0", {"output"}),
     ],
 )
 def test_every_family_has_a_page(policy: Any, env_id: str, kinds: set[str]) -> None:
@@ -90,7 +90,7 @@ def test_every_family_has_a_page(policy: Any, env_id: str, kinds: set[str]) -> N
 
 
 def test_nothing_leaves_its_place_and_nothing_is_loaded() -> None:
-    trace = run_trace(random_policy, "CartPole-v1", seed=0, name=NASTY)
+    trace = run_trace("random", "CartPole-v1", seed=0, name=NASTY)
     page = trace_page(trace)
     assert embedded(page)["facts"][1] == NASTY
     assert page.count("<script") == page.count("</script>") == 2
@@ -102,7 +102,7 @@ def test_nothing_leaves_its_place_and_nothing_is_loaded() -> None:
 
 
 def test_an_infinite_reward_is_written_and_not_drawn() -> None:
-    trace = run_trace(random_policy, "CartPole-v1", seed=0)
+    trace = run_trace("random", "CartPole-v1", seed=0)
     trace.rewards[1] = np.inf
     data = embedded(trace_page(trace))
     assert (data["curve"], data["rewards"][1]) == (None, "inf")
@@ -122,22 +122,28 @@ def test_the_page_is_written_whole_or_not_at_all(
 
     monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(OSError, match="no space"):
-        trace_html(run_trace(oracle_policy, FORWARD, seed=3), path)
+        trace_html(run_trace("oracle", FORWARD, seed=3), path)
     assert path.read_text(encoding="utf-8") == before
     assert os.listdir(tmp_path) == ["trace.html"]
 
 
 def test_the_first_failure_is_found() -> None:
-    def sometimes(env: Any, seed: int) -> Actor:
-        """Plays well on the seeds before 9."""
-        return (oracle_policy if seed < 9 else wrong_policy)(env, seed)
+    def sometimes(turn: Turn, state: Any) -> tuple[Any, Any]:
+        """Copies all symbols but 3."""
+        symbols = turn.observations[:, 0]
+        actions = np.stack([np.full_like(symbols, 2), np.ones_like(symbols), symbols], axis=1)
+        actions[symbols == 3, 2] = 0
+        return actions, state
 
-    trace = failing_trace(sometimes, "Tape-Copy-Easy-v0", 5)
-    assert (trace.seed, trace.success) == (9, False)
+    env = gym.make("Tape-Copy-Easy-v0")
+    fails = [3 in env.reset(seed=seed)[1]["target"].tolist() for seed in range(5, 65)]
+    start = 5 + fails.index(False)
+    trace = failing_trace(sometimes, "Tape-Copy-Easy-v0", start)
+    assert (trace.seed, trace.success) == (5 + fails.index(True, start - 5), False)
     with pytest.raises(NoFailureError, match="none of the 60 episodes with seeds 5 to 64 failed"):
-        failing_trace(oracle_policy, "Tape-Copy-Easy-v0", 5, tries=60)
+        failing_trace("oracle", "Tape-Copy-Easy-v0", 5, tries=60)
     with pytest.raises(NoFailureError, match="does not say whether an episode failed"):
-        failing_trace(random_policy, "Pendulum-v1", 5)
+        failing_trace("random", "Pendulum-v1", 5)
 
 
 def test_the_command_writes_a_page_of_a_failure(
@@ -190,7 +196,7 @@ def test_a_browser_shows_the_step_that_the_address_names(tmp_path: Path) -> None
 
 @NEEDS_BROWSER
 def test_slider_keys_and_buttons_move_through_the_steps(tmp_path: Path) -> None:
-    trace = run_trace(oracle_policy, FORWARD, seed=3)
+    trace = run_trace("oracle", FORWARD, seed=3)
     driver = """<script>
       const seen = [], look = () => seen.push(document.getElementById("counter").textContent[0]);
       const key = (name, target = document.body) => {

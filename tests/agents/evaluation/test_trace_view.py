@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from agents import RLNTM, make_vec_env
-from agents.evaluation.actors import Actor, model_policy
-from agents.evaluation.evaluate import play
 from agents.evaluation.trace import run_trace, trace_text
+from memory_envs import evaluate
+from memory_envs.scoring.policy import Turn
 from memory_envs.view import NOTHING
 
 WHISPER = "Whisper-v0"
@@ -25,14 +25,10 @@ def registered() -> Iterator[None]:
     del gym.registry[WHISPER]
 
 
-def _listener(env: Any, seed: int) -> Actor:
+def _listener(turn: Turn, state: int | None) -> tuple[Any, int]:
     """Repeats each word while it hears it, and stops short of the end mark once."""
-    steps = iter(range(100))
-
-    def act(obs: Any, _starts: Any, _masks: Any) -> Any:
-        return np.array([[next(steps) != 1, 1, obs[0, 0]]])
-
-    return act
+    step = state or 0
+    return np.array([[step != 1, 1, turn.observations[0, 0]]]), step + 1
 
 
 def test_a_family_with_fields_of_its_own_is_traced() -> None:
@@ -54,6 +50,6 @@ def test_a_family_with_fields_of_its_own_is_traced() -> None:
 def test_rl_ntm_learns_from_a_family_with_fields_of_its_own() -> None:
     model = RLNTM("RLNTMPolicy", make_vec_env(WHISPER, 64, seed=0), seed=0, learning_rate=0.01)
     model.learn(10_000)
-    played = play(model_policy(model, deterministic=True), make_vec_env(WHISPER, 100), 100, seed=7)
-    assert played.success is not None
-    assert played.success > 0.9
+    success = evaluate(model, WHISPER, 100).success
+    assert success is not None
+    assert success > 0.9

@@ -41,7 +41,7 @@ def _policy(
     **kwargs: Any,
 ) -> MemoryPolicy:
     torch.manual_seed(0)
-    sizes = {} if memory in ("none", "framestack") else {"hidden_size": 8}
+    sizes = {} if memory in ("none", "framestack", "memory-net") else {"hidden_size": 8}
     action_space = action_space or spaces.MultiDiscrete([3, 2])
     return MemoryPolicy(
         observation_space,

@@ -37,7 +37,7 @@ def _model(algorithm: Any = MemoryPPO, memory: str = "lstm", n_envs: int = 2, **
     env = sync(lambda: RandomEnv(OBSERVATIONS, ACTIONS), n_envs)
     if algorithm is MemoryPPO:
         kwargs = {"n_steps": 8, "batch_size": 8, "n_epochs": 1, **kwargs}
-    sizes = {} if memory in ("none", "framestack") else {"hidden_size": 4}
+    sizes = {} if memory in ("none", "framestack", "memory-net") else {"hidden_size": 4}
     policy_kwargs = {"memory": memory, "memory_kwargs": sizes, "encoder_size": 4}
     return algorithm("MemoryPolicy", env, seed=0, policy_kwargs=policy_kwargs, **kwargs)
 

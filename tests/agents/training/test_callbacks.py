@@ -2,6 +2,7 @@
 
 import io
 import threading
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,7 +23,6 @@ from agents.algorithms.progress import (
     Status,
     make_display,
 )
-from agents.evaluation.evaluate import EpisodeResults, evaluation_env
 from agents.training.callbacks import (
     CheckpointCallback,
     EvaluationCallback,
@@ -30,6 +30,8 @@ from agents.training.callbacks import (
 )
 from agents.training.run_directory import HELD_OUT_SEEDS, TRAINING_SEEDS, training_seed
 from memory_envs import Curriculum
+from memory_envs.scoring.opening import open_rows
+from memory_envs.scoring.play import EpisodeResults
 
 ENV = "Tape-Copy-Easy-v0"
 
@@ -121,7 +123,7 @@ class Successes(EvaluationCallback):
     """Finds what it is told to find."""
 
     def __init__(self, found: list[float], **kwargs: Any) -> None:
-        super().__init__(evaluation_env(ENV, 1), every=10, episodes=100, **kwargs)
+        super().__init__(open_rows(ENV, 1), every=10, episodes=100, **kwargs)
         self.found = found
         self.asked: list[int] = []
 
@@ -157,23 +159,22 @@ def test_without_a_goal_nothing_stops() -> None:
 
 
 def test_evaluations_meet_new_episodes_that_were_never_trained_on() -> None:
-    env = evaluation_env(ENV, 8)
-    seeds: list[int] = []
-    original = env.seed
+    rows = open_rows(ENV, 8)
+    met: list[int] = []
+    original = rows.begin
 
-    def note(seed: int | None = None) -> Any:
-        assert seed is not None
-        seeds.extend(range(seed, seed + 8))
-        return original(seed)
+    def note(seeds: Sequence[int]) -> Any:
+        met.extend(seeds)
+        return original(seeds)
 
-    env.seed = note  # type: ignore[method-assign]
-    callback = EvaluationCallback(env, every=1, episodes=8)
+    rows.begin = note  # type: ignore[method-assign]
+    callback = EvaluationCallback(rows, every=1, episodes=8)
     callback.init_callback(model_on(make_vec_env(ENV, 8)))
     for _ in range(3):
         callback.evaluate(8)
-    assert len(set(seeds)) == 24
-    assert min(seeds) >= HELD_OUT_SEEDS > 2**32
-    assert max(seeds) < TRAINING_SEEDS <= training_seed(0)
+    assert len(set(met)) == 24
+    assert min(met) >= HELD_OUT_SEEDS > 2**32
+    assert max(met) < TRAINING_SEEDS <= training_seed(0)
 
 
 def test_runs_and_their_continuations_train_on_different_episodes() -> None:
@@ -189,14 +190,14 @@ def test_evaluating_changes_nothing_in_the_training() -> None:
         model.learn(4 * 128, callback=list(callbacks))
         return list(model.policy.parameters())
 
-    evaluation = EvaluationCallback(evaluation_env(ENV, 8), every=1, episodes=8)
+    evaluation = EvaluationCallback(open_rows(ENV, 8), every=1, episodes=8)
     with_it, without = weights(evaluation), weights()
     assert evaluation.last is not None
     assert all(torch.equal(a, b) for a, b in zip(with_it, without, strict=True))
 
 
 def test_what_is_evaluated_last_is_what_is_kept() -> None:
-    env = evaluation_env(ENV, 8)
+    rows = open_rows(ENV, 8)
     kept: list[torch.Tensor] = []
 
     class Stop(EvaluationCallback):
@@ -207,7 +208,7 @@ def test_what_is_evaluated_last_is_what_is_kept() -> None:
             return super().evaluate(episodes)
 
     model = model_on(make_vec_env(ENV, 8))
-    model.learn(10_000, callback=Stop(env, every=1, episodes=8, stop_at=1.0))
+    model.learn(10_000, callback=Stop(rows, every=1, episodes=8, stop_at=1.0))
     assert model.num_timesteps == 256 + 8
     same = zip(kept, model.policy.parameters(), strict=True)
     assert all(torch.equal(a, b) for a, b in same)
@@ -273,7 +274,7 @@ def test_the_display_gets_the_numbers() -> None:
     console = Console(file=io.StringIO())
     display = LineDisplay(console)
     curriculum = Curriculum(5, level=2, refractory=10_000)
-    evaluation = EvaluationCallback(evaluation_env(ENV, 8), every=10_000, episodes=8)
+    evaluation = EvaluationCallback(open_rows(ENV, 8), every=10_000, episodes=8)
     model = model_on(make_vec_env(ENV, 8, curriculum=curriculum))
     progress = ProgressCallback(display, 256, curriculum, evaluation.held_out)
     status = progress.status

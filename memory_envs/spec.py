@@ -10,7 +10,6 @@ from typing import Any
 import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec
 
-import memory_envs
 from memory_envs.arguments import allowed_names
 
 _ALLOWED = (
@@ -41,7 +40,7 @@ def check_env(env_id: str) -> str:
         ValueError: If it is not, naming the nearest id.
     """
     module, colon, name = env_id.rpartition(":")
-    if module == memory_envs.__name__:
+    if module == __package__:
         env_id, colon = name, ""
     try:
         if colon and (not module or find_spec(module) is None):

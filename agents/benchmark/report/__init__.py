@@ -1,0 +1,1 @@
+"""From the results of runs to a leaderboard, as Markdown and as one HTML page."""

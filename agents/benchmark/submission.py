@@ -1,0 +1,202 @@
+"""Results that somebody sends: one file, and what can be verified of it without trusting it.
+
+Random and optimal play are played again on the seeds of the evaluation, which are the same for
+everybody. An agent that came along, as ``module:function`` that returns a policy for a task, is
+played again, too. That a training took the steps that it says cannot be verified.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agents.benchmark.results import FORMAT, Result, ResultError, result_from
+from agents.benchmark.suites import SUITES, Task
+from agents.benchmark.trial import EPISODES, SEED
+from agents.saving.atomic import write_json
+from memory_envs import evaluate
+from memory_envs.scoring.result import EvaluationResult
+
+# What is added up in another order, on another processor, differs by this at most.
+_ROUNDING = 1e-6
+_FIELDS = ("format", "agent", "authors", "code", "about", "results")
+_MEASURED = ("return_mean", "success", "length_mean", "score")
+
+# Makes the policy that a task was evaluated with.
+Replay = Callable[[Task], Any]
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One agent's results.
+
+    Attributes:
+        agent: Its name on the leaderboard.
+        authors: Who sends them.
+        code: Where its code is, with a commit.
+        about: What it is, in a line or two.
+        results: Its runs.
+    """
+
+    agent: str
+    authors: str
+    code: str
+    about: str
+    results: tuple[Result, ...]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        what: What it is.
+        wrong: What is wrong with it; empty if nothing is.
+    """
+
+    what: str
+    wrong: str = ""
+
+
+def write_submission(submission: Submission, path: Path) -> None:
+    """Writes a submission, whole or not at all."""
+    data = {name: getattr(submission, name) for name in _FIELDS[1:-1]}
+    results = [result.to_dict() for result in submission.results]
+    write_json(path, {"format": FORMAT, **data, "results": results})
+
+
+def read_submission(path: Path) -> Submission:
+    """Reads a submission.
+
+    Raises:
+        ResultError: If the file cannot be read, or a field is missing or of another kind.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ResultError(f"{path}: {error}") from error
+    if not isinstance(data, dict):
+        raise ResultError(f"{path}: it holds a {type(data).__name__}; allowed: an object")
+    if data.get("format") != FORMAT:
+        raise ResultError(f"{path}: format is {data.get('format')!r}; allowed: {FORMAT}")
+    if set(data) != set(_FIELDS):
+        odd = sorted(set(data) ^ set(_FIELDS))[0]
+        kind = "missing" if odd in _FIELDS else f"unknown; allowed: {', '.join(_FIELDS)}"
+        raise ResultError(f"{path}: {odd} is {kind}")
+    for name in _FIELDS[1:-1]:
+        if not isinstance(data[name], str) or not data[name].strip():
+            raise ResultError(f"{path}: {name} is {data[name]!r}; allowed: some text")
+    if not isinstance(data["results"], list) or not data["results"]:
+        raise ResultError(f"{path}: results is {data['results']!r}; allowed: a list of results")
+    results = tuple(
+        result_from(found, f"{path}, result {number}")
+        for number, found in enumerate(data["results"], start=1)
+    )
+    return Submission(results=results, **{name: data[name] for name in _FIELDS[1:-1]})
+
+
+def check_submission(submission: Submission, replay: Replay | None = None) -> Iterator[Finding]:
+    """Yields what was looked at, as it is found.
+
+    Args:
+        submission: The submission.
+        replay: Makes the policy of a task, to be played again; None if none came along.
+    """
+    yield _whole(submission.results)
+    replayed: dict[str, EvaluationResult] = {}
+    known: dict[str, EvaluationResult] = {}
+    for result in submission.results:
+        title = f"{result.suite}, {result.task}, seed {result.seed}"
+        task = _task(result)
+        if task is None:
+            yield Finding(title, "there is no such task")
+            continue
+        if task.name not in known:
+            known[task.name] = _play("random", task)
+        yield Finding(f"{title}: rules", "; ".join(_broken_rules(result, task)))
+        yield Finding(f"{title}: scale", _wrong_scale(result, known[task.name]))
+        if replay is not None:
+            if task.name not in replayed:
+                replayed[task.name] = _play(replay(task), task)
+            yield Finding(f"{title}: played again", _differs(result, replayed[task.name]))
+
+
+def _whole(results: Sequence[Result]) -> Finding:
+    """Looks whether each run is there once, for every task of a suite, with the same seeds."""
+    what = "every task, once for each seed"
+    keys = [result.key for result in results]
+    if len(set(keys)) < len(keys):
+        twice = next(key for key in keys if keys.count(key) > 1)
+        return Finding(what, f"{twice} is there twice")
+    if len({result.agent for result in results}) > 1:
+        return Finding(what, "the results are of several agents")
+    for suite in sorted({result.suite for result in results} & SUITES.keys()):
+        seeds = {
+            task.name: {r.seed for r in results if (r.suite, r.task) == (suite, task.name)}
+            for task in SUITES[suite].tasks
+        }
+        missing = [name for name, found in seeds.items() if not found]
+        if missing:
+            return Finding(what, f"{suite}: {', '.join(missing)} missing")
+        if len({frozenset(found) for found in seeds.values()}) > 1:
+            return Finding(what, f"{suite}: the tasks have different seeds")
+    return Finding(what)
+
+
+def _task(result: Result) -> Task | None:
+    suite = SUITES.get(result.suite)
+    if suite is None:
+        return None
+    return next((task for task in suite.tasks if task.name == result.task), None)
+
+
+def _broken_rules(result: Result, task: Task) -> Iterator[str]:
+    evaluation = result.evaluation
+    if result.env != task.env:
+        yield f"env is {result.env!r}, in the suite it is {task.env!r}"
+    if result.timesteps != task.timesteps:
+        yield f"timesteps is {result.timesteps}, in the suite it is {task.timesteps}"
+    if result.over_budget:
+        yield f"it took {result.steps:,} steps of {result.timesteps:,}"
+    if (evaluation["episodes"], evaluation["seed"]) != (EPISODES, SEED):
+        yield f"it was not evaluated on {EPISODES} episodes from seed {SEED} on"
+    if evaluation["success"] is not None and not 0 <= evaluation["success"] <= 1:
+        yield f"success is {evaluation['success']}"
+    if not result.provenance.get("versions"):
+        yield "provenance names no versions"
+
+
+def _wrong_scale(result: Result, known: EvaluationResult) -> str:
+    evaluation = result.evaluation
+    for name in ("random_return", "optimal_return"):
+        if not _same(evaluation.get(name), getattr(known, name)):
+            return f"{name} is {evaluation.get(name)}, played again it is {getattr(known, name)}"
+    low, high = known.random_return, known.optimal_return
+    if low is None or high is None:
+        return "" if result.score is None else "there is no optimum, and so no score"
+    score = (evaluation["return_mean"] - low) / (high - low)
+    return "" if _same(result.score, score) else f"score is {result.score}, by the returns {score}"
+
+
+def _differs(result: Result, again: EvaluationResult) -> str:
+    for name in _MEASURED:
+        if not _same(result.evaluation[name], getattr(again, name)):
+            return f"{name} is {result.evaluation[name]}, played again {getattr(again, name)}"
+    return ""
+
+
+def _same(value: Any, other: Any) -> bool:
+    if value is None or other is None:
+        return value is other
+    return isinstance(value, int | float) and math.isclose(
+        value, other, rel_tol=_ROUNDING, abs_tol=_ROUNDING
+    )
+
+
+def _play(policy: Any, task: Task) -> EvaluationResult:
+    kwargs: Mapping[str, Any] = task.evaluation_kwargs
+    return evaluate(policy, task.env, EPISODES, SEED, env_kwargs=kwargs)

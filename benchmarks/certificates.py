@@ -1,0 +1,138 @@
+"""How much memory every environment needs: ``python -m benchmarks.certificates [ID ...]``.
+
+Writes the certificates (`memory_envs.certificates`) for `memory-envs certify`, in a file that comes
+with the package, and the tables of docs/certificates.md. With ids, only these are computed anew.
+``python -m benchmarks.certificates control`` trains agents without memory on three of them, and
+says between which bounds their returns have to lie.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+
+from agents.cli import certificates
+from agents.saving.atomic import write_text
+from memory_envs import ENVIRONMENTS
+from memory_envs.certificates import WINDOWS, Certificate, Interval, certify
+
+PAGE = Path(__file__).parents[1] / "docs" / "certificates.md"
+_MARK = "<!-- Written by python -m benchmarks.certificates -->\n"
+_KNOBS_TEXT = """## What the arguments change
+
+Shares of the best return; the bits that the data hold, all of which are asked for; steps of the
+longest stream.
+
+- `bits` moves the bits alone, `repeats` the steps alone.
+- The length moves bits and steps. The share without memory stays.
+- `symbols` moves the share without memory, 1/K, and the bits; the steps stay. Half the length with
+  twice the bits a symbol holds the bits.
+
+There is no argument yet for a delay between what is shown and what is asked, nor for distractors.
+"""
+_SIGNS = {"exact": "", "proven": "ᵖ", "found": "ᶠ", "sampled": "ˢ", "trivial": "ᵗ"}
+
+
+def compute(ids: list[str]) -> None:
+    """Writes the file, with these ids anew."""
+    found: dict[str, Certificate] = {}
+    if certificates.FILE.exists():
+        certificates.read_certificates.cache_clear()
+        found = certificates.read_certificates()
+    for env_id in ids:
+        found[env_id] = certify(env_id)
+        rows = {name: found[name].to_dict() for name in ENVIRONMENTS if name in found}
+        write_text(certificates.FILE, json.dumps(rows, indent=1) + "\n")
+        print(env_id, flush=True)
+    certificates.read_certificates.cache_clear()
+
+
+def page() -> str:
+    """Returns the page, with tables of the certificates that come with the package."""
+    text = PAGE.read_text(encoding="utf-8")
+    parts = [tables(certificates.read_certificates()), _KNOBS_TEXT, knobs()]
+    return text[: text.index(_MARK)] + "\n".join([_MARK, *parts])
+
+
+def tables(found: dict[str, Certificate]) -> str:
+    """Returns two tables as Markdown."""
+    head = "| id | with memory | without | certified |"
+    parts = ["## Without memory", "", head, "| --- | ---: | ---: | --- |"]
+    parts += [
+        f"| `{one.id}` | {_cell(one.best)} | {_cell(one.memoryless)} | {_verdict(one)} |"
+        for one in found.values()
+    ]
+    for title, name in (
+        ("The last k observations", "observations"),
+        ("The last k observations and actions", "windows"),
+    ):
+        names = " | ".join(f"k = {k}" for k in WINDOWS)
+        parts += ["", f"## {title}", "", f"| id | {names} |", "| --- |" + " ---: |" * len(WINDOWS)]
+        for certificate in found.values():
+            intervals = getattr(certificate, name)
+            cells = " | ".join(_cell(intervals[k]) for k in WINDOWS)
+            parts.append(f"| `{certificate.id}` | {cells} |")
+    return "\n".join(parts) + "\n"
+
+
+# What is changed from one row to the next, and the bits that its data hold.
+_KNOBS: tuple[tuple[str, dict[str, int], float], ...] = (
+    ("Stream-DoubleCopy-v0", {"min_length": 10, "max_length": 10, "symbols": 4}, 10 * 2.0),
+    ("Stream-DoubleCopy-v0", {"min_length": 20, "max_length": 20, "symbols": 4}, 20 * 2.0),
+    ("Stream-DoubleCopy-v0", {"min_length": 20, "max_length": 20, "symbols": 2}, 20 * 1.0),
+    ("Stream-DoubleCopy-v0", {"min_length": 20, "max_length": 20, "symbols": 16}, 20 * 4.0),
+    ("Stream-Copy-v0", {"min_length": 10, "max_length": 10, "bits": 2}, 10 * 2.0),
+    ("Stream-Copy-v0", {"min_length": 10, "max_length": 10, "bits": 8}, 10 * 8.0),
+    ("Stream-RepeatCopy-v0", {"min_length": 10, "max_length": 10, "bits": 2, "repeats": 1}, 20.0),
+    ("Stream-RepeatCopy-v0", {"min_length": 10, "max_length": 10, "bits": 2, "repeats": 9}, 20.0),
+)
+
+
+def knobs() -> str:
+    """Returns a table, as Markdown, of what arguments of the environments change."""
+    rows = []
+    for env_id, arguments, bits in _KNOBS:
+        found = certify(env_id, (8,), **arguments)
+        env: Any = gym.make(env_id, disable_env_checker=True, **arguments).unwrapped
+        shares = (
+            f"{one.upper / found.best.upper:.2f}"
+            for one in (found.memoryless, found.observations[8])
+        )
+        told = ", ".join(f"{name}={value}" for name, value in arguments.items())
+        cells = (f"`{env_id}`", told, *shares, f"{bits:g}", str(env.rules.settings.steps))
+        rows.append(f"| {' | '.join(cells)} |")
+    head = "| id | arguments | share without memory | share with 8 in view | bits | steps |"
+    return "\n".join([head, "| --- | --- |" + " ---: |" * 4, *rows]) + "\n"
+
+
+def _verdict(certificate: Certificate) -> str:
+    if certificate.needs_memory:
+        return "needs memory"
+    return "needs none" if certificate.needs_none else "not known"
+
+
+def _cell(interval: Interval) -> str:
+    lower, upper = f"{interval.lower:.2f}", f"{interval.upper:.2f}"
+    if interval.is_exact:
+        return upper
+    return f"{lower}{_SIGNS[interval.lower_by]} - {upper}{_SIGNS[interval.upper_by]}"
+
+
+def main() -> None:
+    """Writes the file and the page, or makes the control experiment."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("ids", nargs="*", metavar="ID", help='environments, or "control"')
+    ids = parser.parse_args().ids
+    if ids == ["control"]:
+        from benchmarks.certificates_control import control
+
+        control()
+        return
+    compute(ids or list(ENVIRONMENTS))
+    write_text(PAGE, page())
+
+
+if __name__ == "__main__":
+    main()

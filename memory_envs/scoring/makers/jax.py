@@ -1,0 +1,44 @@
+"""Policies from JAX functions."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from memory_envs.scoring.policy import MadePolicy, Turn, name_of
+
+
+def from_jax(
+    step: Callable[..., Any], initial_state: Any = (), deterministic: bool | None = None
+) -> MadePolicy:
+    """Makes a policy of a function of one row; it is vectorised and compiled here.
+
+    Args:
+        step: ``step(observation, state) -> action, state``. If it has an argument `mask`, it is
+            given the action mask; if it has an argument `key`, a random key, of every step.
+        initial_state: A tree of arrays, with which an episode begins.
+        deterministic: Whether it takes the most probable actions, for the result.
+    """
+    wanted = inspect.signature(step).parameters.keys() & {"mask", "key"}
+    compiled: Any = None
+
+    def act(turn: Turn, state: Any) -> tuple[Any, Any]:
+        nonlocal compiled
+        jax = import_module("jax")
+        if compiled is None:
+            compiled = jax.jit(jax.vmap(lambda seen, state, more: step(seen, state, **more)))
+        if state is None:
+            rows = len(turn.starts)
+            spread = jax.numpy.broadcast_to
+            state = jax.tree.map(lambda x: spread(x, (rows, *np.shape(x))), initial_state)
+        short = (turn.seeds >> np.uint64(32)).astype(np.uint32)
+        more = {"mask": turn.masks, "key": jax.vmap(jax.random.key)(short)}
+        given = {name: more[name] for name in wanted}
+        actions, state = compiled(turn.observations, state, given)
+        return actions, state
+
+    return MadePolicy(act, name_of(step), deterministic)

@@ -1,0 +1,108 @@
+"""The leaderboard: who is where, what is missing, and a page that needs nothing else."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agents.benchmark.report.curves import mean_curve
+from agents.benchmark.report.leaderboard import leaderboards
+from agents.benchmark.report.markdown import report_markdown
+from agents.benchmark.report.page import page_data
+from agents.benchmark.report.write import write_report
+from agents.benchmark.results import Point, Result, ResultError, Run, write_result
+
+Make = Callable[..., Result]
+
+
+@pytest.fixture
+def results(make_result: Make) -> list[Result]:
+    scores = {"good": (0.9, 0.8), "bad": (0.2, 0.3)}
+    found = [
+        make_result(agent, task, seed, mean + 0.01 * seed)
+        for agent, means in scores.items()
+        for task, mean in zip(("one", "two"), means, strict=True)
+        for seed in range(3)
+    ]
+    return [*found, make_result("partial", "one", 0, 1.0)]
+
+
+def test_the_best_comes_first_and_who_misses_a_task_last(results: list[Result]) -> None:
+    (board,) = leaderboards(results)
+    assert [standing.agent for standing in board.standings] == ["good", "bad", "partial"]
+    good, bad, partial = board.standings
+    assert good.score is not None
+    assert bad.score is not None
+    assert good.score.low <= good.score.value <= good.score.high
+    assert good.score.value == pytest.approx((0.82 + 0.9 + 0.81 + 0.91) / 4, abs=0.03)
+    assert partial.score is None
+    assert partial.missing == ("two",)
+    assert (good.seeds, partial.seeds) == (3, 0)
+    ((first, second, chance),) = board.improvements
+    assert (first, second, chance.value) == ("good", "bad", 1.0)
+
+
+def test_without_a_score_returns_are_shown(make_result: Make) -> None:
+    (board,) = leaderboards([make_result("a", "one", 0, None)])
+    assert board.standings[0].score is None
+    assert "2.000 (return)" in report_markdown([board])
+
+
+def test_markdown_has_a_line_for_each_agent_and_task(results: list[Result]) -> None:
+    text = report_markdown(leaderboards(results))
+    assert re.search(r"\| `good` \| 0\.\d{3} \| 0\.\d{3} to 0\.\d{3} \|", text)
+    assert "`partial` (missing: two)" in text
+    assert re.search(r"\| two \| 0\.810 ± 0\.008 \| 0\.310 ± 0\.008 \| - \|", text)
+
+
+def test_a_curve_is_the_mean_at_common_steps(make_result: Make) -> None:
+    curves = [
+        (Point(0, None, 0.0, 0.0), Point(100, None, 0.0, 1.0)),
+        (Point(0, None, 0.0, 0.0), Point(50, None, 0.0, 0.5), Point(100, None, 0.0, 0.8)),
+    ]
+    runs = [make_result("a", "t", k, 1.0, curve=curve) for k, curve in enumerate(curves)]
+    found = mean_curve(runs)
+    assert found is not None
+    assert (found.steps[0], found.steps[-1], found.quantity) == (0, 100, "score")
+    middle = found.steps.index(min(step for step in found.steps if step >= 50))
+    assert (found.means[middle], found.lows[middle], found.highs[middle]) == (0.25, 0.0, 0.5)
+    assert found.means[-1] == pytest.approx(0.9)
+
+
+def test_a_report_is_two_files_and_the_page_loads_nothing(
+    results: list[Result], tmp_path: Path
+) -> None:
+    for result in results:
+        folder = tmp_path / result.agent / result.task / str(result.seed)
+        write_result(result, folder)
+    trace = tmp_path / "good" / "one" / "0" / "part-0" / "trace.txt"
+    trace.parent.mkdir()
+    trace.write_text("step by step </script>", encoding="utf-8")
+    text, page = write_report([tmp_path], tmp_path / "out")
+    assert text.read_text(encoding="utf-8").startswith("# Leaderboard")
+    html = page.read_text(encoding="utf-8")
+    assert not re.search(r"""(src|href)=["'](?!data:)""", html)
+    assert html.count("</script>") == 2
+    embedded = re.search(r'<script type="application/json" id="data">(.*)</script>', html)
+    assert embedded
+    (board,) = json.loads(embedded[1])["boards"]
+    assert board["agents"][0]["tasks"]["one"]["trace"] == "step by step </script>"
+
+
+def test_page_data_is_what_the_board_says(results: list[Result], tmp_path: Path) -> None:
+    boards = leaderboards(results)
+    data = page_data(boards, [Run(result, tmp_path) for result in results])
+    agent = data["boards"][0]["agents"][0]
+    assert agent["score"] == boards[0].standings[0].score
+    assert agent["tasks"]["two"]["values"] == [0.8, 0.81, 0.82]
+    json.dumps(data, allow_nan=False)
+
+
+def test_no_results_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ResultError, match="no results below"):
+        write_report([tmp_path], tmp_path)
+    with pytest.raises(ResultError, match="is not there"):
+        write_report([tmp_path / "nowhere"], tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,54 @@
+"""The suites name environments that there are, with arguments that these take."""
+
+import gymnasium as gym
+import pytest
+
+from agents.benchmark.suites import SUITES, Suite, Task, find_suite
+from memory_envs import ENVIRONMENTS
+
+TASKS = [task for suite in SUITES.values() if suite.needs is None for task in suite.tasks]
+
+
+@pytest.mark.parametrize("suite", SUITES.values(), ids=list(SUITES))
+def test_a_task_has_one_name_in_its_suite(suite: Suite) -> None:
+    names = [task.name for task in suite.tasks]
+    assert len(set(names)) == len(names) > 0
+    assert all(task.timesteps > 0 for task in suite.tasks)
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+def test_a_task_can_be_made_as_it_is_evaluated(task: Task) -> None:
+    assert task.env in ENVIRONMENTS
+    gym.make_vec(task.env, num_envs=1, **task.evaluation_kwargs).close()
+
+
+def test_every_tape_is_in_the_suite_of_its_tier() -> None:
+    suites = {"tape-easy": "easy", "tape": "plain", "tape-hard": "hard"}
+    for name, tier in suites.items():
+        ids = {
+            spec.id for spec in ENVIRONMENTS.values() if (spec.family, spec.tier) == ("tape", tier)
+        }
+        assert {task.env for task in SUITES[name].tasks} == ids
+
+
+def test_generalisation_asks_for_lengths_that_training_has_not() -> None:
+    for task in SUITES["generalisation"].tasks:
+        trained = ENVIRONMENTS[task.env].kwargs.get("max_length", 20)  # the NTM paper's, of streams
+        assert task.evaluation_kwargs["min_length"] > trained
+
+
+def test_popgyms_ids_are_registered() -> None:
+    pytest.importorskip("popgym")
+    for task in SUITES["popgym"].tasks:
+        assert task.env.partition(":")[2] in gym.registry
+
+
+def test_an_unknown_suite_is_refused_with_the_nearest() -> None:
+    with pytest.raises(ValueError, match=r"suite is 'tapes'.*tape"):
+        find_suite("tapes")
+
+
+def test_a_suite_whose_package_is_missing_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SUITES, "other", Suite("other", "", (), needs="no_such_package"))
+    with pytest.raises(ValueError, match="needs no_such_package"):
+        find_suite("other")

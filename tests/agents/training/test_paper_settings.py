@@ -1,0 +1,104 @@
+"""The presets of streams have the settings that the papers' tables list."""
+
+from typing import Any
+
+import pytest
+from torch import nn
+
+from agents import MannRL, Supervised, make_vec_env
+from agents.algorithms.mann_rl.policy import MannRLPolicy
+from agents.training.presets import find_preset
+from agents.training.recipes import make_model
+from memory_envs import ENVIRONMENTS
+
+# Barrett, tables 1 to 3: history, settle, memory train iterations, memory learning rate, memory
+# size; and the hidden layers and the width of the embedding that sections 4.1 to 4.3 describe.
+TABLES = {
+    "Stream-Logic-v0": (32, 8, 2, 1e-5, 48, 1, None),
+    "Stream-Tagging-v0": (16, 8, 2, 1e-5, 175, 1, None),
+    "Stream-Sentences-v0": (10, 6, 1, 1e-7, 1024, 2, 96),
+}
+
+
+def _layers(module: nn.Module) -> str:
+    return " ".join(type(layer).__name__ for layer in module.children())
+
+
+@pytest.mark.parametrize("env_id", TABLES)
+def test_mann_rl_has_the_settings_of_its_paper(env_id: str) -> None:
+    history, settle, iterations, rate, size, hidden, embedding = TABLES[env_id]
+    preset = find_preset(env_id)
+    assert (preset.algorithm, preset.memory) == ("mann_rl", "input_output")
+    assert preset.recipe.env_kwargs == {}
+    # What is memorised is asked for again; the others are asked what they have not seen.
+    asked = {} if env_id == "Stream-Sentences-v0" else {"split": "dev"}
+    assert preset.recipe.evaluation_kwargs == asked
+    model = make_model(preset.recipe, "mann_rl", preset.memory, make_vec_env(env_id, 16), seed=0)
+    assert isinstance(model, MannRL)
+    policy: MannRLPolicy = model.policy
+    assert (model.history, model.settle, model.memory_iterations) == (history, settle, iterations)
+    assert (model.columns, model.memory_samples, model.memory_clamp) == (16, 8, 10.0)
+    assert (model.gamma, model.max_grad_norm, model.memory_max_grad_norm) == (0.99, 0.01, 0.001)
+    of_action, of_memory = model.optimizer.param_groups
+    assert (of_action["lr"], of_action["betas"]) == (1e-4, (0.9, 0.999))
+    # RMSprop: no momentum, and PyTorch's smoothing.
+    assert (of_memory["lr"], of_memory["betas"]) == (rate, (0.0, 0.99))
+    for group, part in ((of_action, policy.action), (of_memory, policy.memory_net)):
+        assert list(map(id, group["params"])) == list(map(id, part.parameters()))
+    assert policy.memory_size == size
+    assert _layers(policy.action.layers) == "Linear BatchNorm1d ReLU " * hidden + "Linear"
+    widths = {layer.in_features for layer in policy.action.layers if isinstance(layer, nn.Linear)}
+    for part in (policy.action, policy.memory_net):
+        found = "" if embedding is None else "Linear BatchNorm1d ReLU"
+        assert _layers(part.embedding) == found
+    if embedding is not None:
+        assert widths == {embedding + size}
+        assert policy.memory_net.linear.in_features == 2 * embedding + size
+
+
+def test_the_memory_net_s_learning_rate_is_its_own() -> None:
+    """A schedule of the action network's leaves it alone."""
+    env = make_vec_env("Stream-Logic-v0", 16)
+    model = MannRL("MannRLPolicy", env, learning_rate=lambda left: 0.5 * left)
+    model.rollout()
+    model._current_progress_remaining = 0.5
+    model.train()
+    assert [group["lr"] for group in model.optimizer.param_groups] == [0.25, 1e-5]
+
+
+# Munkhdalai et al., table 2 and appendix A.
+SIZES: dict[str, dict[str, Any]] = {
+    "lstm": {},
+    "salu": {},
+    "mnm-g": {"num_heads": 1, "linear_values": False},
+    "mnm-p": {"num_heads": 1, "linear_values": False},
+}
+
+
+@pytest.mark.parametrize("memory", SIZES)
+def test_supervised_has_the_settings_of_its_paper(memory: str) -> None:
+    env_id = "Stream-DictionaryInference-4x1-v0"
+    assert Supervised("MemoryPolicy", env_id).learning_rate == 1e-3
+    recipe = find_preset(env_id, "supervised", memory).recipe
+    assert recipe.n_envs == 32
+    model = make_model(recipe, "supervised", memory, make_vec_env(env_id, 2), seed=0)
+    assert isinstance(model, Supervised)
+    (group,) = model.optimizer.param_groups
+    assert (group["lr"], group["betas"], group["eps"]) == (1e-3, (0.9, 0.999), 1e-8)
+    cell: Any = model.policy.network.memory
+    assert (cell.input_size, cell.output_size) == (100, 100)
+    for name, value in SIZES[memory].items():
+        assert getattr(cell, name) == value
+    if memory.startswith("mnm"):
+        assert cell.initial_memory.shape == (3, 100, 100)
+
+
+def test_the_look_up_table_holds_every_step_of_the_longest_streams() -> None:
+    longest = max(
+        make_vec_env(env_id, 1).env.rules.settings.steps  # type: ignore[attr-defined]
+        for env_id in ENVIRONMENTS
+        if env_id.startswith("Stream-DictionaryInference")
+    )
+    recipe = find_preset("Stream-DictionaryInference-16x12-v0", "supervised", "salu").recipe
+    sizes = recipe.policy["memory_kwargs"]
+    assert (sizes["memory_size"], sizes["key_size"], sizes["value_size"]) == (longest, 100, 100)
