@@ -1,1 +1,1 @@
-"""Plays, scores, and looks inside."""
+"""Looks inside: traces, memory maps, gradient checks, pictures."""

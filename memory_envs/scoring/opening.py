@@ -58,7 +58,9 @@ def open_rows(env: Any, episodes: int, env_kwargs: Mapping[str, Any] | None = No
         return Rows(env, _spec_of(env))
     if isinstance(env, gym.Env):
         # One row, which nothing resets but the next episode.
-        return Rows(SyncVectorEnv([lambda: env], autoreset_mode=AutoresetMode.DISABLED), env.spec)
+        lent = SyncVectorEnv([lambda: env], autoreset_mode=AutoresetMode.DISABLED)
+        lent.closed = True  # before Gymnasium 1.3 it would close the user's when it is forgotten
+        return Rows(lent, env.spec)
     if not callable(env):
         raise TypeError(f"env is {shown(env)}; allowed: {_ALLOWED}")
     return _from_factory(env, episodes)

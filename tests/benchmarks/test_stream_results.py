@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from agents.cells import CELLS
 from agents.training.plan import first_plan
 from agents.training.recipes import read_assignments
-from benchmarks import curves, lengths, stream_results
+from benchmarks import lengths, stream_results
 from benchmarks.curves import read_run
 from benchmarks.results import Measurement
 from benchmarks.runs import PresetRun, train
@@ -67,12 +69,17 @@ def test_a_training_is_read_with_its_errors(tmp_path: Path) -> None:
 
 
 def test_the_pictures_axes_are_named_and_show_the_results(
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drawn: dict[str, Any] = {}
-    monkeypatch.setattr(
-        stream_results, "save_png", lambda figure, path: drawn.update({path.name: figure})
-    )
+    figures: list[Figure] = []
+    save = Figure.savefig
+
+    def watch(figure: Figure, *arguments: Any, **options: Any) -> None:
+        figures.append(figure)
+        save(figure, *arguments, **options)
+
+    monkeypatch.setattr(Figure, "savefig", watch)
+    monkeypatch.setattr(stream_results, "IMAGES", tmp_path)
     env, double = "Stream-DictionaryInference-4x1-v0", "Stream-DoubleCopy-v0"
     larger = "Stream-DictionaryInference-8x4-v0"
     errors, curve = [[19 * 32 * 10, 0.9], [19 * 32 * 30, 0.2]], [[500, 0.25], [1000, 0.75]]
@@ -90,11 +97,13 @@ def test_the_pictures_axes_are_named_and_show_the_results(
         "streams-sequences.png": ("updates", "share of wrong answers", [[1, 0.5]]),
         "streams-by-reward.png": ("steps", "return", curve),
     }
-    assert set(drawn) == set(wanted)
+    assert {path.name for path in tmp_path.iterdir()} == set(wanted)
+    drawn = dict(zip(wanted, figures, strict=True))
     for name, (across, up, points) in wanted.items():
         ax, *rest = drawn[name].axes
         assert (ax.get_xlabel(), ax.get_ylabel()) == (across, up)
-        assert all(line.get_xydata().tolist() == points for line in ax.lines)
+        for line in ax.lines:
+            assert np.allclose(np.asarray(line.get_xydata()), points)
         (legend,) = drawn[name].legends
         agents = {text.get_text() for text in legend.get_texts()}
         assert agents == {"ppo/lstm" if "reward" in name else "supervised/lstm"} | (
@@ -107,28 +116,47 @@ def test_the_pictures_axes_are_named_and_show_the_results(
         "DictionaryInference-8x4",
     ]
     (line,) = second.lines
-    assert line.get_xydata().tolist() == [[20, 0.7]]
+    assert np.allclose(np.asarray(line.get_xydata()), [[20, 0.7]])
     colours = [drawn_line.get_color() for drawn_line in first.lines]
     assert line.get_color() == colours[1] != colours[0], "a colour for each memory"
 
 
-def test_errors_are_means_since_the_point_before() -> None:
-    rows = [{"time/total_timesteps": "5", "train/wrong_answers": "", "train/answer_loss": "9"}]
-    rows += [
-        {"time/total_timesteps": f"{10 * k}.0", "train/wrong_answers": f"{k / 100}"}
-        | {"train/answer_loss": "9"}
-        for k in range(1, 101)
-    ]
-    found = curves._errors(rows)
-    assert found == [[20 * k, (4 * k - 1) / 200] for k in range(1, 51)]
-    assert curves._errors(rows[:3]) == [[10, 0.01], [20, 0.02]]
+def _left(folder: Path, errors: dict[int, str]) -> None:
+    """Writes what a training leaves that was killed."""
+    folder.mkdir()
+    settings = {"command": "memory-envs train", "commit": "a", "machine": {}, "versions": {}}
+    settings["recipe"] = {"deterministic": True}
+    (folder / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
+    rows = [f"{steps}.0,{wrong},9" for steps, wrong in errors.items()]
+    lines = ["time/total_timesteps,train/wrong_answers,train/answer_loss", *rows]
+    (folder / "progress.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def test_errors_are_means_since_the_point_before_of_all_parts(tmp_path: Path) -> None:
+    run = PresetRun("run", COPY, "supervised", "lstm", 0)
+    _left(tmp_path / "run", {5: "", **{10 * k: f"{k / 100}" for k in range(1, 61)}})
+    found = read_run(run, tmp_path / "run")
+    assert found is not None
+    assert found["errors"] == [[10 * k, k / 100] for k in range(1, 61)]
+    _left(tmp_path / "run+2", {10 * k: f"{k / 100}" for k in range(61, 101)})
+    found = read_run(run, tmp_path / "run")
+    assert found is not None
+    assert found["errors"] == [[20 * k, (4 * k - 1) / 200] for k in range(1, 51)]
 
 
 def test_a_row_of_the_table_says_each_number_in_its_column() -> None:
     run = {"name": "8x4-mnm-p-2", "env": "Stream-DictionaryInference-8x4-v0", "seed": 2}
     run |= {"agent": "supervised/mnm-p", "success": 0.5, "return_mean": 3.25, "finished": True}
     run |= {"steps": 89 * 32 * 1500, "minutes": 7.5, "cpu_minutes": 4.5, "commit": "a" * 40}
-    head, _, line = stream_results._table([run])
+    run |= {"command": "", "machine": {"processor": "P", "cores": 2}, "versions": {"torch": "2"}}
+    head, line = (
+        next(
+            line
+            for line in stream_results.page({"dictionary": [run]}).splitlines()
+            if which in line
+        )
+        for which in ("| task |", "| DictionaryInference-8x4 |")
+    )
     named = zip(*([cell.strip() for cell in row.split("|")] for row in (head, line)), strict=True)
     assert dict(named) == {
         "": "",
@@ -144,7 +172,8 @@ def test_a_row_of_the_table_says_each_number_in_its_column() -> None:
         "commit": "a" * 7,
     }
     by_reward = {**run, "agent": "ppo/mnm-p", "finished": False}
-    assert "| (0.500) | (3.25) |  | 4,272,000 |" in stream_results._table([by_reward])[2]
+    page = stream_results.page({"by-reward": [by_reward]})
+    assert "| (0.500) | (3.25) |  | 4,272,000 |" in page
 
 
 def test_trainings_have_the_papers_sizes_and_end_when_all_is_right() -> None:
@@ -156,9 +185,9 @@ def test_trainings_have_the_papers_sizes_and_end_when_all_is_right() -> None:
             if name != "by-reward":
                 assert run.changes == [f"timesteps={updates * STEPS[run.env]}"]
     counts = Counter((run.env, run.memory) for run in plan("dictionary"))
-    for size, number in (("4x1", 3), ("8x4", 3), ("12x8", 1), ("16x12", 1)):
+    for size, trainings in (("4x1", 3), ("8x4", 3), ("12x8", 1), ("16x12", 1)):
         for memory in ("lstm", "salu", "mnm-g", "mnm-p"):
-            assert counts[f"Stream-DictionaryInference-{size}-v0", memory] == number
+            assert counts[f"Stream-DictionaryInference-{size}-v0", memory] == trainings
     echo, *copies = plan("copy")
     changes = read_assignments(echo.changes, "")
     assert (changes["timesteps"], changes["n_envs"]) == (500 * 5, 1)

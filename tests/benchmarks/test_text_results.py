@@ -1,6 +1,7 @@
 """The texts' trainings, how they are scored, and the page of their results."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,9 @@ def test_a_training_is_read_with_its_scores(
     shown = text_results.page({"question": [found, {**found, "seed": 1}]})
     f1 = f"{found['scores']['train']['f1']:.3f}"
     assert f"| Logic | mann_rl/input, without outputs | 2 | {f1} |" in shown
+    monkeypatch.setattr(text_results, "FIGURE", tmp_path / "question.png")
+    text_results.draw({"question": [found]})
+    assert (tmp_path / "question.png").stat().st_size > 0
     cut = {**found, "finished": False}
     assert f"({f1})" in text_results.page({"question": [cut]})
     without = {**found, "scores": None}  # killed before its first checkpoint
@@ -147,6 +151,18 @@ def test_tagging_stands_beside_its_baseline() -> None:
     shown = text_results.page({"tasks": [{**run, **record, **circumstances, "scores": scored}]})
     assert "| Tagging, most frequent tag | 0.903 | 0.833 |" in shown
     assert "| Tagging | 0.500 |" in shown
+
+
+def test_a_label_is_what_its_command_did() -> None:
+    for name, records in json.loads(text_results.RESULTS.read_text(encoding="utf-8")).items():
+        planned = {run.name: run for run in plan(name)}
+        for record in records:
+            run = planned[record["name"]]
+            assert (record["env"], record["agent"]) == (run.env, run.agent)
+            words = ["memory-envs", *run.command(Path("nowhere"))]
+            if run.seed == 0:  # the default, which recorded commands leave out
+                del words[words.index("--seed") : words.index("--seed") + 2]
+            assert shlex.split(record["command"]) == words
 
 
 def test_the_page_is_what_the_results_say() -> None:

@@ -46,6 +46,7 @@ class CoinEnv(gym.Env[Any, Any]):
     def __init__(self, action_space: spaces.Space[Any] | None = None) -> None:
         self.action_space = action_space or self.action_space
         self.resets: list[int | None] = []
+        self.closed = False
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[int, dict[str, Any]]:
         super().reset(seed=seed)
@@ -53,6 +54,9 @@ class CoinEnv(gym.Env[Any, Any]):
         self.length = 20 if self.np_random.random() < 0.5 else 1
         self.steps = 0
         return 0, {}
+
+    def close(self) -> None:
+        self.closed = True
 
     def step(self, action: Any) -> tuple[int, float, bool, bool, dict[str, Any]]:
         assert self.action_space.contains(action)

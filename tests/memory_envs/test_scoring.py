@@ -1,6 +1,7 @@
 """A score is the same however an environment is given, played, or wrapped."""
 
 import dataclasses
+import gc
 import json
 import subprocess
 import sys
@@ -11,7 +12,8 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
-from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorActionWrapper, VectorEnv
+from gymnasium.vector.utils import batch_space
 from gymnasium.wrappers import RecordEpisodeStatistics, TimeLimit, TransformReward
 from gymnasium.wrappers import vector as vector_wrappers
 
@@ -192,6 +194,17 @@ def test_a_scale_does_not_depend_on_a_wrapper_that_leaves_out_bad_actions() -> N
             symbol = output.target[0, output.sizes[0]]
             return self.env.step(np.array([1, action, symbol]))
 
+    class RightRows(VectorActionWrapper):
+        """The same for rows, but for what is emitted."""
+
+        def __init__(self, env: VectorEnv[Any, Any, Any]) -> None:
+            super().__init__(env)
+            self.single_action_space = gym.spaces.Discrete(2)
+            self.action_space = batch_space(self.single_action_space, env.num_envs)
+
+        def actions(self, actions: Any) -> Any:
+            return np.stack([np.ones_like(actions), actions, np.zeros_like(actions)], axis=1)
+
     env = RightActions(gym.make(COPY))
     found = evaluate(random_policy(env.action_space), env, episodes=100)
     assert found.random_return == evaluate("random", COPY, episodes=100).return_mean
@@ -206,7 +219,8 @@ def test_a_scale_does_not_depend_on_a_wrapper_that_leaves_out_bad_actions() -> N
         return np.zeros(len(turn.starts), np.int64), state
 
     evaluate(look, env, episodes=1)
-    assert masks[0] is None
+    evaluate(look, RightRows(gym.make_vec(COPY, num_envs=2)), episodes=1)
+    assert set(masks) == {None}
 
 
 @pytest.mark.parametrize("mode", AutoresetMode)
@@ -300,10 +314,15 @@ def test_short_episodes_weigh_no_more_than_long_ones() -> None:
     assert (found.env, found.model, found.score) == ("CoinEnv", "random", None)
 
 
-def test_one_environment_is_reset_once_an_episode() -> None:
+def test_one_environment_is_reset_once_an_episode_and_left_open() -> None:
     coin = CoinEnv()
     evaluate("random", coin, episodes=6, seed=4)
     assert coin.resets == [4, 5, 6, 7, 8, 9]
+    gc.collect()
+    assert not coin.closed
+    made = CoinEnv()
+    evaluate("random", lambda: made, episodes=1)
+    assert made.closed, "what was made for the evaluation is closed"
 
 
 @pytest.mark.parametrize(("threshold", "success"), [(5.0, 1.0), (1000.0, 0.0)])

@@ -203,6 +203,10 @@ class ActionSteps:
         beta1, beta2 = group["betas"]
         # The gradient is divided by it; `clip_grad_norm_` has the same small number.
         excess = (torch.linalg.vector_norm(flat.grad) + 1e-6).div_(self._max_grad_norm)
+        excess.clamp_(min=1.0)
+        single = excess.dtype == torch.float32
+        if not single:  # Adam divides by no other
+            flat.grad.div_(excess)
         flat.step.add_(1.0)
         torch._fused_adam_(
             [flat.values],
@@ -218,7 +222,7 @@ class ActionSteps:
             eps=group["eps"],
             amsgrad=False,
             maximize=False,
-            grad_scale=excess.clamp_(min=1.0).float(),  # of this type whatever the network's
+            grad_scale=excess if single else None,
         )
 
     def write_back(self) -> None:

@@ -56,7 +56,7 @@ _BABI = Recipe(
     algorithm={"learning_rate": 0.001},
     policy={
         "encoder": "SentenceEncoder",
-        "encoder_kwargs": {"size": 256},
+        "encoder_kwargs": {"size": 256, "layer_norm": True},
         "net_arch": [],
         "memory_kwargs": {"hidden_size": 256},
     },

@@ -19,13 +19,11 @@ def from_rllib(module: Any, deterministic: bool = True) -> MadePolicy:
 
     def act(turn: Turn, state: Any) -> tuple[Any, Any]:
         rows, recurrent = len(turn.starts), module.is_stateful()
-        with playing(module, None if deterministic else turn.seeds) as torch:
-            batch: dict[str, Any] = {"obs": torch.as_tensor(turn.observations)}
+        with playing(module, None if deterministic else turn.seeds) as tensor:
+            batch: dict[str, Any] = {"obs": tensor(turn.observations)}
             if recurrent:  # it wants a dimension of time, and a state for each row
                 first = module.get_initial_state().items()
-                start = {
-                    key: torch.as_tensor(part).expand(rows, *part.shape) for key, part in first
-                }
+                start = {key: tensor(part).expand(rows, *part.shape) for key, part in first}
                 batch = {
                     "obs": batch["obs"][:, None],
                     "state_in": start if state is None else state,
@@ -37,7 +35,7 @@ def from_rllib(module: Any, deterministic: bool = True) -> MadePolicy:
                 chances = logits(out["action_dist_inputs"])
                 actions = (chances.to_deterministic() if deterministic else chances).sample()
         actions = actions[:, 0] if recurrent else actions
-        return actions.numpy(), out.get("state_out")
+        return actions.cpu().numpy(), out.get("state_out")
 
     spaces = getattr(module, "observation_space", None), getattr(module, "action_space", None)
     return MadePolicy(act, name_of(module), deterministic, *spaces)

@@ -30,7 +30,7 @@ def from_tianshou(policy: Any, deterministic: bool = True) -> MadePolicy:
             if chances is not None:
                 actions = chances.mode if deterministic else chances.sample()
         if hasattr(actions, "numpy"):
-            actions = actions.numpy()
+            actions = actions.cpu().numpy()
         return policy.map_action(actions), out.get("state")
 
     spaces = getattr(policy, "observation_space", None), getattr(policy, "action_space", None)

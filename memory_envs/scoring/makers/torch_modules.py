@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -12,7 +13,7 @@ from memory_envs.scoring.policy import Words
 
 
 @contextmanager
-def playing(module: Any, seeds: Words | None) -> Iterator[Any]:
+def playing(module: Any, seeds: Words | None) -> Iterator[Callable[[Any], Any]]:
     """Puts a module into evaluation mode, without gradients, and back into the modes it was in.
 
     Args:
@@ -20,14 +21,16 @@ def playing(module: Any, seeds: Words | None) -> Iterator[Any]:
         seeds: Those of the turn, if actions are sampled.
 
     Yields:
-        The package torch, which is not imported before somebody has a module of it.
+        A function that makes a tensor of an array, where the module's parameters are.
     """
-    torch = import_module("torch")
+    torch = import_module("torch")  # not before somebody has a module of it
+    first = next(module.parameters(), None)
+    device = None if first is None else first.device
     modes = [(part, part.training) for part in module.modules()]
     module.eval()
     try:
         with torch.no_grad(), nullcontext() if seeds is None else seeded(seeds):
-            yield torch
+            yield partial(torch.as_tensor, device=device)
     finally:
         for part, training in modes:
             part.training = training

@@ -29,14 +29,14 @@ def from_torchrl(module: Any, deterministic: bool = True, one_hot: bool = False)
             parts["action_mask"] = turn.masks
         kind = nn.InteractionType.DETERMINISTIC if deterministic else nn.InteractionType.RANDOM
         with (
-            playing(module, None if deterministic else turn.seeds) as torch,
+            playing(module, None if deterministic else turn.seeds) as tensor,
             nn.set_interaction_type(kind),
         ):
-            given = {name: torch.as_tensor(part) for name, part in parts.items()}
-            given["is_init"] = torch.as_tensor(turn.starts)[:, None]
+            given = {name: tensor(part) for name, part in parts.items()}
+            given["is_init"] = tensor(turn.starts)[:, None]
             size = [len(turn.starts)]
             taken = module(import_module("tensordict").TensorDict({**given, **(state or {})}, size))
         actions = taken["action"].argmax(-1) if one_hot else taken["action"]
-        return actions.numpy(), dict(taken["next"]) if "next" in taken else None
+        return actions.cpu().numpy(), dict(taken["next"]) if "next" in taken else None
 
     return MadePolicy(act, name_of(module), deterministic)

