@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 from agents.saving.atomic import write_text
-from benchmarks import lengths
+from benchmarks import copy_lengths, lengths
 from benchmarks.curves import panels, read_run
 from benchmarks.recorded import (
     CUT_OFF,
@@ -81,6 +81,9 @@ def page(results: dict[str, list[Record]]) -> str:
             for picture in _PICTURES.get(name, ()):
                 lines += [f"![{title}](../images/{picture})", ""]
             lines += _table(runs)
+        if runs and name == "copy" and copy_lengths.RESULTS.exists():
+            measured = json.loads(copy_lengths.RESULTS.read_text(encoding="utf-8"))
+            lines += ["", *copy_lengths.section(measured)]
     lines += machines(run for runs in results.values() for run in runs)
     if lengths.RESULTS.exists():
         lines += ["", *_lengths_section(json.loads(lengths.RESULTS.read_text(encoding="utf-8")))]
