@@ -10,6 +10,7 @@ import tyro
 from agents.cli.benchmark import Benchmark, ReportCommand
 from agents.cli.cells import Cells
 from agents.cli.certify import Certify
+from agents.cli.check import CheckCommand
 from agents.cli.common import UsageError
 from agents.cli.evaluate import Evaluate
 from agents.cli.gradcheck import GradCheck
@@ -41,6 +42,7 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
     "report": ReportCommand,
     "submit-check": SubmitCheck,
     "gradcheck": GradCheck,
+    "check": CheckCommand,
 }
 
 

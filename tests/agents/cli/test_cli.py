@@ -148,6 +148,7 @@ def test_version_and_help(capsys: Capture) -> None:
         "memory-map",
         "play",
         "gradcheck",
+        "check",
     ):
         assert main([command, "--help"]) == 0
         assert f"memory-envs {command}" in capsys.readouterr().out
@@ -291,6 +292,14 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
         (f"{RL_NTM} --set env_kwargs.forced_emission=false", "forced_emission is False; RL-NTM"),
         (f"{RL_NTM} --set policy.memory_radius=20", "memory_size is 30 and memory_radius 20"),
         (f"{RL_NTM} --set policy.memory_size=x", "memory_size is 'x'"),
+        ("check", "say what to check: MODEL"),
+        ("check nothing.zip", "there is no file or folder nothing.zip"),
+        ("check math:pi", "model is 'math:pi'; allowed: functions"),
+        ("check time:time", "no signature found"),
+        ("check rl-ntm/Copy", "allowed: a MemoryPPO, MemoryA2C or Reinforce"),
+        ("check math:pi --class PPO", "--class is 'PPO'; allowed: nothing, unless MODEL is a file"),
+        ("check platform:machine", "allowed: a MemoryPPO, MemoryA2C or Reinforce, a RecurrentPPO"),
+        ("check platform:machine --seed -1", "--seed is -1; allowed: integers from 0 on"),
         ("gradcheck --algo popo", "--algo is 'popo'; allowed: "),
         ("gradcheck --seed -1", "--seed is -1; allowed: integers from 0 on"),
         ("trace random --env Tape-Copy-v0 --seed -1", "--seed is -1; allowed: integers from 0 on"),
