@@ -9,13 +9,17 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
+import numpy.typing as npt
 import pytest
+from PIL import Image, ImageSequence
 
 from agents.cells import CELLS
 from memory_envs import ENVIRONMENTS
 
 ROOT = Path(__file__).parents[1]
 HOW_TO = sorted((ROOT / "docs" / "how-to").glob("*.md"))
+TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
 README_BLOCKS = {
     language: re.findall(
@@ -30,6 +34,11 @@ SHORTER = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _scripts_find_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "docs")
+
+
 def _script(name: str) -> ModuleType:
     """A script of `docs`, which is no package."""
     spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
@@ -40,9 +49,55 @@ def _script(name: str) -> ModuleType:
     return module
 
 
-def test_the_environments_page_is_what_the_docstrings_say() -> None:
-    script = _script("generate")
-    assert script.PAGE.read_text(encoding="utf-8") == script.environments_page()
+def test_the_generated_pages_are_what_the_docstrings_say() -> None:
+    pages = _script("generate").pages()
+    for page, text in pages.items():
+        assert page.read_text(encoding="utf-8") == text, page.name
+    folder = ROOT / "docs" / "environments"
+    assert set(folder.iterdir()) == {page for page in pages if page.parent == folder}
+
+
+def test_every_id_has_its_numbers_on_one_page() -> None:
+    pages = _script("generate").pages()
+    found = [re.findall(r"^\| `([^`]+)` \| +-?\d", text, re.MULTILINE) for text in pages.values()]
+    assert sorted(name for names in found for name in names) == sorted(ENVIRONMENTS)
+
+
+def _task_slugs() -> list[str]:
+    """Those whose pictures are drawn anew: one of each family; the others are slow to compile."""
+    return ["tape-forwardreverse", "algorithmic-copy", "maze-invisiblegoal", "stream-copy"]
+
+
+@pytest.mark.parametrize("slug", _task_slugs())
+def test_a_moving_picture_shows_what_the_environment_draws(slug: str) -> None:
+    """Coarsely: edges of letters may differ between versions of the font's library."""
+    script = _script("animations")
+    (task,) = (task for task in script.tasks() if task.slug == slug)
+    drawn = script.frames(task)
+    assert not np.array_equal(drawn[0], drawn[-1])
+    with Image.open(script.path(task)) as picture:
+        kept = [np.array(frame.convert("RGB")) for frame in ImageSequence.Iterator(picture)]
+    assert len(kept) == len(drawn)
+    for frame, image in zip(kept, drawn, strict=True):
+        assert frame.shape == image.shape
+        assert np.abs(_coarse(frame) - _coarse(image)).max() < 12
+
+
+def _coarse(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+    """Means of squares of 8 x 8 pixels."""
+    height, width = (size // 8 for size in image.shape[:2])
+    squares = image[: 8 * height, : 8 * width].reshape(height, 8, width, 8, 3)
+    return squares.mean(axis=(1, 3))
+
+
+def test_every_task_has_a_small_moving_picture() -> None:
+    script = _script("animations")
+    paths = {script.path(task) for task in script.tasks()}
+    assert set(script.PICTURES.iterdir()) == paths
+    for path in paths:
+        assert path.stat().st_size < 300_000, path.name
+        with Image.open(path) as picture:
+            assert getattr(picture, "n_frames", 1) > 3, path.name
 
 
 def test_the_cells_page_is_what_the_docstrings_say() -> None:
@@ -167,8 +222,8 @@ def test_ids_need_no_import_of_memory_envs(tmp_path: Path) -> None:
     assert run.returncode == 0, run.stderr
 
 
-@pytest.mark.parametrize("page", HOW_TO, ids=lambda page: page.stem)
-def test_a_how_to_runs_alone(page: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", [*HOW_TO, *TUTORIALS], ids=lambda page: page.stem)
+def test_a_how_to_or_tutorial_runs_alone(page: Path, tmp_path: Path) -> None:
     """Its blocks, in order, are one script."""
     blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     run = run_alone("\n".join(blocks), tmp_path)
@@ -180,3 +235,4 @@ def test_there_is_a_how_to_for_everything_that_can_be_added() -> None:
     assert added == ["cell", "family", "stream-task", "task", "algorithm"]
     index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
     assert all(f"how-to/{page.stem}" in index for page in HOW_TO)
+    assert all(f"tutorials/{page.stem}" in index for page in TUTORIALS)
