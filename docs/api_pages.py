@@ -46,7 +46,11 @@ _PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "Algorithms, policies, training and loading.",
         ("agents",),
     ),
-    "cells": ("Memory cells", "What `memory=` names.", ("agents.cells", "agents.cells.base")),
+    "cells": (
+        "Memory cells",
+        "What a cell is. [Another page](../cells.md) has those that come with the package.",
+        ("agents.cells", "agents.cells.base"),
+    ),
     "evaluation": (
         "Traces and memory maps",
         "What an agent did and what it remembered.",

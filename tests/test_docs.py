@@ -14,8 +14,11 @@ import numpy.typing as npt
 import pytest
 from PIL import Image, ImageSequence
 
+import agents
+import memory_envs
 from agents.cells import CELLS
 from memory_envs import ENVIRONMENTS
+from tests.browser import NEEDS_BROWSER, open_page
 
 ROOT = Path(__file__).parents[1]
 HOW_TO = sorted((ROOT / "docs" / "how-to").glob("*.md"))
@@ -87,7 +90,39 @@ def _coarse(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     """Means of squares of 8 x 8 pixels."""
     height, width = (size // 8 for size in image.shape[:2])
     squares = image[: 8 * height, : 8 * width].reshape(height, 8, width, 8, 3)
-    return squares.mean(axis=(1, 3))
+    means: npt.NDArray[np.float64] = squares.mean(axis=(1, 3))
+    return means
+
+
+def test_the_api_pages_tell_every_public_name_once() -> None:
+    text = "".join(_script("api_pages").api_pages().values())
+    for package in (agents, memory_envs):
+        for name in package.__all__:
+            if callable(getattr(package, name)):
+                assert f":: {package.__name__}.{name}\n" in text
+    assert len(re.findall(r":: agents(?:\.\w+)*\.MemoryCell\n", text)) == 1
+
+
+TABLE = """<script src="{script}"></script><table class="docutils">
+<thead><tr><th>agent</th><th>steps</th></tr></thead>
+<tbody><tr><td>b</td><td>1.2 M</td></tr><tr><td>c</td><td>-</td></tr>
+<tr><td>a</td><td>(30,000)</td></tr></tbody></table>
+<script>addEventListener("DOMContentLoaded", () => {{
+  const header = document.querySelectorAll("th")[{column}];
+  for (let k = 0; k < {clicks}; k++) header.click();
+}});</script>"""
+
+
+@NEEDS_BROWSER
+@pytest.mark.parametrize(
+    ("column", "clicks", "order"), [(0, 0, "bca"), (0, 1, "abc"), (1, 1, "abc"), (1, 2, "bac")]
+)
+def test_a_click_sorts_a_table(tmp_path: Path, column: int, clicks: int, order: str) -> None:
+    """Numbers are told from how they are written; a cell without one stays last."""
+    page, script = tmp_path / "page.html", (ROOT / "docs" / "_static" / "sort.js").as_uri()
+    page.write_text(TABLE.format(script=script, column=column, clicks=clicks), encoding="utf-8")
+    dom = open_page(tmp_path, page.as_uri(), "--dump-dom")
+    assert "".join(re.findall(r"<td>([abc])</td>", dom)) == order
 
 
 def test_every_task_has_a_small_moving_picture() -> None:
