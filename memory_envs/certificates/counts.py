@@ -6,7 +6,7 @@ often with it. A part of an answer counts by itself, as it is paid by itself.
 """
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,25 +31,24 @@ class Stream(NamedTuple):
     targets: npt.NDArray[np.int32]
 
 
-def windows(inputs: npt.NDArray[Any], k: int | None) -> Iterator[Hashable]:
-    """Yields what a policy sees at each step: the last `k` inputs, or with None all there were.
+def count(streams: Iterable[Stream], k: int | None) -> Counts:
+    """Returns, by window and part of the answer, how much each answer is worth with it.
 
     A window at the beginning is shorter, and that can be seen.
+
+    Args:
+        streams: All streams that can come.
+        k: How many of the last inputs are in view; None for all that there were.
     """
-    rows = [row.tobytes() for row in inputs]
-    for t in range(1, len(rows) + 1):
-        yield tuple(rows[0 if k is None else max(0, t - k) : t])
-
-
-def count(streams: Iterable[Stream], k: int | None) -> Counts:
-    """Returns, by window and part of the answer, how much each answer is worth with it."""
     counts: Counts = defaultdict(lambda: defaultdict(float))
     for stream in streams:
         parts = stream.targets.shape[1]
-        for window, target in zip(windows(stream.inputs, k), stream.targets, strict=True):
-            if target[0] != NO_ANSWER:
-                for part in range(parts):
-                    counts[window, part][int(target[part])] += stream.probability / parts
+        rows = [row.tobytes() for row in stream.inputs]
+        for t in np.flatnonzero(stream.targets[:, 0] != NO_ANSWER).tolist():
+            window = tuple(rows[0 if k is None else max(0, t + 1 - k) : t + 1])
+            for part in range(parts):
+                target = int(stream.targets[t, part])
+                counts[window, part][target] += stream.probability / parts
     return counts
 
 

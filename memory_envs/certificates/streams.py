@@ -28,6 +28,7 @@ from memory_envs.stream.settings import StreamSettings
 from memory_envs.stream.tasks import TASKS
 
 _NGRAM_EPISODES = 200_000
+MOST_SEQUENCES = 100_000  # of a text of ours
 
 
 def certify_stream(env_id: str, settings: StreamSettings, ks: Sequence[int]) -> Certificate:
@@ -73,7 +74,7 @@ def _sample(settings: StreamSettings, sample: Callable[..., Any], length: int) -
     size = sample(row, length, given_inputs, given_targets, *arguments)
     if row["rng_counter"]:  # it was drawn from after all, by a name that was not found
         raise NotEnumerableError("draws that cannot be followed")
-    return Stream(1.0, inputs[:size], targets[:size])
+    return Stream(1.0, inputs[:size].copy(), targets[:size].copy())
 
 
 def _certificate(
@@ -125,7 +126,7 @@ def _best(settings: StreamSettings) -> Interval:
 
 
 def _listed(env_id: str, settings: StreamSettings, ks: Sequence[int]) -> Certificate:
-    streams = list_streams(settings)
+    streams = list_streams(settings, MOST_SEQUENCES if settings.is_ours else MOST_OUTCOMES)
     best = exact(best_value(count(streams, None)))
     observations = {k: exact(best_value(count(streams, k))) for k in {1, *ks}}
     method = f"by listing its {len(streams)} streams"
