@@ -30,7 +30,7 @@ README_BLOCKS = {
     )
     for language in ("python", "bash")
 }
-# What the README trains, and what the tests train in its place.
+# What README and tutorials train, and what the tests train in its place.
 SHORTER = {
     "learn(100_000": "learn(4_096",
     "timesteps=1_000_000, stop_at_success=1.0": "timesteps=8_192",
@@ -181,6 +181,12 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+def _shortened(source: str) -> str:
+    for long, short in SHORTER.items():
+        source = source.replace(long, short)
+    return source
+
+
 def run_alone(source: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Runs a script in a process of its own, where nothing was imported before."""
     script = folder / "script.py"  # Numba reads the source of what it compiles from its file
@@ -196,9 +202,7 @@ def run_alone(source: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("number", range(len(README_BLOCKS["python"])))
 def test_a_block_of_the_readme_runs_alone(number: int, tmp_path: Path) -> None:
-    source = README_BLOCKS["python"][number]
-    for long, short in SHORTER.items():
-        source = source.replace(long, short)
+    source = _shortened(README_BLOCKS["python"][number])
     run = run_alone(source, tmp_path)
     assert run.returncode == 0, run.stderr
     if "learn(" in source:
@@ -261,7 +265,7 @@ def test_ids_need_no_import_of_memory_envs(tmp_path: Path) -> None:
 def test_a_how_to_or_tutorial_runs_alone(page: Path, tmp_path: Path) -> None:
     """Its blocks, in order, are one script."""
     blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-    run = run_alone("\n".join(blocks), tmp_path)
+    run = run_alone(_shortened("\n".join(blocks)), tmp_path)
     assert run.returncode == 0, run.stderr
 
 
