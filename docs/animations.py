@@ -17,7 +17,7 @@ from tasks import PICTURES, Task, tasks
 
 from memory_envs.oracles import oracle
 
-_SEED, _MOST_FRAMES, _WIDEST, _COLOURS = 1, 48, 900, 128
+_SEED, _MOST_FRAMES, _COLOURS = 1, 48, 128
 _FRAME, _LAST = 450, 2500  # milliseconds
 # Episodes that are long enough to show the task, and short enough to be watched.
 _LENGTHS: dict[str, dict[str, Any]] = {
@@ -74,15 +74,9 @@ def _without_margin(pictures: list[npt.NDArray[np.uint8]]) -> list[npt.NDArray[n
 def write(task: Task) -> None:
     """Writes a task's picture, whole or not at all."""
     images = [Image.fromarray(frame) for frame in frames(task)]
-    width, height = images[0].size
-    if width > _WIDEST:
-        size = (_WIDEST, round(height * _WIDEST / width))
-        images = [image.resize(size, Image.Resampling.LANCZOS) for image in images]
     # One palette for all frames: what does not change between them then costs no bytes.
-    strip = Image.new("RGB", (images[0].width, images[0].height * len(images)))
-    for k, image in enumerate(images):
-        strip.paste(image, (0, k * image.height))
-    palette = strip.quantize(_COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([part for colour in _commonest(images) for part in colour])
     indexed = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
     draft = path(task).with_suffix(".tmp")
     indexed[0].save(
@@ -95,6 +89,14 @@ def write(task: Task) -> None:
         optimize=True,
     )
     os.replace(draft, path(task))
+
+
+def _commonest(images: list[Image.Image]) -> list[tuple[int, ...]]:
+    """Returns the colours of most pixels; rarer ones are edges of letters."""
+    pixels = np.concatenate([np.asarray(image).reshape(-1, 3) for image in images])
+    numbers, counts = np.unique(pixels @ [1 << 16, 1 << 8, 1], return_counts=True)
+    commonest = numbers[np.argsort(-counts, kind="stable")[:_COLOURS]].tolist()
+    return [(number >> 16, number >> 8 & 255, number & 255) for number in commonest]
 
 
 def main(names: list[str]) -> None:
