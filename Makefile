@@ -73,8 +73,9 @@ bench: $(VENV)/.installed-agents,peers ## measure the speed against the peers
 	$(BIN)/python -m benchmarks.throughput rl_ntm
 	$(BIN)/python -m benchmarks.throughput text
 
-docs: $(VENV)/.installed-agents,docs ## build the documentation into docs/_build/html
+docs: $(VENV)/.installed-agents,docs ## build the documentation into docs/_build/html, check its links
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --builder html docs docs/_build/html
+	$(BIN)/sphinx-build --fail-on-warning --quiet --builder linkcheck --doctree-dir docs/_build/html/.doctrees docs docs/_build/linkcheck
 
 clean: ## remove what the tools left, but neither .venv nor runs/
 	rm -rf build dist *.egg-info docs/_build .hypothesis .numba_cache .mypy_cache .pytest_cache .ruff_cache

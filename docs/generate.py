@@ -1,7 +1,7 @@
-"""Writes docs/environments.md and docs/cells.md from the docstrings of environments and cells.
+"""Writes docs/environments.md, a page for each task, and docs/cells.md.
 
-Run it after changing a docstring, the table of ids or that of cells: ``python docs/generate.py``. A
-test compares.
+What they say comes from docstrings, the tables of ids and cells, and kept results. Run it after
+changing one of these: ``python docs/generate.py``. A test compares.
 """
 
 import importlib
@@ -11,32 +11,15 @@ import re
 from pathlib import Path
 from typing import Any
 
+from api_pages import PAGES as API_PAGES
+from api_pages import api_pages
+from environment_pages import overview, task_page
+from tasks import PAGES, tasks
+
 from agents.cells import CELLS, MemoryCell
-from memory_envs import ENVIRONMENTS
 
 PAGE = Path(__file__).with_name("environments.md")
 CELLS_PAGE = Path(__file__).with_name("cells.md")
-_TITLES = {
-    "tape": "Tape family",
-    "algorithmic": "Algorithmic family",
-    "maze": "Maze family",
-    "stream": "Stream family",
-}
-
-
-def environments_page() -> str:
-    """Returns the page as Markdown."""
-    parts = ["# Environments\n\nWritten by `docs/generate.py` from the classes' docstrings.\n"]
-    for family, title in _TITLES.items():
-        specs = [spec for spec in ENVIRONMENTS.values() if spec.family == family]
-        ids = "\n".join(f"- `{spec.id}`" for spec in specs)
-        module, _, name = specs[0].entry_point.partition(":")
-        docstring = inspect.getdoc(getattr(importlib.import_module(module), name))
-        assert docstring is not None
-        # The class docstrings use second-level headings; below a family they go one deeper.
-        body = docstring.replace("\n## ", "\n### ").replace("``", "`")
-        parts.append(f"## {title}\n\n{ids}\n\n{body}\n")
-    return "\n".join(parts)
 
 
 def cells_page() -> str:
@@ -79,9 +62,17 @@ def _arguments(cls: type[Any]) -> list[str]:
     return ["\n".join(lines).replace("``", "`")] if lines else []
 
 
+def pages() -> dict[Path, str]:
+    """Returns the text of every page that is written here, by file."""
+    pages = {PAGE: overview(), CELLS_PAGE: cells_page(), **api_pages()}
+    return pages | {PAGES / f"{task.slug}.md": task_page(task) for task in tasks()}
+
+
 def main() -> None:
     """Writes the pages, each whole or not at all."""
-    for page, text in ((PAGE, environments_page()), (CELLS_PAGE, cells_page())):
+    for folder in (PAGES, API_PAGES):
+        folder.mkdir(exist_ok=True)
+    for page, text in pages().items():
         draft = page.with_suffix(".tmp")
         draft.write_text(text, encoding="utf-8")
         os.replace(draft, page)

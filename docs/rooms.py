@@ -5,6 +5,7 @@ Run it after a change of the imports: ``python docs/rooms.py``. A test compares.
 
 import importlib
 import inspect
+import math
 from collections import Counter
 from pathlib import Path
 
@@ -90,7 +91,7 @@ def picture() -> str:
 
 def _thickness(count: int) -> float:
     """Of an arc: grows with the number of modules, slower and slower."""
-    return round(1.0 + count**0.5 / 2, 1)
+    return round(1.0 + math.sqrt(count) / 2, 1)
 
 
 if __name__ == "__main__":

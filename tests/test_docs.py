@@ -9,13 +9,20 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
+import numpy.typing as npt
 import pytest
+from PIL import Image, ImageSequence
 
+import agents
+import memory_envs
 from agents.cells import CELLS
 from memory_envs import ENVIRONMENTS
+from tests.browser import NEEDS_BROWSER, open_page
 
 ROOT = Path(__file__).parents[1]
 HOW_TO = sorted((ROOT / "docs" / "how-to").glob("*.md"))
+TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
 README_BLOCKS = {
     language: re.findall(
@@ -23,11 +30,16 @@ README_BLOCKS = {
     )
     for language in ("python", "bash")
 }
-# What the README trains, and what the tests train in its place.
+# What README and tutorials train, and what the tests train in its place.
 SHORTER = {
     "learn(100_000": "learn(4_096",
     "timesteps=1_000_000, stop_at_success=1.0": "timesteps=8_192",
 }
+
+
+@pytest.fixture(autouse=True)
+def _scripts_find_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "docs")
 
 
 def _script(name: str) -> ModuleType:
@@ -40,9 +52,87 @@ def _script(name: str) -> ModuleType:
     return module
 
 
-def test_the_environments_page_is_what_the_docstrings_say() -> None:
-    script = _script("generate")
-    assert script.PAGE.read_text(encoding="utf-8") == script.environments_page()
+def test_the_generated_pages_are_what_the_docstrings_say() -> None:
+    pages = _script("generate").pages()
+    for page, text in pages.items():
+        assert page.read_text(encoding="utf-8") == text, page.name
+    folder = ROOT / "docs" / "environments"
+    assert set(folder.iterdir()) == {page for page in pages if page.parent == folder}
+
+
+def test_every_id_has_its_numbers_on_one_page() -> None:
+    pages = _script("generate").pages()
+    found = [re.findall(r"^\| `([^`]+)` \| +-?\d", text, re.MULTILINE) for text in pages.values()]
+    assert sorted(name for names in found for name in names) == sorted(ENVIRONMENTS)
+
+
+def _task_slugs() -> list[str]:
+    """Those whose pictures are drawn anew: one of each family; the others are slow to compile."""
+    return ["tape-forwardreverse", "algorithmic-copy", "maze-invisiblegoal", "stream-copy"]
+
+
+@pytest.mark.parametrize("slug", _task_slugs())
+def test_a_moving_picture_shows_what_the_environment_draws(slug: str) -> None:
+    """Coarsely: edges of letters may differ between versions of the font's library."""
+    script = _script("animations")
+    (task,) = (task for task in script.tasks() if task.slug == slug)
+    drawn = script.frames(task)
+    assert not np.array_equal(drawn[0], drawn[-1])
+    with Image.open(script.path(task)) as picture:
+        kept = [np.array(frame.convert("RGB")) for frame in ImageSequence.Iterator(picture)]
+    assert len(kept) == len(drawn)
+    for frame, image in zip(kept, drawn, strict=True):
+        assert frame.shape == image.shape
+        assert np.abs(_coarse(frame) - _coarse(image)).max() < 12
+
+
+def _coarse(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+    """Means of squares of 8 x 8 pixels."""
+    height, width = (size // 8 for size in image.shape[:2])
+    squares = image[: 8 * height, : 8 * width].reshape(height, 8, width, 8, 3)
+    means: npt.NDArray[np.float64] = squares.mean(axis=(1, 3))
+    return means
+
+
+def test_the_api_pages_tell_every_public_name_once() -> None:
+    text = "".join(_script("api_pages").api_pages().values())
+    for package in (agents, memory_envs):
+        for name in package.__all__:
+            if callable(getattr(package, name)):
+                assert f":: {package.__name__}.{name}\n" in text
+    assert len(re.findall(r":: agents(?:\.\w+)*\.MemoryCell\n", text)) == 1
+
+
+TABLE = """<script src="{script}"></script><table class="docutils">
+<thead><tr><th>agent</th><th>steps</th></tr></thead>
+<tbody><tr><td>b</td><td>1.2 M</td></tr><tr><td>c</td><td>-</td></tr>
+<tr><td>a</td><td>(30,000)</td></tr></tbody></table>
+<script>addEventListener("DOMContentLoaded", () => {{
+  const header = document.querySelectorAll("th")[{column}];
+  for (let k = 0; k < {clicks}; k++) header.click();
+}});</script>"""
+
+
+@NEEDS_BROWSER
+@pytest.mark.parametrize(
+    ("column", "clicks", "order"), [(0, 0, "bca"), (0, 1, "abc"), (1, 1, "abc"), (1, 2, "bac")]
+)
+def test_a_click_sorts_a_table(tmp_path: Path, column: int, clicks: int, order: str) -> None:
+    """Numbers are told from how they are written; a cell without one stays last."""
+    page, script = tmp_path / "page.html", (ROOT / "docs" / "_static" / "sort.js").as_uri()
+    page.write_text(TABLE.format(script=script, column=column, clicks=clicks), encoding="utf-8")
+    dom = open_page(tmp_path, page.as_uri(), "--dump-dom")
+    assert "".join(re.findall(r"<td>([abc])</td>", dom)) == order
+
+
+def test_every_task_has_a_small_moving_picture() -> None:
+    script = _script("animations")
+    paths = {script.path(task) for task in script.tasks()}
+    assert set(script.PICTURES.iterdir()) == paths
+    for path in paths:
+        assert path.stat().st_size < 300_000, path.name
+        with Image.open(path) as picture:
+            assert getattr(picture, "n_frames", 1) > 3, path.name
 
 
 def test_the_cells_page_is_what_the_docstrings_say() -> None:
@@ -91,6 +181,12 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+def _shortened(source: str) -> str:
+    for long, short in SHORTER.items():
+        source = source.replace(long, short)
+    return source
+
+
 def run_alone(source: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Runs a script in a process of its own, where nothing was imported before."""
     script = folder / "script.py"  # Numba reads the source of what it compiles from its file
@@ -106,9 +202,7 @@ def run_alone(source: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("number", range(len(README_BLOCKS["python"])))
 def test_a_block_of_the_readme_runs_alone(number: int, tmp_path: Path) -> None:
-    source = README_BLOCKS["python"][number]
-    for long, short in SHORTER.items():
-        source = source.replace(long, short)
+    source = _shortened(README_BLOCKS["python"][number])
     run = run_alone(source, tmp_path)
     assert run.returncode == 0, run.stderr
     if "learn(" in source:
@@ -167,11 +261,11 @@ def test_ids_need_no_import_of_memory_envs(tmp_path: Path) -> None:
     assert run.returncode == 0, run.stderr
 
 
-@pytest.mark.parametrize("page", HOW_TO, ids=lambda page: page.stem)
-def test_a_how_to_runs_alone(page: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", [*HOW_TO, *TUTORIALS], ids=lambda page: page.stem)
+def test_a_how_to_or_tutorial_runs_alone(page: Path, tmp_path: Path) -> None:
     """Its blocks, in order, are one script."""
     blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-    run = run_alone("\n".join(blocks), tmp_path)
+    run = run_alone(_shortened("\n".join(blocks)), tmp_path)
     assert run.returncode == 0, run.stderr
 
 
@@ -180,3 +274,4 @@ def test_there_is_a_how_to_for_everything_that_can_be_added() -> None:
     assert added == ["cell", "family", "stream-task", "task", "algorithm"]
     index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
     assert all(f"how-to/{page.stem}" in index for page in HOW_TO)
+    assert all(f"tutorials/{page.stem}" in index for page in TUTORIALS)

@@ -1,4 +1,4 @@
-"""What `memory-envs list` says of optimal play is what the oracles say."""
+"""What `memory-envs list` says of optimal and random play is what they get."""
 
 import numpy as np
 import pytest
@@ -13,8 +13,9 @@ def test_the_packaged_optima_are_those_of_the_oracles() -> None:
     assert list(read_optima()) == list(ENVIRONMENTS)
 
 
-def test_an_environment_is_summed_up_without_play() -> None:
-    optimum, max_steps = summarize("Tape-Copy-Easy-v0")
+def test_an_environment_is_summed_up_without_an_agent() -> None:
+    optimum, random, max_steps = summarize("Tape-Copy-Easy-v0")
     assert optimum == pytest.approx(1.0 + np.mean([1, 2, 3, 4, 5]), abs=0.15)
+    assert -0.5 < random < 0.5
     assert max_steps == 2 * 6 + 10
     assert summarize("Maze-InvisibleGoal-9x9-v0", episodes=3).max_steps == 250

@@ -22,7 +22,8 @@ from agents.evaluation.plots import PALE
 from agents.evaluation.trace import Trace, run_trace
 from tests.agents.cells.test_traced import KEYED
 from tests.agents.evaluation.test_trace import colors, rgb
-from tests.agents.evaluation.test_trace_page import NASTY, NEEDS_BROWSER, browse, embedded
+from tests.agents.evaluation.test_trace_page import NASTY, browse, embedded
+from tests.browser import NEEDS_BROWSER
 
 ENV = "Tape-Copy-Easy-v0"
 FOUR = [

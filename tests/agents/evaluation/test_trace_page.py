@@ -4,8 +4,6 @@ import errno
 import json
 import os
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +17,9 @@ from agents.evaluation.trace import Trace, run_trace, trace_text
 from agents.evaluation.trace.failure import NoFailureError, failing_trace
 from agents.evaluation.trace.page import page_data, trace_html, trace_page
 from memory_envs.scoring.policy import Turn
+from tests.browser import NEEDS_BROWSER, open_page
 
 FORWARD = "Tape-ForwardReverse-Easy-v0"
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
-# Where CI is true, as in .ci/run, a browser must be there: a skipped test would go unnoticed.
-NEEDS_BROWSER = pytest.mark.skipif(
-    CHROMIUM is None and os.environ.get("CI") != "true", reason="no chromium in PATH"
-)
 NASTY = "</script><script>alert(1)</script>{{data}}<!-- \u2028 & \"'"
 
 
@@ -163,15 +157,8 @@ def test_the_command_writes_a_page_of_a_failure(
 
 
 def browse(tmp_path: Path, page: Path, step: int, *options: str) -> str:
-    """What headless Chromium prints of a page at a step."""
-    assert CHROMIUM is not None, "no chromium in PATH"
-    switches = ["disable-gpu", "disable-quic", "no-first-run", "disable-background-networking"]
-    switches += ["disable-component-update", "disable-sync", "headless", "no-sandbox"]
-    command = [CHROMIUM, *(f"--{switch}" for switch in switches), *options]
-    command += [f"--user-data-dir={tmp_path / 'browser'}", f"{page.as_uri()}#step={step}"]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert run.returncode == 0, run.stderr
-    return run.stdout
+    """What the browser prints of a page at a step."""
+    return open_page(tmp_path, f"{page.as_uri()}#step={step}", *options)
 
 
 @NEEDS_BROWSER
