@@ -54,8 +54,8 @@ def section(measured: Record) -> list[str]:
     lines = [
         "## Copying longer than trained",
         "",
-        f"Trained on 1 to 20 vectors; share of right bits on {EPISODES} fresh streams of each length,",
-        "and in brackets that of streams without a mistake. Guessing comes to 0.5.",
+        f"Trained on 1 to 20 vectors; {EPISODES} fresh streams of each length: the share of right",
+        "bits, and in brackets of streams without a mistake. Guessing comes to 0.5.",
         "",
         *head(["memory"], [str(length) for length in LENGTHS], []),
     ]
