@@ -46,6 +46,7 @@ class MemoryNetCell(MemoryCell[MemoryNetState]):
     source: ClassVar[str] = "Barrett, Learning to Remember (MANN-RL)"
 
     def __init__(self, input_size: int, memory_size: int = 48) -> None:
+        check_integer("input_size", input_size, 1)
         check_integer("memory_size", memory_size, 1)
         super().__init__(input_size, input_size + memory_size)
         self.memory_size = memory_size

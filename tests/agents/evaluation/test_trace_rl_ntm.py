@@ -13,6 +13,8 @@ from agents import RLNTM
 from agents.evaluation.trace import Trace, run_trace, trace_text
 from agents.evaluation.trace.memory import own_tape
 from agents.evaluation.trace.picture import trace_png
+from memory_envs.scoring.makers.randomness import seeded
+from memory_envs.scoring.play import turn_seeds
 
 WITH_TAPE, WITHOUT = "Tape-ForwardReverse-v0", "Tape-Copy-v0"
 RULES: dict[str, Any] = {"forced_emission": True, "on_error": "continue"}
@@ -52,12 +54,12 @@ def test_the_memory_is_what_predict_carries(radius: int) -> None:
     env = gym.make(WITH_TAPE, **RULES)
     base: Any = env.unwrapped
     obs, _ = env.reset(seed=4)
-    model.predict_generator.manual_seed(4)
     state: Any = None
     for step, action in enumerate(trace.actions):
         head = 0 if state is None else int(state.head)
         assert tape.heads[step] == head
-        taken, state = model.predict(obs[None], state, None, False, base.action_masks()[None])
+        with seeded(turn_seeds([4], step), model):
+            taken, state = model.predict(obs[None], state, None, False, base.action_masks()[None])
         assert action["symbol"] == base.rules.action_values[-1][taken[0, -1]]
         moved = {"left": -1, "stay": 0, "right": 1}[action["memory_move"]]
         assert (head + moved) % 5 == int(state.head)
