@@ -82,7 +82,9 @@ def test_a_label_of_a_pretrained_model_is_what_its_command_did() -> None:
     for name, about in read_index().items():
         words = shlex.split(about.command)
         kind, _, rest = name.partition("/")
-        assert words[words.index("--env") + 1] == about.env
+        # The id is an option, or comes first.
+        env = words[words.index("--env") + 1] if "--env" in words else words[2]
+        assert env == about.env
         assert words[words.index("--memory") + 1] == about.memory
         if kind == "rl-ntm":  # the rest is a task, otherwise a memory
             assert words[words.index("--algo") + 1] == "rl_ntm"
