@@ -58,7 +58,9 @@ class Job:
 
     def find_task(self) -> Task:
         """Returns the task."""
-        return next(task for task in SUITES[self.suite].tasks if task.name == self.task)
+        task = SUITES[self.suite].find(self.task)
+        assert task is not None, self.title
+        return task
 
     def result(self) -> Result | None:
         """Returns what it came to; None if it has not been run to its end.

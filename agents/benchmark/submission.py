@@ -149,9 +149,7 @@ def _whole(results: Sequence[Result]) -> Finding:
 
 def _task(result: Result) -> Task | None:
     suite = SUITES.get(result.suite)
-    if suite is None:
-        return None
-    return next((task for task in suite.tasks if task.name == result.task), None)
+    return None if suite is None else suite.find(result.task)
 
 
 def _broken_rules(result: Result, task: Task) -> Iterator[str]:

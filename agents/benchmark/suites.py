@@ -48,6 +48,10 @@ class Suite:
     tasks: tuple[Task, ...]
     needs: str | None = None
 
+    def find(self, name: str) -> Task | None:
+        """Returns the task of that name; None if there is none."""
+        return next((task for task in self.tasks if task.name == name), None)
+
     def missing(self) -> bool:
         """Says whether the package that has its environments is not installed."""
         return self.needs is not None and importlib.util.find_spec(self.needs) is None

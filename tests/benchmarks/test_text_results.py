@@ -143,7 +143,7 @@ def test_a_training_is_read_with_its_scores(
 
 def test_tagging_stands_beside_its_baseline() -> None:
     shown = text_results.page({"tasks": []})
-    assert "most frequent tag" not in shown
+    assert "| Tagging, most frequent tag |" not in shown
     record = dict.fromkeys(("steps", "minutes", "cpu_minutes"), 1)
     circumstances = {"machine": {"processor": "p", "cores": 1}, "versions": {"torch": "t"}}
     scored = {split: {"f1": 0.5, "right": 0.5, "whole": 0.5} for split in SPLITS}
