@@ -65,14 +65,14 @@ class UsageError(Exception):
 
 
 def checked(check: Callable[..., T], *arguments: Any) -> T:
-    """Returns what a check of `memory_envs.arguments` returns.
+    """Returns what a check of `memory_envs.arguments`, or something that is read, returns.
 
     Raises:
-        UsageError: For what the check refuses.
+        UsageError: For what the check refuses, and for files that are not there.
     """
     try:
         return check(*arguments)
-    except (TypeError, ValueError) as error:
+    except (FileNotFoundError, TypeError, ValueError) as error:
         raise UsageError(error) from None
 
 
@@ -137,7 +137,7 @@ def find_player(
     player = replace(player, env_kwargs={**player.env_kwargs, **arguments})
     try:
         gym.make_vec(player.env, num_envs=1, **player.env_kwargs).close()
-    except (TypeError, ValueError, gym.error.Error) as error:
+    except (OSError, TypeError, ValueError, gym.error.Error) as error:
         raise UsageError(f"--set: {error}") from error
     return player
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import tyro
 
+from agents.cli.ask import Ask
 from agents.cli.benchmark import Benchmark, ReportCommand
 from agents.cli.cells import Cells
 from agents.cli.certify import Certify
@@ -37,6 +38,7 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
     "evaluate": Evaluate,
     "trace": TraceCommand,
     "memory-map": MemoryMapCommand,
+    "ask": Ask,
     "play": Play,
     "benchmark": Benchmark,
     "report": ReportCommand,

@@ -17,7 +17,7 @@ Words and answers have the same numbers in all tasks and all splits, those of ``
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,8 @@ from memory_envs.stream.text.sequences import (
     sample_symbols,
 )
 from memory_envs.stream.text.stories import Line, read_stories
+
+T = TypeVar("T")
 
 BABI = tuple(range(1, 21))
 JOINT = "bAbI"
@@ -142,20 +144,56 @@ def babi(
     return _in_sentences(files, vocabulary, pauses, question_pauses)
 
 
+def input_space(
+    vocabulary: Vocabulary, level: str, width: int = SENTENCE_WORDS
+) -> spaces.Space[Any]:
+    """Returns the space of what a step shows.
+
+    Args:
+        vocabulary: The words.
+        level: One of `LEVELS`.
+        width: At the level of sentences, the most words of one.
+    """
+    words = len(vocabulary.words)
+    return spaces.Discrete(words) if level == "word" else spaces.MultiDiscrete([words] * width)
+
+
+def word_steps(words: list[int], answers: int) -> list[int]:
+    """Returns what the steps of a line show word by word.
+
+    Args:
+        words: The numbers of the line's words.
+        answers: How many words are due after it, each at a placeholder.
+    """
+    return words + [0] * answers
+
+
+def sentence_steps(sentence: T, nothing: T, pauses: int, question_pauses: int) -> list[T]:
+    """Returns what the steps of a line show sentence by sentence; an answer is due at the last.
+
+    Args:
+        sentence: The line.
+        nothing: What a pause shows.
+        pauses: Steps with nothing after every sentence.
+        question_pauses: Further ones, if the line is a question.
+    """
+    return [sentence] + [nothing] * (pauses + question_pauses)
+
+
 def _in_words(files: list[Text], vocabulary: Vocabulary) -> StreamTask:
     words = _Numbers("word", vocabulary.words)
     answers = _Numbers("answer", vocabulary.answer_words)
 
     def steps(text: Text, line: Line) -> tuple[list[int], list[int]]:
         due = [] if line.answer is None else line.answer.split(",")
-        inputs = [words.of(word, text, line) for word in line.words] + [0] * len(due)
+        inputs = word_steps([words.of(word, text, line) for word in line.words], len(due))
         return inputs, [NO_ANSWER] * len(line.words) + [answers.of(a, text, line) for a in due]
 
     sequences = _lay_out(files, steps)
     return _task(
         sequences,
         sample_symbols,
-        spaces.Discrete(len(vocabulary.words)),
+        input_space(vocabulary, "word"),
         partial(name_of, vocabulary.words),
         vocabulary.answer_words,
         sequences,
@@ -171,9 +209,10 @@ def _in_sentences(
 
     def steps(text: Text, line: Line) -> tuple[list[int], list[int]]:
         sentence = tuple(words.of(word, text, line) for word in line.words)
-        shown, due = [sentences.setdefault(sentence, len(sentences))] + [0] * pauses, NO_ANSWER
-        if line.answer is not None:
-            shown, due = shown + [0] * question_pauses, answers.of(line.answer, text, line)
+        number = sentences.setdefault(sentence, len(sentences))
+        asks = line.answer is not None
+        shown = sentence_steps(number, 0, pauses, question_pauses if asks else 0)
+        due = NO_ANSWER if line.answer is None else answers.of(line.answer, text, line)
         return shown, [NO_ANSWER] * (len(shown) - 1) + [due]
 
     sequences = _lay_out(files, steps)
@@ -185,7 +224,7 @@ def _in_sentences(
     return _task(
         sequences,
         sample_rows,
-        spaces.MultiDiscrete([len(vocabulary.words)] * width),
+        input_space(vocabulary, "sentence", width),
         partial(sentence_text, vocabulary.words),
         vocabulary.answers,
         (*sequences, table),

@@ -146,6 +146,7 @@ def test_version_and_help(capsys: Capture) -> None:
         "evaluate",
         "trace",
         "memory-map",
+        "ask",
         "play",
         "gradcheck",
         "check",
