@@ -1,33 +1,65 @@
 """The bAbI trainings, each continued where it was cut off.
 
-    python -m benchmarks.babi_runs joint --runs FOLDER
+    python -m benchmarks.babi_runs sentences --runs FOLDER --minutes 600
+    python -m benchmarks.babi_runs words --runs FOLDER --minutes 120
+    python -m benchmarks.babi_runs rl --runs FOLDER --minutes 60
 
-One model learns all 20 tasks together (Munkhdalai et al. 2019, section 4.2).
-`benchmarks.babi_results` makes results and a page of FOLDER.
+In `sentences` and `words` one model learns all 20 tasks together, sentence by sentence or, as in
+Munkhdalai et al. (2019), section 4.2, word by word. In `rl` the first, second and sixth task are
+learnt alone, by reward, and beside that from the right answers, with the same network and as many
+steps. The most telling trainings of a plan come first. `benchmarks.babi_results` makes results and
+a page of FOLDER.
 """
 
-from benchmarks.runs import PresetRun, train_plan
+from collections.abc import Iterator
 
-PLANS = ("joint",)
-BABI = "Stream-bAbI-v0"
-WORDS = [
-    "env_kwargs.level=word",
-    "policy.encoder=null",
-    "policy.encoder_kwargs={}",
-    "policy.encoder_size=256",
+from benchmarks.babi import stream_id
+from benchmarks.runs import PresetRun, train_plan
+from memory_envs.stream.text.babi import JOINT, babi_name
+
+BABI = stream_id(JOINT)
+WORDS = ["env_kwargs.level=word"]
+# What is set against learning the stories by heart.
+_WEIGHT_DECAY = [
+    "policy.optimizer_class=AdamW",
+    "policy.optimizer_kwargs.weight_decay=0.01",
 ]
+_DROPOUT = [
+    "policy.encoder_kwargs.word_dropout=0.1",
+    "algorithm.dropout=0.1",
+]
+BY_WORDS = ("mnm-p", "mnm-g", "dnc", "lstm", "salu")
+SINGLE = (1, 2, 6)
+PLANS = ("sentences", "words", "rl")
+
+
+def _sentences() -> Iterator[PresetRun]:
+    variants = {
+        ("mnm-p", ""): [],
+        ("mnm-p", "dropout"): _DROPOUT,
+        ("mnm-p", "dropout, weight decay"): [*_DROPOUT, *_WEIGHT_DECAY],
+        ("lstm", ""): [],
+    }
+    for (memory, variant), changes in variants.items():
+        name = "-".join([memory, *variant.replace(",", "").split(), "0"])
+        yield PresetRun(name, BABI, "supervised", memory, 0, changes, variant)
+
+
+def _words() -> Iterator[PresetRun]:
+    for memory in BY_WORDS:
+        yield PresetRun(f"{memory}-0", BABI, "supervised", memory, 0, WORDS)
+
+
+def _rl() -> Iterator[PresetRun]:
+    for number in SINGLE:
+        for algorithm in ("ppo", "supervised"):
+            env = stream_id(babi_name(number))
+            yield PresetRun(f"qa{number}-{algorithm}-0", env, algorithm, "gated-delta", 0)
 
 
 def plan(name: str) -> list[PresetRun]:
     """Returns the trainings of a plan, the most telling first."""
-    runs = {
-        "joint": [
-            PresetRun("sentence-mnm-p-0", BABI, "supervised", "mnm-p", 0, variant="sentences"),
-            PresetRun("word-mnm-p-0", BABI, "supervised", "mnm-p", 0, WORDS, variant="words"),
-            PresetRun("sentence-lstm-0", BABI, "supervised", "lstm", 0, variant="sentences"),
-        ]
-    }
-    return runs[name]
+    return list({"sentences": _sentences, "words": _words, "rl": _rl}[name]())
 
 
 def main() -> None:

@@ -19,10 +19,12 @@ class SentenceEncoder(nn.Module):
 
     It is for observations that are the numbers of a sentence's words, filled up with zeros, such
     as bAbI's at the level of sentences, and is chosen by name where settings are text:
-    ``--set policy.encoder=SentenceEncoder policy.encoder_kwargs.size=256``.
+    ``--set policy.encoder=SentenceEncoder policy.encoder_kwargs.size=256``. A single word, as at
+    the level of words, is a sentence without positions.
 
     Args:
-        space: A `MultiDiscrete` of one number of words at every position; word 0 is none.
+        space: A `MultiDiscrete` of one number of words at every position, or a `Discrete` of words;
+            word 0 is none.
         size: Numbers in an embedding, and in what comes out.
         positions: ``"fixed"`` weighs number k of d in the embedding of word j of J by
             ``(1 - j / J) - (k / d) (1 - 2 j / J)`` (position encoding, Sukhbaatar et al. 2015,
@@ -52,20 +54,23 @@ class SentenceEncoder(nn.Module):
         super().__init__()
         width, words = _shape_of(space)
         self.output_size = check_integer("size", size, 1)
-        self.positions = check_choice("positions", positions, POSITIONS)
+        check_choice("positions", positions, POSITIONS)
+        self.positions = "none" if isinstance(space, spaces.Discrete) else positions
         self.word_dropout = _check_share("word_dropout", word_dropout)
         self.sentence_dropout = _check_share("sentence_dropout", sentence_dropout)
         self.embedding = nn.Embedding(words, size, padding_idx=0)
         nn.init.normal_(self.embedding.weight, std=1.0 / math.sqrt(width))
         with torch.no_grad():
             self.embedding.weight[0] = 0.0
-        self.weights = nn.Parameter(torch.ones(width, size)) if positions == "learned" else None
+        self.weights = (
+            nn.Parameter(torch.ones(width, size)) if self.positions == "learned" else None
+        )
         self.register_buffer("fixed", _position_weights(width, size), persistent=False)
         self.norm = nn.LayerNorm(size) if check_flag("layer_norm", layer_norm) else nn.Identity()
 
     def forward(self, obs: Tensor) -> Tensor:
-        """Maps sentences ``(N, width)`` to ``(N, size)``."""
-        words = obs.long()
+        """Maps sentences ``(N, width)``, or words ``(N,)``, to ``(N, size)``."""
+        words = obs.long().reshape(obs.shape[0], -1)
         embedded = self.embedding(words)
         if self.positions == "fixed":
             embedded = embedded * self.fixed[(words != 0).sum(dim=1)]
@@ -82,13 +87,15 @@ class SentenceEncoder(nn.Module):
 
 def _shape_of(space: spaces.Space[Any]) -> tuple[int, int]:
     """Returns the number of positions, and that of words at each."""
+    if isinstance(space, spaces.Discrete) and space.start == 0:
+        return 1, int(space.n)
     if isinstance(space, spaces.MultiDiscrete) and space.nvec.ndim == 1 and not space.start.any():
         numbers = set(space.nvec.tolist())
         if len(numbers) == 1:
             return len(space.nvec), numbers.pop()
     raise ValueError(
-        f"observation space is {shown(space)}; allowed with SentenceEncoder: a MultiDiscrete of as "
-        "many words at every position, from 0 on"
+        f"observation space is {shown(space)}; allowed with SentenceEncoder: a Discrete of words, "
+        "or a MultiDiscrete of as many at every position, from 0 on"
     )
 
 

@@ -16,9 +16,8 @@ TOLD = ["Mary went to the kitchen.", "John left."]
 STORY = ["--story", " ".join(TOLD), "--question", "Where is Mary"]
 
 
-def _train(folder: Path, level: str, env_id: str = "Stream-bAbI-QA15-v0") -> str:
-    kwargs = {"level": level, "split": "valid"} if "bAbI" in env_id else {}
-    env = make_vec_env(env_id, 2, **kwargs)
+def _save(folder: Path, level: str) -> str:
+    env = make_vec_env("Stream-bAbI-QA15-v0", 2, level=level, split="valid")
     policy_kwargs = {"memory": "gru", "net_arch": []}
     path = folder / f"{level}.zip"
     Supervised("MemoryPolicy", env, seed=0, policy_kwargs=policy_kwargs).save(path)
@@ -30,8 +29,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     """The arguments that say which model is asked, by level."""
     folder, env = tmp_path_factory.mktemp("models"), ["--env", "Stream-bAbI-v0"]
     return {
-        "word": [_train(folder, "word"), *env],
-        "sentence": [_train(folder, "sentence"), *env, "--set", "level=sentence"],
+        "word": [_save(folder, "word"), *env],
+        "sentence": [_save(folder, "sentence"), *env, "--set", "level=sentence"],
     }
 
 

@@ -42,6 +42,16 @@ def test_other_weights_begin_as_a_plain_sum(positions: str) -> None:
     assert names == {"embedding.weight", *(["weights"] if positions == "learned" else [])}
 
 
+def test_a_word_is_a_sentence_without_positions() -> None:
+    encoder = SentenceEncoder(spaces.Discrete(7), 4, word_dropout=0.5)
+    encoder.eval()
+    found = encoder(torch.tensor([3, 0, 6]))
+    torch.testing.assert_close(found, encoder.embedding.weight[[3, 0, 6]])
+    encoder.train()
+    left_out = (encoder(torch.full((20_000,), 3)) == 0).all(dim=1)
+    assert left_out.float().mean() == pytest.approx(0.5, abs=0.03)
+
+
 def test_no_word_has_no_vector_and_never_gets_one() -> None:
     encoder = SentenceEncoder(SPACE, 4)
     encoder(SENTENCES).sum().backward()
@@ -86,14 +96,14 @@ def test_it_is_found_by_its_name_in_settings() -> None:
 @pytest.mark.parametrize(
     "space",
     [
-        spaces.Discrete(4),
+        spaces.Discrete(4, start=1),
         spaces.MultiDiscrete([3, 4]),
         spaces.MultiDiscrete(np.full((2, 2), 3)),
         spaces.MultiDiscrete([3, 3], start=[1, 1]),
     ],
 )
 def test_what_are_no_sentences_is_refused(space: spaces.Space[Any]) -> None:
-    with pytest.raises(ValueError, match="allowed with SentenceEncoder: a MultiDiscrete"):
+    with pytest.raises(ValueError, match="allowed with SentenceEncoder: a Discrete of words"):
         MemoryNetwork(space, encoder=SentenceEncoder)
 
 
