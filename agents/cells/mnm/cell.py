@@ -34,6 +34,7 @@ What the paper leaves open, and what is done here:
   divisor T; REINFORCE takes its sum over an episode's steps, as it does of the policy's loss. Pairs
   of before the episode count nothing. Gradients reach the targets, as the equation says: what is to
   be stored is learned, too.
+- Layer normalisation of the controller's output (`layer_norm`) is not in the paper.
 - Widths of keys, values and layers are one number, as in all of Table 2, and the output is as wide
   as the controller. The controller starts as `lstm` does, with gates that keep for different times;
   those of `ntm` and `dnc` start orthogonal.
@@ -49,6 +50,7 @@ from torch import Tensor, nn
 
 from agents.cells.base import MemoryCell
 from agents.cells.lstm import LSTM, LSTMState
+from agents.cells.mnm.fast.norm import EPS
 from agents.cells.mnm.memory import activations, recall, squared_error, write
 from memory_envs.arguments import check_flag, check_integer, check_number
 
@@ -109,6 +111,8 @@ class MNM(MemoryCell[MNMState]):
         recall_delay: How many steps old the oldest pairs are that the meta objective recalls. With
             any, sequences go step by step, many times slower than the compiled ones.
         recall_decay: Their weight falls by this factor with every step, from 0 to 1.
+        layer_norm: Whether what the controller gives out is layer-normalised before it becomes
+            interaction vectors and output. It goes on to the controller's next step as it is.
 
     Raises:
         TypeError, ValueError: If an argument is not valid.
@@ -129,6 +133,7 @@ class MNM(MemoryCell[MNMState]):
         recall_weight: float = 1.0,
         recall_delay: int = 0,
         recall_decay: float = 1.0,
+        layer_norm: bool = False,
     ) -> None:
         check_integer("hidden_size", hidden_size, 1)
         check_integer("memory_layers", memory_layers, 1)
@@ -143,6 +148,8 @@ class MNM(MemoryCell[MNMState]):
         self.recall_delay = check_integer("recall_delay", recall_delay, 0)
         self.recall_decay = check_number("recall_decay", recall_decay, 0, 1)
         self.controller = LSTM(input_size + memory_width, hidden_size)
+        self.layer_norm = check_flag("layer_norm", layer_norm)
+        self.norm = nn.LayerNorm(hidden_size, EPS) if layer_norm else nn.Identity()
         self.interface = nn.Linear(hidden_size, (3 * num_heads + 1) * memory_width)
         self.rate = nn.Linear(memory_width, memory_layers if rate_per_layer else 1)
         self.output = nn.Linear(hidden_size + memory_width, hidden_size)
@@ -197,6 +204,7 @@ class MNM(MemoryCell[MNMState]):
     def _step(self, x: Tensor, state: MNMState) -> tuple[Tensor, MNMState, Interaction]:
         seen = torch.cat((x, state.read), dim=1)
         hidden, controller = self.controller(seen, state.controller)
+        hidden = self.norm(hidden)
         interaction = self._interaction(hidden)
         _, write_keys, values, rates = interaction
         layers = activations(state.memory, write_keys, self.linear_values)

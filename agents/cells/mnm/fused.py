@@ -57,8 +57,7 @@ class FusedMNM(MNM, FusedCell[MNMState]):
             ),
             Parameters(
                 torch.cat((lstm.weight_hh, from_read), dim=1),
-                self.interface.weight,
-                self.interface.bias,
+                *self._interface(),
                 self.rate.weight,
                 self.rate.bias,
                 *self._feedback(backward_functions),
@@ -72,12 +71,24 @@ class FusedMNM(MNM, FusedCell[MNMState]):
                 self.normalized_writes,
                 error_scale is not None,
                 np.float32(error_scale or 0),
+                self.layer_norm,
             ),
         )
         hidden, read = after.entering.tensor_split([units], dim=1)
         state = MNMState(after.memory, read, LSTMState(hidden, after.cell), ())
         losses = {"recall": missed} if self.loss_weights else {}
+        if self.layer_norm:
+            seen, reads = outs.tensor_split([units], dim=2)
+            outs = torch.cat((self.norm(seen), reads), dim=2)
         return Unrolled(self.output(outs), state, losses)
+
+    def _interface(self) -> tuple[Tensor, Tensor]:
+        """Returns weights and biases of the interface, those of the normalisation among them."""
+        weight, bias = self.interface.weight, self.interface.bias
+        if not self.layer_norm:
+            return weight, bias
+        scale, shift = self.norm.get_parameter("weight"), self.norm.get_parameter("bias")
+        return weight * scale, bias + weight @ shift
 
     def _feedback(self, backward_functions: Iterable[nn.Module]) -> tuple[Tensor, Tensor]:
         """Returns the backward functions' weights and biases, one below the other."""

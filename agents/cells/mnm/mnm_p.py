@@ -35,6 +35,7 @@ class MNMP(FusedMNM):
         recall_weight: float = 1.0,
         recall_delay: int = 0,
         recall_decay: float = 1.0,
+        layer_norm: bool = False,
     ) -> None:
         super().__init__(
             input_size,
@@ -48,6 +49,7 @@ class MNMP(FusedMNM):
             recall_weight,
             recall_delay,
             recall_decay,
+            layer_norm,
         )
         self.backward_functions = nn.ModuleList(
             nn.Linear(memory_width, memory_width) for _ in range(memory_layers - 1)

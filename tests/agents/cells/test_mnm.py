@@ -121,6 +121,37 @@ def test_the_written_out_gradient_is_autograd_s(layers: int, linear_values: bool
         torch.testing.assert_close(x, y)
 
 
+class _Normalised(nn.Module):
+    """A controller that gives out its hidden state normalised, and goes on with it as it is."""
+
+    def __init__(self, controller: nn.Module) -> None:
+        super().__init__()
+        self.controller = controller
+
+    def forward(self, x: Tensor, state: LSTMState) -> tuple[Tensor, LSTMState]:
+        hidden, state = self.controller(x, state)
+        centred = hidden - hidden.mean(dim=1, keepdim=True)
+        return centred / (centred.square().mean(dim=1, keepdim=True) + 1e-5).sqrt(), state
+
+
+@pytest.mark.parametrize("cls", BOTH)
+def test_layer_norm_is_of_what_the_controller_gives_out(cls: type[MNM]) -> None:
+    cell, plain = make_mnm(cls, layer_norm=True), make_mnm(cls)
+    plain.load_state_dict(cell.state_dict(), strict=False)
+    plain.controller = _Normalised(plain.controller)
+    with torch.no_grad():
+        cell.norm.weight.fill_(1.0)
+        cell.norm.bias.fill_(0.0)
+    state = expected = cell.initial_state(2)
+    for x in random(3, 2, INPUT_SIZE):
+        out, state = cell(x, state)
+        wanted, expected = plain(x, expected)
+        torch.testing.assert_close(out, wanted)
+        torch.testing.assert_close(state, expected)
+    with pytest.raises(TypeError, match="layer_norm is 1; allowed: False, True"):
+        cls(INPUT_SIZE, layer_norm=1)
+
+
 def test_by_default_mnm_g_has_one_rate_and_mnm_p_one_for_each_layer() -> None:
     for cls, rates in ((MNMG, 1), (MNMP, LAYERS)):
         cell = make_mnm(cls)

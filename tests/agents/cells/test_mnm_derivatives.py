@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from agents.cells.base import Unrolled
-from agents.cells.mnm.fast import errors, row, sequence, squash, steps
+from agents.cells.mnm.fast import errors, norm, row, sequence, squash, steps
 from agents.cells.mnm.fused import FusedMNM
 from agents.cells.mnm.memory import SMALL_SQUARE
 from agents.cells.mnm.mnm_g import MNMG
@@ -61,8 +61,9 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> None:
         "tanh": np.tanh,
         "pack": lambda matrix: matrix.unsqueeze(0),
         "_SMALL_SQUARE": SMALL_SQUARE,
+        "_EPS": norm.EPS,
     }
-    for module in (kernels, squash, errors, row, steps, sequence):
+    for module in (kernels, squash, norm, errors, row, steps, sequence):
         for name, value in list(vars(module).items()):
             if name in exact:
                 monkeypatch.setattr(module, name, exact[name])
@@ -86,6 +87,7 @@ def results(unrolled: Unrolled, inputs: list[Tensor]) -> list[Tensor]:
         {"memory_layers": 1},
         {"memory_layers": 1, "num_heads": 2, "linear_values": True, "normalized_writes": False},
         {"memory_layers": 2, "num_heads": 4, "recall_weight": 0.0},
+        {"memory_layers": 2, "num_heads": 2, "layer_norm": True},
         {"memory_layers": 4, "num_heads": 2, "rate_per_layer": True, "linear_values": True},
         {"memory_layers": 4, "num_heads": 1, "rate_per_layer": False, "normalized_writes": False},
     ],

@@ -25,12 +25,14 @@ class Switches(NamedTuple):
         normalized_writes: Whether a layer's step is divided by the squared length of what it sees.
         by_gradient: Whether errors are those of MNM-g (equation 3), or of MNM-p (equation 4).
         error_scale: What MNM-g multiplies the errors of the values by.
+        standardised: Whether the interface sees hidden states of mean 0 and variance 1.
     """
 
     linear_values: bool
     normalized_writes: bool
     by_gradient: bool
     error_scale: np.float32
+    standardised: bool
 
 
 class Traces(NamedTuple):

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from agents.cells.mnm.fast.norm import EPS
 from agents.cells.mnm.fast.records import Gradients, Record, Switches, Weights
 from agents.cells.mnm.fast.steps import run_rows, run_rows_backward
 from agents.cells.parts.gated import weight_gradient
@@ -127,6 +128,8 @@ class _Sequence(torch.autograd.Function):
             memory, lambda a, b: run_rows_backward(a, b, weights, record, fast, switches, grads)
         )
         heads, hidden = by_targets.shape[2], kept["outs"][..., : by_cell.shape[1]]
+        if switches.standardised:
+            hidden = torch.nn.functional.layer_norm(hidden, hidden.shape[-1:], eps=EPS)
         values = kept["vectors"][:, :, 2 * heads : 3 * heads].flatten(1, 2)
         rate_vector = kept["vectors"][:, :, 3 * heads]
         by_vectors, by_targets = by_vectors.flatten(2), by_targets.flatten(1, 2).flatten(2)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from agents.cells.mnm.fast.norm import standardise, standardise_backward
 from agents.cells.mnm.fast.records import Gradients, Record, Switches, Traces, Weights
 from agents.cells.mnm.fast.row import write_and_read, write_and_read_backward
 from agents.cells.mnm.fast.squash import squash, unsquash
@@ -52,7 +53,7 @@ def run_rows(
         for b in range(first, last):
             gate, old, new = record.gates[t, b], record.cells[t, b], record.cells[t + 1, b]
             lstm_row(gate, old, new, record.tanh_cells[t, b], record.outs[t, b, :U])
-        _interact(t, first, last, weights, record)
+        _interact(t, first, last, weights, record, switches)
         for b in range(first, last):
             traces = _traces(t, b, record)
             write_and_read(memory[b], traces, switches)
@@ -89,7 +90,9 @@ def _enter(t: int, b: int, weights: Weights, record: Record, memory: Floats) -> 
 
 
 @inlined
-def _interact(t: int, first: int, last: int, weights: Weights, record: Record) -> None:
+def _interact(
+    t: int, first: int, last: int, weights: Weights, record: Record, switches: Switches
+) -> None:
     """Turns hidden states into interaction vectors, rates and targets."""
     _, _, H, layers, D = record.targets.shape
     rows, numbers, U = last - first, len(weights.interface_bias), record.cells.shape[2]
@@ -98,7 +101,13 @@ def _interact(t: int, first: int, last: int, weights: Weights, record: Record) -
     values = np.empty((rows * H, D), targets.dtype)
     for r in range(rows):
         vectors[r] = weights.interface_bias
-    add_packed_product(record.outs[t, first:last, :U], weights.interface, vectors)
+    if switches.standardised:
+        hidden = np.empty((rows, U), targets.dtype)
+        for r in range(rows):
+            standardise(record.outs[t, first + r, :U], hidden[r])
+        add_packed_product(hidden, weights.interface, vectors)
+    else:
+        add_packed_product(record.outs[t, first:last, :U], weights.interface, vectors)
     squash(vectors)
     for r in range(rows):
         row = record.vectors[t, first + r]
@@ -176,7 +185,7 @@ def run_rows_backward(
                 grads.memory[b] = ZERO
                 if t > 0:
                     memory[b] = record.ended[record.endings[t, b]]
-        _interact_backward(t, first, last, weights, record, grads, by_hidden)
+        _interact_backward(t, first, last, weights, record, switches, grads, by_hidden)
         for b in range(first, last):
             by_row, gate, old = by_hidden[b - first], record.gates[t, b], record.cells[t, b]
             by_row += grads.outs[t, b, :U]
@@ -212,6 +221,7 @@ def _interact_backward(
     last: int,
     weights: Weights,
     record: Record,
+    switches: Switches,
     grads: Gradients,
     by_hidden: Floats,
 ) -> None:
@@ -235,3 +245,7 @@ def _interact_backward(
     unsquash(record.vectors[t, first:last].reshape((rows, numbers)), by_vectors)
     by_hidden[:] = ZERO
     add_packed_product(by_vectors, weights.interface, by_hidden)
+    if switches.standardised:
+        for r in range(rows):
+            hidden = record.outs[t, first + r, : by_hidden.shape[1]]
+            standardise_backward(hidden, by_hidden[r])
