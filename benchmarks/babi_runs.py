@@ -7,8 +7,9 @@
 In `sentences` and `words` one model learns all 20 tasks together, sentence by sentence or, as in
 Munkhdalai et al. (2019), section 4.2, word by word. In `rl` the first, second and sixth task are
 learnt alone, by reward, and beside that from the right answers, with the same network and as many
-steps. The most telling trainings of a plan come first. `benchmarks.babi_results` makes results and
-a page of FOLDER.
+steps. The most telling trainings of a plan come first. A rate that goes down does so over all steps
+of a training: where the minutes are not enough for them, give fewer. `benchmarks.babi_results`
+makes results and a page of FOLDER.
 """
 
 from collections.abc import Iterator
@@ -19,15 +20,14 @@ from memory_envs.stream.text.babi import JOINT, babi_name
 
 BABI = stream_id(JOINT)
 WORDS = ["env_kwargs.level=word"]
-# What is set against learning the stories by heart.
-_WEIGHT_DECAY = [
+# What is set against learning the stories by heart, and a controller that is normalised.
+_DROPOUT = ["policy.encoder_kwargs.word_dropout=0.1", "algorithm.dropout=0.1"]
+_DECAY = [
     "policy.optimizer_class=AdamW",
     "policy.optimizer_kwargs.weight_decay=0.01",
+    'algorithm.learning_rate={"start":0.001,"end":0.0,"hold":0.5}',
 ]
-_DROPOUT = [
-    "policy.encoder_kwargs.word_dropout=0.1",
-    "algorithm.dropout=0.1",
-]
+_NORM = ["policy.memory_kwargs.layer_norm=true"]
 BY_WORDS = ("mnm-p", "mnm-g", "dnc", "lstm", "salu")
 SINGLE = (1, 2, 6)
 PLANS = ("sentences", "words", "rl")
@@ -37,7 +37,8 @@ def _sentences() -> Iterator[PresetRun]:
     variants = {
         ("mnm-p", ""): [],
         ("mnm-p", "dropout"): _DROPOUT,
-        ("mnm-p", "dropout, weight decay"): [*_DROPOUT, *_WEIGHT_DECAY],
+        ("mnm-p", "dropout, decay"): [*_DROPOUT, *_DECAY],
+        ("mnm-p", "layer norm"): _NORM,
         ("lstm", ""): [],
     }
     for (memory, variant), changes in variants.items():

@@ -1,9 +1,9 @@
 """Settings and spaces as plain JSON, without loss and without pickle.
 
 What JSON has no word for is an object with one key: ``$float`` (inf, nan), ``$schedule`` (SB3's
-`LinearSchedule`), ``$function`` (what another schedule was last), ``$optimizer`` (a class of
-`torch.optim`), ``$activation`` (a module class of `torch.nn`) or ``$class`` (a class that was
-registered with `agents.register`). Anything else is refused.
+`LinearSchedule`), ``$held`` (our `HeldSchedule`), ``$function`` (what another schedule was last),
+``$optimizer`` (a class of `torch.optim`), ``$activation`` (a module class of `torch.nn`) or
+``$class`` (a class that was registered with `agents.register`). Anything else is refused.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from gymnasium import spaces
 from stable_baselines3.common.utils import ConstantSchedule, FloatSchedule, LinearSchedule
 
 from agents.saving.registry import find_class, is_registered
+from agents.saving.schedules import HeldSchedule
 
 # The most numbers that an observation or action may hold when it comes from a file.
 _LARGEST_SPACE = 1 << 24
@@ -49,6 +50,8 @@ def encode(value: Any, name: str) -> Any:
         return {key: encode(item, f"{name}[{key!r}]") for key, item in value.items()}
     if isinstance(value, LinearSchedule):
         return {"$schedule": encode([value.start, value.end, value.end_fraction], name)}
+    if isinstance(value, HeldSchedule):
+        return {"$held": [value.start, value.end, value.hold]}
     if isinstance(value, type) and getattr(torch.optim, value.__name__, None) == value:
         return {"$optimizer": value.__name__}
     if isinstance(value, type) and getattr(torch.nn, value.__name__, None) == value:
@@ -57,22 +60,22 @@ def encode(value: Any, name: str) -> Any:
         return {"$class": [value.__name__, value.__module__]}
     raise TypeError(
         f"{name} is {value!r}, which a model file cannot hold; allowed: numbers, strings, None, "
-        "lists, dicts, SB3's LinearSchedule, classes of torch.optim and torch.nn, and classes that "
-        "were registered with agents.register"
+        "lists, dicts, SB3's LinearSchedule, HeldSchedule, classes of torch.optim and torch.nn, "
+        "and classes that were registered with agents.register"
     )
 
 
 def encode_schedule(value: Any, name: str, progress_remaining: float) -> Any:
     """Turns a learning rate, clipping range or entropy weight into JSON.
 
-    A function that is not a linear schedule is stored as its current value, with a warning; it
-    comes back as a `FrozenSchedule`.
+    A function that is neither a linear nor a held schedule is stored as its current value, with a
+    warning; it comes back as a `FrozenSchedule`.
     """
     while isinstance(value, FloatSchedule):
         value = value.value_schedule
     if type(value) is ConstantSchedule:
         value = value.val
-    if not callable(value) or isinstance(value, LinearSchedule):
+    if not callable(value) or isinstance(value, LinearSchedule | HeldSchedule):
         return encode(value, name)
     now = float(value(progress_remaining))
     if not isinstance(value, FrozenSchedule):
@@ -101,6 +104,8 @@ def decode(value: Any) -> Any:
             return float(number)
         case {"$schedule": [start, end, end_fraction]}:
             return LinearSchedule(*(_number(x) for x in (start, end, end_fraction)))
+        case {"$held": [start, end, hold]}:
+            return HeldSchedule(*(_number(x) for x in (start, end, hold)))
         case {"$function": value}:
             return FrozenSchedule(_number(value))
         case {"$optimizer": str(name)}:

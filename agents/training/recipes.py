@@ -48,7 +48,8 @@ class Recipe:
         curriculum: Arguments of `agents.algorithms.curriculum.make_curriculum_callback`, or None to
             train without a curriculum.
         algorithm: Arguments of the algorithm. A number may be ``{"start": a, "end": b}``: it then
-            changes linearly over the run.
+            changes linearly over the run; with ``"hold": c`` besides it stays at the start for that
+            share of the run.
         policy: Arguments of the policy, but for the name of the memory. `optimizer_class` is the
             name of a class of `torch.optim`, `activation_fn` of one of `torch.nn`.
         deterministic: Whether evaluations take the most probable action.
@@ -234,14 +235,23 @@ def algorithm_arguments(recipe: Recipe) -> dict[str, Any]:
 
 
 def _schedule(name: str, value: Any) -> Any:
-    """Returns the value, or the schedule that ``{"start": a, "end": b}`` stands for."""
+    """Returns the value, or the schedule that an object with ``"start"`` and ``"end"`` is."""
     if not isinstance(value, dict):
         return value
-    if value.keys() != {"start", "end"}:
-        raise RecipeError(f"algorithm.{name} is {value}; allowed: a number, or start and end")
+    if value.keys() - {"hold"} != {"start", "end"}:
+        raise RecipeError(
+            f"algorithm.{name} is {value}; allowed: a number, or start and end, and perhaps hold"
+        )
     from stable_baselines3.common.utils import LinearSchedule
 
-    return LinearSchedule(value["start"], value["end"], 1.0)
+    from agents.saving.schedules import HeldSchedule
+
+    if "hold" not in value:
+        return LinearSchedule(value["start"], value["end"], 1.0)
+    try:
+        return HeldSchedule(**value)
+    except (TypeError, ValueError) as error:
+        raise RecipeError(f"algorithm.{name}: {error}") from None
 
 
 def _check_names(data: Any, known: Collection[str], source: str, prefix: str) -> None:

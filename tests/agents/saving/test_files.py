@@ -23,6 +23,7 @@ import agents
 from agents import MemoryA2C, MemoryPPO, ModelFileError, Reinforce
 from agents.cells import CELLS
 from agents.saving.archive import METADATA, TENSORS
+from agents.saving.schedules import HeldSchedule
 from agents.saving.spaces_json import decode, decode_space, encode, encode_space
 from agents.training.run_directory import RunDirectory
 from tests.agents.toy_envs import RandomEnv, sync
@@ -191,8 +192,11 @@ def test_training_beyond_the_last_step_ends_every_schedule_at_nought(
     loaded.learn(16)
 
 
-@pytest.mark.parametrize("linear", [LinearSchedule(3e-4, 0.0, 1.0), LinearSchedule(0.0, 0.1, 0.5)])
-def test_linear_schedules_survive(linear: LinearSchedule, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "linear",
+    [LinearSchedule(3e-4, 0.0, 1.0), LinearSchedule(0.0, 0.1, 0.5), HeldSchedule(0.3, 0.1, 0.25)],
+)
+def test_linear_schedules_survive(linear: LinearSchedule | HeldSchedule, tmp_path: Path) -> None:
     names = ("learning_rate", "clip_range", "clip_range_vf", "ent_coef")
     schedules: dict[str, Any] = {name: FloatSchedule(linear) for name in names}
     model = _model(**schedules)

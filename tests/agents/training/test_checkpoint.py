@@ -56,6 +56,16 @@ RUNS: dict[str, tuple[str, str, str, dict[str, Any]]] = {
         *("reinforce", "lstm"),
         {**SMALL, **ON_POLICY, "timesteps": 1500, "algorithm.baseline": "time"},
     ),
+    "supervised with dropout and a rate that goes down": (
+        "Stream-bAbI-QA15-v0",
+        *("supervised", "lstm"),
+        {
+            **{"n_envs": 8, "timesteps": 2000, "env_kwargs.split": "valid"},
+            "policy.encoder_kwargs": {"size": 8, "word_dropout": 0.2},
+            **{"policy.memory_kwargs": {"hidden_size": 8}, "algorithm.dropout": 0.1},
+            "algorithm.learning_rate": {"start": 0.01, "end": 0.0, "hold": 0.3},
+        },
+    ),
     "rl_ntm": (
         "Tape-Copy-Easy-v0",
         *("rl_ntm", "direct_access"),

@@ -246,6 +246,20 @@ def test_the_curriculum_reaches_up_to_the_longest_input() -> None:
         make_curriculum(recipe(curriculum={"level": 11}), "Tape-Copy-v0")
 
 
+def test_a_rate_can_be_held_before_it_goes_down() -> None:
+    changes = read_assignments(
+        ['algorithm.learning_rate={"start":0.01,"end":0.002,"hold":0.5}'], "--set"
+    )
+    held = change(recipe(), changes, "ppo")
+    model: Any = make_model(held, "ppo", "gru", make_vec_env("Tape-Copy-v0", 4), seed=0)
+    rates = [model.lr_schedule(left) for left in (1.0, 0.7, 0.5, 0.25, 0.0)]
+    assert rates == pytest.approx([0.01, 0.01, 0.01, 0.006, 0.002])
+    for hold in (1.0, -0.1):
+        wrong = recipe(algorithm={"learning_rate": {"start": 1, "end": 0, "hold": hold}})
+        with pytest.raises(RecipeError, match=f"learning_rate: hold is {hold}; allowed: numbers"):
+            make_model(wrong, "ppo", "gru", make_vec_env("Tape-Copy-v0", 4), seed=0)
+
+
 def test_what_the_algorithm_refuses_is_named() -> None:
     env = make_vec_env("Tape-Copy-v0", 4)
     wrong = recipe(algorithm={"n_steps": 8, "batch_size": 12})
