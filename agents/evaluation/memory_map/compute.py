@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from agents.evaluation.memory_map.labels import step_labels
+from agents.evaluation.memory_map.labels import answered_steps, step_labels
 from agents.evaluation.trace.episode import Trace
 from memory_envs.arguments import check_integer
 
@@ -64,12 +64,14 @@ class MemoryMap(NamedTuple):
         facts: Who played what, and how it ended.
         note: What a reader has to know about these maps; "" if nothing.
         labels: What was seen or done in each step.
+        marked: Which steps stand out: those in which an answer was given, if they are the fewer.
         maps: Empty if the player has no memory that can be looked into.
     """
 
     facts: list[str]
     note: str
     labels: list[str]
+    marked: list[bool]
     maps: list[Map]
 
 
@@ -96,7 +98,8 @@ def memory_map(trace: Trace, linked: int | None = None) -> MemoryMap:
         maps += _links(seen, linked)
     if steps < len(trace.rewards):
         notes.append(f"The first {steps} of {len(trace.rewards)} steps.")
-    return MemoryMap(trace.facts(), " ".join(notes), step_labels(trace)[:steps], maps)
+    labels, marked = step_labels(trace)[:steps], answered_steps(trace)[:steps]
+    return MemoryMap(trace.facts(), " ".join(notes), labels, marked, maps)
 
 
 def shown_steps(trace: Trace) -> int:

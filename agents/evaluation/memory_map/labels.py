@@ -19,6 +19,15 @@ def step_labels(trace: Trace) -> list[str]:
     return [_label(trace, step) for step in range(len(trace.rewards))]
 
 
+def answered_steps(trace: Trace) -> list[bool]:
+    """Returns in which steps something was emitted; none if that is so in half of them or more."""
+    steps, output = len(trace.rewards), trace.history.output
+    if output is None:
+        return [False] * steps
+    found: list[bool] = (output.symbols[:steps] != NOTHING).tolist()
+    return found if 2 * sum(found) < steps else [False] * steps
+
+
 def _label(trace: Trace, step: int) -> str:
     history = trace.history
     observation: Any = trace.observations[step]

@@ -13,11 +13,15 @@ from matplotlib.ticker import MaxNLocator
 from agents.evaluation.memory_map.compute import Map, MemoryMap
 from agents.evaluation.plots import BLUE, GREY, INK, ORANGE, PALE, save_png
 
-_SQUARE_INCHES = 4.4
+_SQUARE_INCHES = 4.4  # at least, beside long labels
+_LABEL_INCHES = 0.1  # of a step that is named
+_LETTER_INCHES = 0.05
+_SHORT = 6  # letters of a label for which there is room
+_SLIM = 0.75  # of the room above and below, what is enough at the side: squares grow with it
 _ROW_INCHES = 0.16
 _TITLE_INCHES = 0.2  # of a line
 _LOWEST_INCHES, _HIGHEST_INCHES = 0.8, 2.4  # of what changes over time
-_MOST_LABELS = 40
+_MOST_LABELS = 100
 _COLORS = {
     -1: LinearSegmentedColormap.from_list("likeness", ["#7a4300", ORANGE, PALE, BLUE, "#0b2a66"]),
     0: LinearSegmentedColormap.from_list("share", [PALE, "#b9a5e2", "#4b2e83"]),
@@ -29,17 +33,35 @@ def memory_map_png(found: MemoryMap, path: Path) -> None:
     squares = [part for part in found.maps if part.right == part.down]
     courses = [part for part in found.maps if part.right != part.down]
     lines = (len(squares) + 1) // 2
-    heights = [_SQUARE_INCHES] * lines + [_course_inches(course) for course in courses]
+    room = _label_room(found.labels)
+    side = max(_SQUARE_INCHES, 1.2 + _LABEL_INCHES * len(_shown(found.labels)))
+    heights = [side] * lines + [_course_inches(course) for course in courses]
+    named = lines + bool(courses)  # of the courses, only the last has the names of the steps
     title = "\n".join(filter(None, ["   ".join(found.facts), found.note]))
-    height = sum(heights) + 0.5 + _TITLE_INCHES * (1 + title.count("\n"))
-    figure = Figure(figsize=(2.0 * _SQUARE_INCHES + 0.6, height), layout="compressed")
+    height = sum(heights) + named * room + 0.5 + _TITLE_INCHES * (1 + title.count("\n"))
+    figure = Figure(figsize=(2.0 * (side + _SLIM * room) + 0.6, height), layout="compressed")
     grid = figure.add_gridspec(len(heights), 2, height_ratios=heights)
     for k, square in enumerate(squares):
-        _draw(figure, figure.add_subplot(grid[k // 2, k % 2]), square, found.labels)
+        _draw(figure, figure.add_subplot(grid[k // 2, k % 2]), square, found)
     for k, course in enumerate(courses):
-        _draw(figure, figure.add_subplot(grid[lines + k, :]), course, found.labels)
+        ax = figure.add_subplot(grid[lines + k, :])
+        _draw(figure, ax, course, found)
+        if course is not courses[-1]:
+            ax.set_xlabel("")
+            ax.tick_params(axis="x", labelbottom=False)
     figure.suptitle(title, fontsize=10, color=INK)
     save_png(figure, path)
+
+
+def _shown(labels: list[str]) -> list[str]:
+    """Returns the names of the steps if there is room for them, else none."""
+    return labels if len(labels) <= _MOST_LABELS else []
+
+
+def _label_room(labels: list[str]) -> float:
+    """Returns how many inches long names need, beyond those that short ones have."""
+    letters = max(map(len, _shown(labels)), default=0)
+    return _LETTER_INCHES * max(0, letters - _SHORT)
 
 
 def _course_inches(course: Map) -> float:
@@ -47,7 +69,8 @@ def _course_inches(course: Map) -> float:
     return min(max(height, _LOWEST_INCHES), _HIGHEST_INCHES)
 
 
-def _draw(figure: Figure, ax: Axes, part: Map, labels: list[str]) -> None:
+def _draw(figure: Figure, ax: Axes, part: Map, found: MemoryMap) -> None:
+    labels = _shown(found.labels)
     rows, columns = part.numbers.shape
     top, left = (float(name == "step") for name in (part.down, part.right))  # steps count from 1
     square = part.down == part.right
@@ -68,11 +91,13 @@ def _draw(figure: Figure, ax: Axes, part: Map, labels: list[str]) -> None:
     ax.set_xlabel(f"{part.right} t1" if both else part.right, fontsize=7, color=GREY)
     ax.set_ylabel(f"{part.down} t2" if both else part.down, fontsize=7, color=GREY)
     for axis, name in ((ax.xaxis, part.right), (ax.yaxis, part.down)):
-        if name == "step" and len(labels) <= _MOST_LABELS:
+        if name == "step" and labels:
             axis.set_ticks(range(1, len(labels) + 1), labels)
+            for label, marked in zip(axis.get_ticklabels(), found.marked, strict=True):
+                label.set_fontweight("bold" if marked else "normal")
         else:
             axis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
-    long = len(labels) <= _MOST_LABELS and max(map(len, labels)) > 2
     ax.tick_params(labelsize=6, colors=INK, length=2)
+    long = max(map(len, labels), default=0) > 2
     ax.tick_params(axis="x", labelrotation=90 if long and part.right == "step" else 0)
     ax.spines[:].set_visible(False)

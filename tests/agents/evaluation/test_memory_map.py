@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from agents import MemoryPPO, make_vec_env
+from agents import MemoryPPO, Supervised, make_vec_env
 from agents.cells import CELLS
 from agents.evaluation.memory_map import MemoryMap, compute, memory_map, picture
 from agents.evaluation.memory_map.compute import likeness
@@ -181,6 +181,34 @@ def test_a_step_is_called_by_what_was_seen_and_emitted() -> None:
     assert step_labels(number) == ["3"]
 
 
+def test_steps_with_an_answer_stand_out_if_they_are_the_fewer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures: list[Figure] = []
+    monkeypatch.setattr(picture, "save_png", lambda figure, path: figures.append(figure))
+    kwargs = {"level": "sentence", "split": "test"}
+    env = make_vec_env("Stream-bAbI-QA1-v0", 1, **kwargs)  # type: ignore[arg-type]
+    policy_kwargs = {"memory": "gated-delta", "net_arch": []}
+    model = Supervised("MemoryPolicy", env, seed=0, policy_kwargs=policy_kwargs)
+    found = memory_map(run_trace(model, "Stream-bAbI-QA1-v0", 3, env_kwargs=kwargs))
+    assert len(found.labels) == 15
+    assert sum(found.marked) == 5
+    for label, marked in zip(found.labels, found.marked, strict=True):
+        assert re.fullmatch(
+            r"where is \w+ \? →\S+" if marked else r"\w+ \w+ .*to the \w+ \.", label
+        )
+    memory_map_png(found, tmp_path / "map.png")
+    courses = [ax for ax in figures[0].axes if ax.get_ylabel() in ("rate", "gate")]
+    names = [[label.get_text() for label in ax.get_xticklabels()] for ax in courses]
+    assert names[-1] == found.labels
+    assert all(not any(each) for each in names[:-1]), "once is enough"
+    for axis in (figures[0].axes[0].xaxis, figures[0].axes[0].yaxis):
+        bold = [label.get_fontweight() == "bold" for label in axis.get_ticklabels()]
+        assert bold == found.marked
+    emitting = memory_map(run_trace("oracle", ENV, seed=3))
+    assert not any(emitting.marked)
+
+
 def shown() -> MemoryMap:
     vectors = [[[1, 0]], [[0, 1]], [[-1, 0]]]
     trace = made(3, write_keys=vectors, read_keys=vectors, write_gate=[[0], [0.5], [1]])
@@ -194,6 +222,7 @@ def test_the_page_holds_the_numbers_and_loads_nothing() -> None:
     data = embedded(page)
     assert data == page_data(found)
     assert data["labels"][0] == NASTY
+    assert data["marked"] == [False] * 3
     for kept, part in zip(data["maps"], found.maps, strict=True):
         read = np.frombuffer(base64.b64decode(kept["hundredths"]), np.int8).astype(float)
         read = np.where(read == -128, NAN, read / 100).reshape(kept["rows"], kept["columns"])
@@ -266,13 +295,16 @@ def test_pointing_at_a_cell_tells_its_number(tmp_path: Path) -> None:
           {clientX: box.left + x * box.width, clientY: box.top + y * box.height})); };
       press("ArrowDown"); press("ArrowDown"); press("ArrowRight"); press("ArrowLeft");
       point(reads, 0.9, 0.5); point(gates, 0.5, 0.5);
-      document.title = [...document.querySelectorAll("output")].map((o) => o.textContent).join("|");
+      const names = document.querySelector(".labels.down").querySelectorAll("span");
+      document.title = [...document.querySelectorAll("output")].map((o) => o.textContent).join("|")
+        + "|" + [...names].slice(1).map((name) => name.textContent).join();
     </script>"""
     text = page.read_text(encoding="utf-8").replace("</body>", driver + "</body>")
     page.write_text(text, encoding="utf-8")
     dom = browse(tmp_path, page, 1, "--dump-dom")
     (title,) = re.findall(r"<title>(.*?)</title>", dom)
-    keys, reads, gates = title.split("|")
+    keys, reads, gates, names = title.split("|")
+    assert names == "1,2", "beside a map of a few steps"
     assert keys.startswith("step t2 = 3 (2), step t1 = 1 (")
     assert keys.endswith("): -1.00")
     assert reads == "step t2 = 2 (1), step t1 = 3 (2): not compared"

@@ -39,6 +39,7 @@ def page_data(found: MemoryMap) -> dict[str, Any]:
         "facts": found.facts,
         "note": found.note,
         "labels": found.labels,
+        "marked": found.marked,
         "maps": [_map(part) for part in found.maps],
     }
 

@@ -4,6 +4,7 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const byId = (id) => document.getElementById(id);
 const BLANK = -128;
+const MOST_LABELS = 40; // more of them could not be read
 const redraws = [];
 
 function add(parent, tag, className = "", text = "") {
@@ -45,12 +46,22 @@ function place(kind, index, suffix) {
   return `step ${suffix}${index + 1} (${data.labels[index]})`;
 }
 
+function addLabels(parent, className, kind) {
+  if (kind !== "step" || data.labels.length > MOST_LABELS) return;
+  const list = add(parent, "div", className);
+  list.setAttribute("aria-hidden", "true"); // pointing tells them
+  data.labels.forEach((label, k) => add(list, "span", data.marked[k] ? "marked" : "", label));
+}
+
 function showMap(map) {
   const both = map.down === "step" && map.right === "step";
   const part = add(byId("maps"), "section", map.down === map.right ? "map" : "map wide");
   add(part, "h2", "", map.name);
   const said = add(part, "output");
-  const field = add(part, "div", "field");
+  const plot = add(part, "div", "plot");
+  addLabels(plot, "labels down", map.down);
+  const field = add(plot, "div", "field");
+  addLabels(plot, "labels right", map.right);
   const canvas = add(field, "canvas");
   const bytes = Int8Array.from(atob(map.hundredths), (character) => character.charCodeAt(0));
   let mark = null, row = 0, column = 0;
