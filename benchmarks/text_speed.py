@@ -49,12 +49,17 @@ _MAKERS: dict[str, Callable[[str, int | None], MemoryAlgorithm]] = {
 }
 
 
-class _Contestant:
+class Contestant:
     """A training whose calls are updates; counts the tokens that it learns from."""
 
     def __init__(self, model: MemoryAlgorithm) -> None:
         self.model = model
         self.updates = self.tokens = 0
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers it learns."""
+        return sum(p.numel() for p in self.model.policy.parameters())
 
     @property
     def tokens_per_update(self) -> float:
@@ -86,16 +91,15 @@ def measure(repeats: int, seconds: float, quick: bool) -> list[Measurement]:
     try:
         for env in TASKS:
             rows = _QUICK_ROWS if quick else None
-            contestants = {name: _Contestant(make(env, rows)) for name, make in _MAKERS.items()}
+            contestants = {name: Contestant(make(env, rows)) for name, make in _MAKERS.items()}
             advances = [each.advance() for each in contestants.values()]
             rates = calls_per_second(advances, repeats, seconds)
             for (name, contestant), each in zip(contestants.items(), rates, strict=True):
-                count = sum(p.numel() for p in contestant.model.policy.parameters())
                 found.append(
                     Measurement(
                         section=short(env),
                         name=name,
-                        variant=f"{count:,} parameters",
+                        variant=f"{contestant.parameters:,} parameters",
                         steps_per_second=[rate * contestant.tokens_per_update for rate in each],
                         is_reference=name == _REFERENCE,
                     )

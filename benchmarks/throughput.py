@@ -93,12 +93,13 @@ def _measure(options: argparse.Namespace, command: str) -> "Report":
         settings["seconds per measurement"] = options.seconds
         measurements, notes = rl_ntm.measure(options.repeats, options.seconds)
     elif options.what == "text":
-        from benchmarks import text_speed
+        from benchmarks import babi_speed, text_speed
 
-        title = "Learning texts, on one thread: tokens per second"
-        unit = "tokens/s"
+        title = "Learning texts, on one thread: tokens, steps or stories per second"
+        unit = "a second"
         settings["seconds per measurement"] = options.seconds
-        measurements = text_speed.measure(options.repeats, options.seconds, options.quick)
+        arguments = options.repeats, options.seconds, options.quick
+        measurements = [*text_speed.measure(*arguments), *babi_speed.measure(*arguments)]
     elif options.what == "cells":
         import torch
 

@@ -272,11 +272,22 @@ def test_memory_runs(tmp_path: Path) -> None:
 def test_text_runs(tmp_path: Path) -> None:
     found, printed = quick_run("text", tmp_path / "text.json", one_thread=True)
     assert printed == markdown(found)
+    levels = [f"bAbI, {level} by {level}: " for level in ("word", "sentence")]
+    of_babi = [level + unit for level in levels for unit in ("steps", "stories")]
     sections = [measurement.section for measurement in found.measurements]
-    assert sections == [name for name in ("logic", "tagging", "sentences") for _ in range(3)]
+    texts = ["logic", "tagging", "sentences", *of_babi]
+    assert sections == [name for name in texts for _ in range(3)]
     names = [measurement.name for measurement in found.measurements]
-    assert names == ["MannRL", "Supervised, memory-net", "Supervised, lstm"] * 3
+    assert names[:9] == ["MannRL", "Supervised, memory-net", "Supervised, lstm"] * 3
+    assert names[9:] == ["Supervised, mnm-p", "Supervised, dnc", "Supervised, lstm"] * 4
     assert all(min(measurement.steps_per_second) > 0 for measurement in found.measurements)
+    for measurement in found.measurements[9:12]:  # a story has more words than one
+        (stories,) = (
+            each
+            for each in found.measurements
+            if (each.section, each.name) == (of_babi[1], measurement.name)
+        )
+        assert 10 < measurement.median / stories.median < 1400
 
 
 def test_cells_runs(tmp_path: Path) -> None:
