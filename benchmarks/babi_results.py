@@ -226,9 +226,11 @@ def page(results: dict[str, list[Record]]) -> str:
     return "\n".join(lines) + "\n" + notes(PAGE)
 
 
-_JOINT = (
-    "One model learns the 20 tasks together. Beside it the best runs of Munkhdalai et al. (2019),"
-)
+_JOINT = [
+    "One model learns the 20 tasks together, from the right answers. Beside it stand the best runs",
+    "of Munkhdalai et al. (2019, Table 3). In the picture lines are the share of wrong answers in",
+    "training, dots the kept checkpoints on the validation set.",
+]
 _EXPLAINED = {
     "sentences": _JOINT,
     "words": [
@@ -238,8 +240,9 @@ _EXPLAINED = {
     ],
     "rl": [
         "Each task alone, sentence by sentence, the same network: by PPO, which is paid for a",
-        "right answer and not told which it was, and from the right answers. The curve is the",
-        "error on 256 stories of the validation set, dots are the kept checkpoints on all of it.",
+        "right answer and not told which it was, and from the right answers. In the picture",
+        "lines are the error on 256 stories of the validation set, dots the kept checkpoints on",
+        "all of it.",
     ],
 }
 
@@ -254,8 +257,13 @@ def _summary(results: dict[str, list[Record]]) -> list[str]:
             lines.append(row([level, f"{model}, the paper's", *numbers[:2], ""]))
         for run in results.get(name, []):
             shown = shown_value(run, "mean", 2), shown_value(run, "failed", 0)
-            lines.append(row([level, run["agent"], *shown, "1"]))
+            lines.append(row([level, _short(run), *shown, "1"]))
     return lines
+
+
+def _short(run: Record) -> str:
+    """Returns the memory and the variant of a training from the right answers."""
+    return str(run["agent"]).removeprefix("supervised/")
 
 
 def _table(name: str, runs: list[Record]) -> list[str]:
@@ -264,7 +272,7 @@ def _table(name: str, runs: list[Record]) -> list[str]:
 
 
 def _joint(name: str, runs: list[Record]) -> list[str]:
-    columns = {run["agent"]: run["errors"] for run in runs}
+    columns = {_short(run): run["errors"] for run in runs}
     for model, published in PAPER[name].items():
         columns[f"{model}, the paper's"] = dict(zip(map(str, BABI), published.errors, strict=True))
     lines = head(["task"], list(columns), [])
@@ -307,7 +315,11 @@ def figure(name: str) -> Path:
 
 
 def draw(name: str, runs: list[Record]) -> None:
-    """Draws the errors of a plan's trainings, against updates and against minutes."""
+    """Draws the errors of a plan's trainings, against gradient steps and against minutes.
+
+    Where PPO takes part, it is against the steps of the environment: its gradient steps are many.
+    """
+    first = (0, "steps") if name == "rl" else (1, "gradient steps")
     envs = list(dict.fromkeys(run["env"] for run in runs))
     shown = Figure(figsize=(9.6, 0.6 + 2.8 * len(envs)), layout="constrained")
     colours = {
@@ -315,7 +327,7 @@ def draw(name: str, runs: list[Record]) -> None:
     }
     for line, env in zip(shown.subplots(len(envs), 2, squeeze=False), envs, strict=True):
         of_env = [run for run in runs if run["env"] == env]
-        for ax, column, what in zip(line, (1, 2), ("gradient steps", "minutes"), strict=True):
+        for ax, (column, what) in zip(line, (first, (2, "minutes")), strict=True):
             _draw(ax, of_env, column, colours)
             ax.set_xlabel(what, fontsize="small")
         line[0].set_ylabel("error in per cent", fontsize="small")

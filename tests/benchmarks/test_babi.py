@@ -108,10 +108,11 @@ def test_the_page_shows_errors_beside_the_papers(
     assert "| mean error | 1.50 | (1.50) | 3.8 | 2.9 | 2.76 | 0.175 |" in page
     assert "| failed tasks | 1 | (1) | 2 | 1 | 1 | 0 |" in page
     assert "| word | DNC, the paper's | 12.8 ± 4.7 | 8.2 ± 2.5 |" in page
-    assert "| word | supervised/mnm-g | (1.50) | (1) | 1 |" in page
+    assert "| word | mnm-g | (1.50) | (1) | 1 |" in page
     assert "| 6: yes/no questions | 1.5 | (1.5) |" in page
     for run in (run for name in PLANS for run in results[name]):
         assert run["command"] in page
+    assert all(len(line) != 1 for line in page.splitlines()), "sentences are lines, not letters"
     monkeypatch.setattr(babi_results, "FIGURES", tmp_path)
     for name in PLANS:
         babi_results.draw(name, results[name])
