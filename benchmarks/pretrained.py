@@ -71,7 +71,9 @@ def describe(run: RunDirectory, steps: int) -> Pretrained:
     env_id = settings["env"]
     if settings["part"]:
         raise ValueError(f"{run.path} continues another run; allowed: what one command trains")
-    env_kwargs = settings["recipe"]["env_kwargs"]
+    recipe = settings["recipe"]
+    # Where texts are parted, what it reaches is measured on a part that it did not learn from.
+    env_kwargs = {**recipe["env_kwargs"], **recipe["evaluation_kwargs"]}
     hardest = {**environment_spec(env_id).kwargs, **env_kwargs}.get("max_length")
     length = {"min_length": hardest, "max_length": hardest} if hardest else {}
     return Pretrained(

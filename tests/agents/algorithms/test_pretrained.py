@@ -111,12 +111,15 @@ def test_a_run_is_described_without_its_folder(tmp_path: Path) -> None:
         "part": 0,
         "commit": "abc",
         "command": "memory-envs train --env Tape-Copy-v0 --out 'my runs/1' --seed 3",
-        "recipe": {"env_kwargs": {"max_length": 4, "on_error": "continue"}},
+        "recipe": {
+            "env_kwargs": {"max_length": 4, "on_error": "continue"},
+            "evaluation_kwargs": {"on_error": "terminate"},
+        },
     }
     write_json(tmp_path / "settings.json", settings)
     assert describe(RunDirectory(tmp_path), 99) == Pretrained(
         env="Tape-Copy-v0",
-        env_kwargs={"max_length": 4, "on_error": "continue", "min_length": 4},
+        env_kwargs={"max_length": 4, "on_error": "terminate", "min_length": 4},
         memory="lstm",
         seed=3,
         command="memory-envs train --env Tape-Copy-v0 --seed 3",
