@@ -8,7 +8,8 @@ from typing import Any
 
 from agents.benchmark.report.curves import mean_curve
 from agents.benchmark.report.leaderboard import THRESHOLDS, Leaderboard, Standing
-from agents.benchmark.report.markdown import measured
+from agents.benchmark.report.markdown import bounds_words, measured
+from agents.benchmark.report.memoryless import Memoryless
 from agents.benchmark.results import Run
 from agents.benchmark.suites import SUITES
 from agents.evaluation.pages import embedded_json, fill_places, read_part
@@ -49,6 +50,7 @@ def _board(board: Leaderboard, runs: Sequence[Run]) -> dict[str, Any]:
         "suite": board.suite,
         "about": SUITES[board.suite].about if board.suite in SUITES else "",
         "tasks": tasks,
+        "memoryless": {task: _bounds(bounds) for task, bounds in board.memoryless.items()},
         "agents": [
             {
                 **_standing(standing),
@@ -62,6 +64,11 @@ def _board(board: Leaderboard, runs: Sequence[Run]) -> dict[str, Any]:
             for standing in board.standings
         ],
     }
+
+
+def _bounds(bounds: Memoryless) -> dict[str, Any]:
+    """The line that is drawn is the bound that nobody without memory passes."""
+    return {"words": bounds_words(bounds), "high": bounds.high}
 
 
 def _of(runs: Sequence[Run], agent: str, task: str) -> list[Run]:
