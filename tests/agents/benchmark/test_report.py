@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from agents.benchmark.reading import Run, read_runs
 from agents.benchmark.report.curves import mean_curve
 from agents.benchmark.report.leaderboard import leaderboards
 from agents.benchmark.report.markdown import report_markdown
 from agents.benchmark.report.page import page_data
 from agents.benchmark.report.write import write_report
-from agents.benchmark.results import Point, Result, ResultError, Run, write_result
+from agents.benchmark.results import Point, Result, ResultError, write_result
+from agents.benchmark.submission import Submission, write_submission
 from agents.benchmark.suites import SUITES, Suite, Task
 
 Make = Callable[..., Result]
@@ -149,3 +151,20 @@ def test_no_results_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(ResultError, match="is not there"):
         write_report([tmp_path / "nowhere"], tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_submissions_stand_beside_results(make_result: Make, tmp_path: Path) -> None:
+    own, other = (make_result(agent, "one", 0, 0.5) for agent in ("own", "other"))
+    write_result(own, tmp_path / "results" / "deep")
+    submission = tmp_path / "other.json"
+    write_submission(Submission("other", "some", "somewhere", "a guess", (other,)), submission)
+    runs = read_runs([tmp_path / "results", submission])
+    assert [run.result.agent for run in runs] == ["other", "own"]
+    text, _ = write_report([submission, tmp_path / "results"], tmp_path / "out")
+    assert "`other`" in text.read_text(encoding="utf-8")
+    with pytest.raises(ResultError, match=r"other.json and .*other.json are results of the same"):
+        read_runs([submission, submission])
+    broken = tmp_path / "broken.json"
+    broken.write_text("{}", encoding="utf-8")
+    with pytest.raises(ResultError, match=r"broken.json: format is None"):
+        read_runs([broken])

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from agents.benchmark.reading import Run
 from agents.benchmark.report.curves import mean_curve
 from agents.benchmark.report.leaderboard import THRESHOLDS, Leaderboard, Standing
 from agents.benchmark.report.markdown import bounds_words, measured
 from agents.benchmark.report.memoryless import Memoryless
-from agents.benchmark.results import Run
 from agents.benchmark.suites import SUITES
 from agents.evaluation.pages import embedded_json, fill_places, read_part
 from agents.saving.atomic import write_text
@@ -96,7 +96,7 @@ def _task(runs: Sequence[Run]) -> dict[str, Any]:
         "values": [round(value, 4) for value in values],
         "unit": unit.strip(" ()") or "score",
         "curve": None if curve is None else curve._asdict(),
-        "trace": _trace(runs[0].folder),
+        "trace": _trace(runs[0].source),
         "command": results[0].command,
         "runs": [
             {
@@ -113,9 +113,9 @@ def _task(runs: Sequence[Run]) -> dict[str, Any]:
     }
 
 
-def _trace(folder: Path) -> str | None:
+def _trace(source: Path) -> str | None:
     """Returns the episode that a training of this project leaves behind, step by step."""
-    found = sorted(folder.glob("part-*/trace.txt"))
+    found = sorted(source.glob("part-*/trace.txt"))
     if not found:
         return None
     text = found[-1].read_text(encoding="utf-8")
