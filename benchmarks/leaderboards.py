@@ -96,8 +96,8 @@ def page(runs: Sequence[Run]) -> str:
         if (found := result.provenance.get("machine"))
     }
     lines = [
-        "[The same as a page](../_static/leaderboard.html) that sorts, filters and shows the curves",
-        "of an agent. Made by",
+        "[The same as a page](../_static/leaderboard.html) that sorts, filters and shows curves.",
+        "Made by",
         "",
         "```console",
         *map(command, suites),
