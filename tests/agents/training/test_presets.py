@@ -29,11 +29,13 @@ VALID: dict[str, Any] = {
     "deterministic": True,
     "evaluation_kwargs": {},
 }
+_TWINS = {f"Stream-bAbI-QA{number}-v0" for number in range(2, 21)}  # they share their recipes
 RECIPES = [
     (module, entry, name)
     for module, entries in MODULES.items()
     for entry, recipes in entries.items()
     for name in recipes
+    if entry not in _TWINS
 ]
 REAL_IDS = {"tape": "Tape-Sort-v0", "algorithmic": "Algorithmic/Reverse-v0"}
 REAL_IDS |= {"maze": "Maze-InvisibleGoal-9x9-v0", GENERAL: "CartPole-v1"}
