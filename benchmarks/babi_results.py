@@ -10,6 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
@@ -338,9 +339,9 @@ def draw(name: str, runs: list[Record]) -> None:
     save_png(shown, figure(name))
 
 
-def _legend(axes: Iterable[Axes]) -> tuple[list[object], list[str]]:
+def _legend(axes: Iterable[Axes]) -> tuple[list[Artist], list[str]]:
     """Returns what the lines of all panels stand for, each once."""
-    found: dict[str, object] = {}
+    found: dict[str, Artist] = {}
     for ax in axes:
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
             found.setdefault(label, handle)

@@ -110,8 +110,8 @@ def test_the_page_shows_errors_beside_the_papers(
     assert "| word | DNC, the paper's | 12.8 ± 4.7 | 8.2 ± 2.5 |" in page
     assert "| word | mnm-g | (1.50) | (1) | 1 |" in page
     assert "| 6: yes/no questions | 1.5 | (1.5) |" in page
-    for run in (run for name in PLANS for run in results[name]):
-        assert run["command"] in page
+    for record in (record for name in PLANS for record in results[name]):
+        assert record["command"] in page
     assert all(len(line) != 1 for line in page.splitlines()), "sentences are lines, not letters"
     monkeypatch.setattr(babi_results, "FIGURES", tmp_path)
     for name in PLANS:

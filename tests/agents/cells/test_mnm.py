@@ -149,7 +149,7 @@ def test_layer_norm_is_of_what_the_controller_gives_out(cls: type[MNM]) -> None:
         torch.testing.assert_close(out, wanted)
         torch.testing.assert_close(state, expected)
     with pytest.raises(TypeError, match="layer_norm is 1; allowed: False, True"):
-        cls(INPUT_SIZE, layer_norm=1)
+        make_mnm(cls, layer_norm=1)
 
 
 def test_by_default_mnm_g_has_one_rate_and_mnm_p_one_for_each_layer() -> None:

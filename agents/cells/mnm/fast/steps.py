@@ -102,7 +102,7 @@ def _interact(
     for r in range(rows):
         vectors[r] = weights.interface_bias
     if switches.standardised:
-        hidden = np.empty((rows, U), targets.dtype)
+        hidden = np.empty((rows, U), weights.interface_bias.dtype)
         for r in range(rows):
             standardise(record.outs[t, first + r, :U], hidden[r])
         add_packed_product(hidden, weights.interface, vectors)
