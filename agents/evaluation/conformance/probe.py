@@ -66,7 +66,8 @@ class ProbeEnv(gym.Env[npt.NDArray[np.float32], np.int64]):
         return np.random.default_rng([*self._key, max(self._episode, 0), time])
 
     def _shown(self, time: int) -> npt.NDArray[np.float32]:
-        return self._random(time).uniform(-1.0, 1.0, SIZE).astype(np.float32)
+        shape = self.observation_space.shape
+        return self._random(time).uniform(-1.0, 1.0, shape).astype(np.float32)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None

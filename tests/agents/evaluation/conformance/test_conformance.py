@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
+import numpy as np
 import pytest
 from sb3_contrib import RecurrentPPO
 
@@ -15,7 +17,9 @@ from agents.algorithms.a2c import MemoryA2C
 from agents.algorithms.ppo import MemoryPPO
 from agents.algorithms.reinforce import Reinforce
 from agents.evaluation.conformance import CHECKS, Adapter, Report, check_recurrent
+from agents.evaluation.conformance.probe import SIZE, ProbeEnv
 from agents.networks.policy import MemoryPolicy
+from tests.agents.cells.cases import MNM_SIZES, TITANS_SIZES
 from tests.agents.evaluation.conformance import bugs
 from tests.agents.evaluation.conformance.toy import Toy
 
@@ -62,6 +66,40 @@ def test_our_algorithms_pass(name: str) -> None:
     report = check_recurrent(make())
     assert report.ok, "\n".join(report.lines())
     assert set(report.not_checked) <= {"learning", *not_checked}
+
+
+# Memories whose state or step is unlike that of an LSTM, in small sizes.
+UNLIKE_LSTMS = {
+    "framestack": {"stack_size": 3},
+    "gtrxl": {"hidden_size": 16, "num_layers": 1, "num_heads": 2, "memory_size": 4},
+    "titans": TITANS_SIZES,
+    "mnm-p": MNM_SIZES,
+    "mnm-g": MNM_SIZES,
+}
+
+
+@pytest.mark.parametrize("memory", UNLIKE_LSTMS)
+def test_our_memories_pass(memory: str) -> None:
+    report = check_recurrent(
+        MemoryPPO(
+            "MemoryPolicy",
+            ENV,
+            policy_kwargs={
+                "memory": memory,
+                "memory_kwargs": UNLIKE_LSTMS[memory],
+                "critic_memory": "shared",
+                "net_arch": [8],
+            },
+        )
+    )
+    assert report.ok, "\n".join(report.lines())
+    assert report.not_checked == ("learning",)
+
+
+def test_checks_follow_the_space_of_the_probes(monkeypatch: pytest.MonkeyPatch) -> None:
+    wider = gym.spaces.Box(-1.0, 1.0, (SIZE + 1,), np.float32)
+    monkeypatch.setattr(ProbeEnv, "observation_space", wider)
+    assert report_on(Toy).failed == ()
 
 
 def test_recurrent_ppo_of_sb3_contrib_passes_and_takes_no_masks() -> None:
