@@ -72,12 +72,12 @@ def test_our_algorithms_pass(name: str) -> None:
     assert set(report.not_checked) <= {"learning", *not_checked}
 
 
-# Memories whose state or step is unlike that of an LSTM, in small sizes.
+# Memories whose state or step is unlike that of an LSTM, in small sizes. MNM-p is left out: what
+# compiles its writes takes longer than all the rest.
 UNLIKE_LSTMS = {
     "framestack": {"stack_size": 3},
     "gtrxl": {"hidden_size": 16, "num_layers": 1, "num_heads": 2, "memory_size": 4},
     "titans": TITANS_SIZES,
-    "mnm-p": MNM_SIZES,
     "mnm-g": MNM_SIZES,
 }
 
