@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from agents.saving.atomic import write_json
 
@@ -160,31 +159,3 @@ def _check_kinds(given: dict[str, Any], source: str) -> None:
     for name in _MEASURED:
         if name not in given["evaluation"]:
             raise ResultError(f"{source}: evaluation.{name} is missing")
-
-
-class Run(NamedTuple):
-    """A result, and the folder in which it lies."""
-
-    result: Result
-    folder: Path
-
-
-def read_runs(folders: Iterable[Path]) -> list[Run]:
-    """Reads all results below folders, in the order of suite, task, agent and seed.
-
-    Raises:
-        ResultError: If a folder is not there, a file holds no result, or two are of the same run.
-    """
-    found: dict[tuple[str, str, str, int], Run] = {}
-    for folder in folders:
-        if not folder.exists():
-            raise ResultError(f"{folder} is not there; allowed: folders of results")
-        for path in sorted(folder.rglob(RESULT)):
-            result = read_result(path)
-            if result.key in found:
-                raise ResultError(
-                    f"{path.parent} and {found[result.key].folder} are results of the same run: "
-                    f"{result.agent} on {result.task}, seed {result.seed}"
-                )
-            found[result.key] = Run(result, path.parent)
-    return [found[key] for key in sorted(found)]

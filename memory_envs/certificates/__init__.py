@@ -9,6 +9,7 @@ found, sampled with a confidence, or trivial. docs/certificates.md has the proof
 from memory_envs.certificates.certificate import Certificate, from_dict
 from memory_envs.certificates.certify import LARGEST_WINDOW, WINDOWS, certify
 from memory_envs.certificates.interval import KINDS, RISK, Interval
+from memory_envs.certificates.packaged import read_certificates
 
 __all__ = [
     "KINDS",
@@ -19,4 +20,5 @@ __all__ = [
     "Interval",
     "certify",
     "from_dict",
+    "read_certificates",
 ]
