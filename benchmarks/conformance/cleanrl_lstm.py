@@ -16,10 +16,9 @@ The script has no function that plays, saves or changes environments.
 from __future__ import annotations
 
 import ast
-from collections.abc import Generator
 from functools import partial
 from pathlib import Path
-from types import CodeType, SimpleNamespace
+from types import CodeType, GeneratorType, SimpleNamespace
 from typing import Any
 
 import gymnasium as gym
@@ -134,7 +133,7 @@ class Script:
         lines: The generator of its main part.
     """
 
-    def __init__(self, lines: Generator[str, None, None]) -> None:
+    def __init__(self, lines: GeneratorType[str, None, None]) -> None:
         self._lines = lines
         self.place = ""
         self.run_to("made")

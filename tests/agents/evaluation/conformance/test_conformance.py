@@ -119,7 +119,7 @@ def test_recurrent_ppo_finds_its_rollout_in_minibatches_that_mix_rows(batch_size
     There a minibatch is a part of all rows end to end, which begins anywhere: in the middle of an
     episode, or with several rows' sequences, of which only some have a start.
     """
-    model = RecurrentPPO(
+    model: Any = RecurrentPPO(
         "MlpLstmPolicy", DummyVecEnv([Probes(0)] * 3), n_steps=16, seed=0, device="cpu"
     )
     agent = adapter_of(model)
