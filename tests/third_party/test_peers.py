@@ -13,6 +13,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
+from agents.evaluation.conformance import check_recurrent
 from memory_envs import evaluate
 from memory_envs.scoring.makers import from_jax, from_rllib, from_tianshou, from_torchrl
 from memory_envs.scoring.play import turn_seeds
@@ -51,8 +52,8 @@ def check(policy: MadePolicy, env: Any = unmasked) -> None:
         assert found == evaluate(policy, env(), episodes=20)
 
 
-def check_memory(policy: MadePolicy) -> None:
-    """The same observation leads elsewhere once there was another: there is a memory."""
+def check_memory(policy: MadePolicy) -> Any:
+    """The same observation leads elsewhere once there was another; returns the memory."""
     rows = 200
     seen = np.eye(SYMBOLS, dtype=np.float32)[np.arange(rows) % SYMBOLS]
     starts = np.ones(rows, np.bool_)
@@ -63,6 +64,19 @@ def check_memory(policy: MadePolicy) -> None:
     assert not np.array_equal(first, last)
     again, _ = policy(Turn(seen, starts, None, turn_seeds(range(rows), 0)), None)
     assert np.array_equal(first, again)
+    return state
+
+
+def check_starts(policy: MadePolicy, state: Any) -> None:
+    """Rows that begin anew play as they did at first, the others go on."""
+    rows = 200
+    seen = np.eye(SYMBOLS, dtype=np.float32)[np.arange(rows) % SYMBOLS]
+    seeds, nobody = turn_seeds(range(rows), 0), np.zeros(rows, np.bool_)
+    starts = np.arange(rows) % 2 == 0
+    new, _ = policy(Turn(seen, ~nobody, None, seeds), None)
+    on, _ = policy(Turn(seen, nobody, None, seeds), state)
+    mixed, _ = policy(Turn(seen, starts, None, seeds), state)
+    assert np.array_equal(mixed, np.where(starts, new, on))
 
 
 @pytest.mark.parametrize("deterministic", [True, False])
@@ -86,7 +100,7 @@ def test_torchrl(deterministic: bool) -> None:
     policy = from_torchrl(actor(torch.distributions.Categorical), deterministic)
     check(policy)
     if deterministic:
-        check_memory(policy)
+        check_starts(policy, check_memory(policy))
     check(from_torchrl(actor(modules.OneHotCategorical), deterministic, one_hot=True))
     masked = modules.ProbabilisticActor(
         nn.TensorDictSequential(lstm, head),
@@ -120,7 +134,22 @@ def test_rllib(recurrent: bool, deterministic: bool) -> None:
     policy = from_rllib(module, deterministic)
     check(policy)
     if deterministic and recurrent:
-        check_memory(policy)
+        check_starts(policy, check_memory(policy))
+
+
+@pytest.mark.parametrize("shifted", [False, True])
+def test_torchrl_conforms(shifted: bool) -> None:
+    adapter = pytest.importorskip("benchmarks.conformance.torchrl_ppo")
+    report = check_recurrent(adapter.TorchRLMaker(shifted))
+    assert report.failed == (), "\n".join(report.lines())
+    assert report.not_checked == ("masks", "learning")
+
+
+def test_rllib_conforms() -> None:
+    adapter = pytest.importorskip("benchmarks.conformance.rllib_ppo")
+    report = check_recurrent(adapter.RLlibMaker())
+    assert report.failed == (), "\n".join(report.lines())
+    assert report.not_checked == ("changed environment", "masks", "learning")
 
 
 def test_tianshou_recurrent_q_network() -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from agents.evaluation.conformance.adapter import Adapter, MakeAdapter, Rollout
-from agents.evaluation.conformance.probe import Probes, Taken
+from agents.evaluation.conformance.probe import ProbeEnv, Probes, Taken
 from agents.evaluation.conformance.replay import Array, apart
 from agents.evaluation.conformance.report import FailedError, NotCheckedError
 
@@ -86,9 +86,10 @@ class Kit:
         return Played(agent, probes, rollout, probes.last(self.rows, steps))
 
     def observations(self, steps: int) -> Array:
-        """Returns random observations ``(steps, rows, ...)``."""
+        """Returns random observations of the probes' space, ``(steps, rows, ...)``."""
         random = np.random.default_rng([self.seed, 7])
-        return random.uniform(-1.0, 1.0, (steps, self.rows, 4)).astype(np.float32)
+        shape = steps, self.rows, *ProbeEnv.observation_space.shape
+        return random.uniform(-1.0, 1.0, shape).astype(np.float32)
 
 
 Function = Callable[[Kit], None]

@@ -19,6 +19,7 @@ from memory_envs.scoring.policy import Policy, Turn
 
 _TURNS = 16
 _SURE = 0.9  # two cues are guessed too easily: what was learnt is also probable
+_LOOK = 1_000  # steps of training, after each of which it is looked at whether it is learnt
 _ROWS = 8
 _AGENTS = 6
 
@@ -132,9 +133,9 @@ def learns(kit: Kit) -> None:
     agent = kit.make(Recalls(kit.seed), 16, kit.seed)
     if agent.train is None:
         raise NotCheckedError("the adapter has no train")
-    part = max(1, kit.train_steps // 10)
-    for _ in range(10):
-        agent.train(part)
+    got, chance = _recalled(agent)
+    for trained in range(0, kit.train_steps, _LOOK):
+        agent.train(min(_LOOK, kit.train_steps - trained))
         got, chance = _recalled(agent)
         if got == 1.0 and chance > _SURE:
             return

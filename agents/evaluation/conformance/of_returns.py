@@ -39,8 +39,8 @@ def _advantages(played: Played, at_ends: str) -> Array:
         at_ends: What is taken for the future where an episode ended: ``"right"``: nothing if it
             was terminated, the value of its last observation if a time limit cut it;
             ``"nothing"``; ``"last"``, always the latter; ``"next"``, the next episode's first
-            value; ``"forgotten"``, the value of the last observation with a new memory;
-            ``"leak"``, no end at all.
+            value; ``"before"``, that of the observation before; ``"forgotten"``, the value of the
+            last observation with a new memory; ``"leak"``, no end at all.
     """
     rollout = played.rollout
     assert rollout.values is not None
@@ -57,6 +57,8 @@ def _advantages(played: Played, at_ends: str) -> Array:
                 future = 0.0
             elif at_ends in ("next", "leak"):
                 future = _first_value(played, row, time)
+            elif at_ends == "before":
+                future = rollout.values[time, row]
             else:
                 future = _after(played, row, taken, memory=at_ends != "forgotten")
             delta = taken.reward + rollout.gamma * future - rollout.values[time, row]
@@ -70,6 +72,7 @@ def _advantages(played: Played, at_ends: str) -> Array:
 _CAUSES = {
     "nothing": "nothing is expected after a time limit, as if the episode had been terminated",
     "next": "the value of the next episode's first observation is taken for that of the last one",
+    "before": "the value of the observation before the last one is taken for that of the last one",
     "forgotten": "the last observation is valued without the memory of its episode",
     "last": "a value is expected after the end of an episode, where nothing follows",
     "leak": "advantages are carried over the end of an episode",
@@ -101,4 +104,4 @@ def episode_ends(kit: Kit) -> None:
 
 def time_limits(kit: Kit) -> None:
     """Where a time limit cuts an episode, the value of its last observation follows."""
-    _judge(kit.played(ends="truncated"), ("nothing", "next", "forgotten", "leak"))
+    _judge(kit.played(ends="truncated"), ("nothing", "next", "before", "forgotten", "leak"))

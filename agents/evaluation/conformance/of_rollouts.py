@@ -182,7 +182,7 @@ def _compare_gradients(played: Played, name: str, whole: Any) -> None:
         found = True
         bptt = played.rollout.bptt
         cuts = [] if bptt is None else [steps[t].time for t in times if t % bptt == 0]
-        alone = replay(played.agent, [steps[t] for t in times], cuts=cuts)
+        alone = replay(played.agent, [steps[t] for t in times], gradients=True, cuts=cuts)
         last = len(times) - 1
         if name == "values":
             right = alone.values[last]

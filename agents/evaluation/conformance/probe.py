@@ -60,13 +60,19 @@ class ProbeEnv(gym.Env[npt.NDArray[np.float32], np.int64]):
         self._key = (seed, row)
         self._ends = ends
         self._episode, self._time, self._length = -1, 0, 0
+        self._now: npt.NDArray[np.float32]
+        self._reward = 0.0
         self.taken: list[Taken] = []
 
-    def _random(self, time: int) -> np.random.Generator:
-        return np.random.default_rng([*self._key, max(self._episode, 0), time])
+    def _random(self) -> np.random.Generator:
+        return np.random.default_rng([*self._key, max(self._episode, 0), self._time])
 
-    def _shown(self, time: int) -> npt.NDArray[np.float32]:
-        return self._random(time).uniform(-1.0, 1.0, SIZE).astype(np.float32)
+    def _shown(self) -> npt.NDArray[np.float32]:
+        """Draws what is shown now, and the reward of the step that follows."""
+        random = self._random()
+        self._now = random.uniform(-1.0, 1.0, self.observation_space.shape).astype(np.float32)
+        self._reward = float(random.uniform(10.0, 11.0))
+        return self._now.copy()
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -76,21 +82,20 @@ class ProbeEnv(gym.Env[npt.NDArray[np.float32], np.int64]):
         self._time = 0
         lengths = np.random.default_rng([*self._key, self._episode])
         self._length = int(lengths.integers(_SHORTEST, _LONGEST + 1))
-        return self._shown(0), {}
+        return self._shown(), {}
 
     def step(
         self, action: np.int64 | int
     ) -> tuple[npt.NDArray[np.float32], float, bool, bool, dict[str, Any]]:
         """Writes the step down."""
-        reward = float(self._random(self._time).uniform(10.0, 11.0)) + float(action) / 4.0
+        reward = self._reward + float(action) / 4.0
         over = self._time + 1 >= self._length
         truncates = self._ends == "truncated" or (self._ends is None and self._episode % 2 == 1)
         ends = over and not truncates, over and truncates
-        before, mask = self._shown(self._time), self._allowed()
+        before, mask, place = self._now, self._allowed(), (self._episode, self._time)
         self._time += 1
-        after = self._shown(self._time)
-        place = self._episode, self._time - 1
-        self.taken.append(Taken(*place, before, mask, int(action), reward, after, *ends))
+        after = self._shown()
+        self.taken.append(Taken(*place, before, mask, int(action), reward, self._now, *ends))
         return after, reward, *ends, {}
 
     def _allowed(self) -> npt.NDArray[np.bool_]:
@@ -101,7 +106,7 @@ class MaskedProbeEnv(ProbeEnv):
     """A probe that allows two of its three actions, others at every step."""
 
     def _allowed(self) -> npt.NDArray[np.bool_]:
-        forbidden = int(self._random(self._time).integers(CHOICES))
+        forbidden = int(self._random().integers(CHOICES))
         return np.array([choice != forbidden for choice in range(CHOICES)])
 
     def action_masks(self) -> npt.NDArray[np.bool_]:

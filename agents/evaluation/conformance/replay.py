@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 
 from agents.cells.state import detach_state
@@ -57,7 +58,11 @@ class Replayed(NamedTuple):
 
 
 def replay(
-    agent: Adapter, episode: Sequence[Taken], masked: bool = False, cuts: Sequence[int] = ()
+    agent: Adapter,
+    episode: Sequence[Taken],
+    masked: bool = False,
+    gradients: bool = False,
+    cuts: Sequence[int] = (),
 ) -> Replayed:
     """Plays an episode's observations again, alone and from a new state.
 
@@ -65,16 +70,18 @@ def replay(
         agent: Whose step it is.
         episode: Steps from the first one on.
         masked: Whether to give the masks.
+        gradients: Whether what is given out carries gradients.
         cuts: Times before which the gradient is cut.
     """
     state: Any = None
     log_probs, values, states = [], [], []
-    for taken in episode:
-        if taken.time in cuts and state is not None:
-            state = detach_state(state)
-        step = one_step(agent, taken, state, taken.time == 0, masked)
-        state = step.state
-        log_probs.append(step.log_probs[0])
-        values.append(None if step.values is None else step.values[0])
-        states.append(state)
+    with torch.set_grad_enabled(gradients):
+        for taken in episode:
+            if taken.time in cuts and state is not None:
+                state = detach_state(state)
+            step = one_step(agent, taken, state, taken.time == 0, masked)
+            state = step.state
+            log_probs.append(step.log_probs[0])
+            values.append(None if step.values is None else step.values[0])
+            states.append(state)
     return Replayed(log_probs, values, states)

@@ -26,7 +26,7 @@ def from_rllib(module: Any, deterministic: bool = True) -> MadePolicy:
                 start = {key: tensor(part).expand(rows, *part.shape) for key, part in first}
                 batch = {
                     "obs": batch["obs"][:, None],
-                    "state_in": start if state is None else state,
+                    "state_in": begun(state or start, start, tensor(turn.starts)),
                 }
             out = (module.forward_inference if deterministic else module.forward_exploration)(batch)
             actions = out.get("actions")
@@ -36,6 +36,13 @@ def from_rllib(module: Any, deterministic: bool = True) -> MadePolicy:
                 actions = (chances.to_deterministic() if deterministic else chances).sample()
         actions = actions[:, 0] if recurrent else actions
         return actions.cpu().numpy(), out.get("state_out")
+
+    def begun(state: Any, start: Any, starts: Any) -> Any:
+        """Puts the first state into rows that begin an episode."""
+        return {
+            key: first.where(starts.view(-1, *[1] * (first.ndim - 1)), state[key])
+            for key, first in start.items()
+        }
 
     spaces = getattr(module, "observation_space", None), getattr(module, "action_space", None)
     return MadePolicy(act, name_of(module), deterministic, *spaces)

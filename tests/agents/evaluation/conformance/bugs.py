@@ -93,11 +93,35 @@ class ZeroStateInRollouts(Toy):
 
 
 class ZeroStateBetweenRollouts(Toy):
-    """ray-project/ray#2898: the first state of a truncated sequence was zeroed."""
+    """ray-project/ray#2898, AgileRL/AgileRL#428: each rollout began with a state of zeros."""
 
     def rollout_begins(self) -> None:
         super().rollout_begins()
         self.state = torch.zeros_like(self.state)
+
+
+class ResetsAfterTerminationsOnly(Toy):
+    """instadeepai/Mava#951, FLAIROx/JaxMARL#119: after a time limit the memory went on."""
+
+    def rollout(self) -> Rollout:
+        self.playing = True
+        try:
+            return super().rollout()
+        finally:
+            self.playing = False
+
+    def begin(self) -> None:
+        super().begin()
+        self.cut = np.zeros(len(self.envs), np.bool_)
+
+    def next_episode(self, row: int, last: Any, env: Any) -> Any:
+        self.cut[row] = env.taken[-1].truncated
+        return super().next_episode(row, last, env)
+
+    def remember(self, shown: Tensor, state: Tensor, starts: Tensor) -> Tensor:
+        if getattr(self, "playing", False) and len(starts) == len(self.cut):
+            starts = starts & ~torch.as_tensor(self.cut)
+        return super().remember(shown, state, starts)
 
 
 class StateOfTheLongest(Toy):
@@ -153,10 +177,76 @@ class ZeroStateInTraining(Toy):
 
 
 class NoResetInTraining(Toy):
-    """pytorch/rl#4474: sequences one after the other, with no start marked between them."""
+    """pytorch/rl#4474: sequences one after the other, with no start marked between them.
+
+    The Mamba agent of SafeRL-Lab/BenchNetRL (`ppo_mamba.py` at 55b36a1) resets its state in the
+    rollout, and scans whole rows in training.
+    """
 
     def unroll(self, rollout: Rollout) -> Tensor:
         return super().unroll(rollout._replace(starts=np.zeros_like(rollout.starts)))
+
+
+class NoResetBetweenRows(Toy):
+    """Stable-Baselines-Team/stable-baselines3-contrib#284 asks whether this can be.
+
+    There rows are laid end to end. Where one begins, so does a sequence, but no start is marked: if
+    the state were handed on from sequence to sequence, it would be that of the row before.
+    """
+
+    def unroll(self, rollout: Rollout) -> Tensor:
+        state, rows = self.first_state[:1], []
+        for row in range(rollout.starts.shape[1]):
+            hidden = []
+            for shown, starts in zip(rollout.observations, rollout.starts, strict=True):
+                here = slice(row, row + 1)
+                state = self.remember(
+                    torch.as_tensor(shown[here]), state, torch.as_tensor(starts[here])
+                )
+                hidden.append(state)
+            rows.append(torch.cat(hidden))
+        return torch.stack(rows, 1)
+
+
+class StatesOfOtherRows(Toy):
+    """Stable-Baselines-Team/stable-baselines3-contrib#285 asks whether this can be.
+
+    Sequences of several environments are in one minibatch, with the states of all of them.
+    """
+
+    def unroll(self, rollout: Rollout) -> Tensor:
+        self.first_state = self.first_state.roll(1, 0)
+        return super().unroll(rollout)
+
+
+class SeesPaddingFirst(Toy):
+    """ray-project/ray#19976: shorter sequences were filled up in front, and the memory saw that.
+
+    Stable-Baselines-Team/stable-baselines3-contrib#303 fears noise of padding, too.
+    """
+
+    def unroll(self, rollout: Rollout) -> Tensor:
+        nothing = torch.zeros(rollout.observations.shape[1:])
+        state, hidden = self.first_state, []
+        for shown, starts in zip(rollout.observations, rollout.starts, strict=True):
+            begins = torch.as_tensor(starts)
+            filled = self.remember(nothing, self.reset(state, begins), begins)
+            state = torch.where(begins[:, None], filled, state)
+            state = self.remember(torch.as_tensor(shown), state, torch.zeros_like(begins))
+            hidden.append(state)
+        return torch.stack(hidden)
+
+
+class TimeForRows(Toy):
+    """vwxyzjn/cleanrl#83, in review: training took rows for time."""
+
+    def unroll(self, rollout: Rollout) -> Tensor:
+        steps, rows = rollout.starts.shape
+        mixed = rollout._replace(
+            observations=rollout.observations.swapaxes(0, 1).reshape(steps, rows, -1),
+            starts=rollout.starts.T.reshape(steps, rows),
+        )
+        return super().unroll(mixed).reshape(rows, steps, -1).transpose(0, 1)
 
 
 class ShuffledInTraining(Toy):
@@ -223,10 +313,18 @@ class NoGradientThroughTime(_Gradients):
 
 
 class CountsPadding(Toy):
-    """Stable-Baselines-Team/stable-baselines3-contrib#75: means were taken over padding, too."""
+    """Stable-Baselines-Team/stable-baselines3-contrib#75: means were taken over padding, too.
+
+    ray-project/ray#15523 and ray-project/ray#15800 tell the same of A3C and MARWIL.
+    """
 
     def entropy(self, rollout: Rollout) -> float:
-        return super().entropy(rollout) * 0.8
+        lengths = [
+            len(part)
+            for starts in rollout.starts.T
+            for part in np.split(starts, np.flatnonzero(starts[1:]) + 1)
+        ]
+        return super().entropy(rollout) * sum(lengths) / (len(lengths) * max(lengths))
 
 
 class ForgetsMasksInTraining(Toy):
@@ -263,12 +361,15 @@ class ZeroAtTimeLimits(Toy):
         return 0.0
 
 
-class NextEpisodeAtTimeLimits(Toy):
-    """hill-a/stable-baselines#400: the last observation was overwritten by the next first one."""
+class _InsteadAtTimeLimits(Toy):
+    """Where a time limit cuts, another value is taken for that of the last observation."""
+
+    def instead(self, values: Any, last: Any) -> Any:
+        raise NotImplementedError
 
     def advantages(self, rewards: Any, values: Any, ends: Any, last: Any) -> Any:
-        following = np.concatenate([values[1:], last[None]])
-        return super().advantages(rewards + self.cut * GAMMA * following, values, ends, last)
+        taken = self.cut * GAMMA * self.instead(values, last)
+        return super().advantages(rewards + taken, values, ends, last)
 
     def rollout(self) -> Rollout:
         self.cut = np.zeros((STEPS, len(self.envs)))
@@ -277,6 +378,20 @@ class NextEpisodeAtTimeLimits(Toy):
     def after_time_limit(self, row: int, shown: Any, env: Any) -> float:
         self.cut[(len(env.taken) - 1) % STEPS, row] = 1.0  # all steps are those of rollouts
         return 0.0
+
+
+class NextEpisodeAtTimeLimits(_InsteadAtTimeLimits):
+    """hill-a/stable-baselines#400: the last observation was overwritten by the next first one."""
+
+    def instead(self, values: Any, last: Any) -> Any:
+        return np.concatenate([values[1:], last[None]])
+
+
+class ValueOfTheStepBefore(_InsteadAtTimeLimits):
+    """leggedrobotics/rsl_rl#151: the value of the observation before was taken."""
+
+    def instead(self, values: Any, last: Any) -> Any:
+        return values
 
 
 class ForgetsAtTimeLimits(Toy):
@@ -354,9 +469,14 @@ PLANTED: list[tuple[type[Toy], str, str]] = [
     (StartsOneLate, "terminal observations", "start of an episode, wrongly"),
     (ZeroStateInRollouts, "rollout memory", "not carried from step to step"),
     (ZeroStateBetweenRollouts, "rollout memory", "not carried into the next one"),
+    (ResetsAfterTerminationsOnly, "rollout memory", "something of an earlier episode"),
     (StateOfTheLongest, "rollout memory", "not carried into the next one"),
     (KeepsStateInOtherEnvironments, "changed environment", "after a change of environments"),
     (ZeroStateInTraining, "ratio", "do not begin with the memory they had"),
+    (NoResetBetweenRows, "ratio", "do not begin with the memory they had"),
+    (StatesOfOtherRows, "ratio", "do not begin with the memory they had"),
+    (SeesPaddingFirst, "ratio", "probability ratio is not 1"),
+    (TimeForRows, "ratio", "probability ratio is not 1"),
     (NoResetInTraining, "ratio", "not reset as in the rollout"),
     (ShuffledInTraining, "ratio", "probability ratio is not 1"),
     (DropoutInTraining, "ratio", "probability ratio is not 1"),
@@ -371,6 +491,7 @@ PLANTED: list[tuple[type[Toy], str, str]] = [
     (DropsLastRewards, "episode ends", "the advantage at step"),
     (ZeroAtTimeLimits, "time limits", "nothing is expected after a time limit"),
     (NextEpisodeAtTimeLimits, "time limits", "next episode's first observation"),
+    (ValueOfTheStepBefore, "time limits", "the value of the observation before the last"),
     (ForgetsAtTimeLimits, "time limits", "without the memory of its episode"),
     (DropsStateInPlay, "predict", "does not carry its state"),
     (NeverResetsInPlay, "predict", "not reset it"),
