@@ -102,6 +102,10 @@ class StreamEnv(MemoryEnv[StreamState]):
         task: A name from `memory_envs.stream.TASKS` or a `StreamTask` of your own.
         min_length: The shortest length; by default the task's, or `max_length` if that is shorter.
         max_length: The longest length; by default the task's, or `min_length` if that is longer.
+        delay: Number of further steps between what is to be remembered and the question, the first
+            of its marks. They show nothing, and say so: see below.
+        distractors: How many of these steps show what looks like data and is none: that of other
+            streams. At which of them is drawn.
         curriculum: A `memory_envs.Curriculum` to draw the lengths from.
         render_mode: One of "ansi", "rgb_array" and "human".
         **parameters: What else the task depends on, such as `bits` or `symbols`. For a text it is
@@ -134,10 +138,14 @@ class StreamEnv(MemoryEnv[StreamState]):
         *,
         min_length: int | None = None,
         max_length: int | None = None,
+        delay: int = 0,
+        distractors: int = 0,
         curriculum: Curriculum | None = None,
         **parameters: Any,
     ) -> None:
-        settings = StreamSettings(task, min_length, max_length, curriculum, parameters)
+        settings = StreamSettings(
+            task, min_length, max_length, curriculum, parameters, delay, distractors
+        )
         super().__init__(StreamRules(settings), render_mode)
 
 
@@ -160,10 +168,14 @@ class StreamVectorEnv(MemoryVectorEnv[StreamState]):
         *,
         min_length: int | None = None,
         max_length: int | None = None,
+        delay: int = 0,
+        distractors: int = 0,
         curriculum: Curriculum | None = None,
         **parameters: Any,
     ) -> None:
-        settings = StreamSettings(task, min_length, max_length, curriculum, parameters)
+        settings = StreamSettings(
+            task, min_length, max_length, curriculum, parameters, delay, distractors
+        )
         self._streams = StreamRules(settings)
         super().__init__(self._streams, num_envs, autoreset_mode, render_mode)
 
