@@ -7,7 +7,7 @@ found, sampled with a confidence, or trivial. docs/certificates.md has the proof
 """
 
 from memory_envs.certificates.certificate import Certificate, from_dict
-from memory_envs.certificates.certify import LARGEST_WINDOW, WINDOWS, certify
+from memory_envs.certificates.certify import LARGEST_WINDOW, WINDOWS, bits_to_carry, certify
 from memory_envs.certificates.interval import KINDS, RISK, Interval
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "WINDOWS",
     "Certificate",
     "Interval",
+    "bits_to_carry",
     "certify",
     "from_dict",
 ]

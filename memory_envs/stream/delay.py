@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
+from numba.extending import register_jitable
 
-from memory_envs.core.compiling import inline
 from memory_envs.core.rng import draw
 from memory_envs.stream.task import NO_ANSWER
 
@@ -81,7 +81,7 @@ def widen_word(
 
 
 # Numba keeps the compiled tasks on disk, and what it keeps may not refer to compiled functions.
-@inline
+@register_jitable
 def open_gap(length, size, inputs, targets, delay):  # type: ignore[no-untyped-def]
     """Moves the question back to make room for the delay, and shows blank steps there.
 
@@ -106,7 +106,7 @@ def open_gap(length, size, inputs, targets, delay):  # type: ignore[no-untyped-d
     return start
 
 
-@inline
+@register_jitable
 def choose_places(row, delay):  # type: ignore[no-untyped-def]
     """Returns steps of the delay for distractors, in order; all sets are alike likely."""
     places = np.empty(delay.distractors, np.int64)
@@ -119,7 +119,7 @@ def choose_places(row, delay):  # type: ignore[no-untyped-def]
     return places
 
 
-@inline
+@register_jitable
 def distract(shown, data, delay):  # type: ignore[no-untyped-def]
     """Makes a blank step of the delay look like an input of the task.
 
