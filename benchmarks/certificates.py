@@ -10,10 +10,9 @@ import argparse
 import json
 from pathlib import Path
 
-from agents.cli import certificates
 from agents.saving.atomic import write_text
 from memory_envs import ENVIRONMENTS
-from memory_envs.certificates import WINDOWS, Certificate, Interval, certify
+from memory_envs.certificates import WINDOWS, Certificate, Interval, certify, packaged
 
 PAGE = Path(__file__).parents[1] / "docs" / "certificates.md"
 _MARK = "<!-- Written by python -m benchmarks.certificates -->\n"
@@ -23,21 +22,21 @@ _SIGNS = {"exact": "", "proven": "ᵖ", "found": "ᶠ", "sampled": "ˢ", "trivia
 def compute(ids: list[str]) -> None:
     """Writes the file, with these ids anew."""
     found: dict[str, Certificate] = {}
-    if certificates.FILE.exists():
-        certificates.read_certificates.cache_clear()
-        found = certificates.read_certificates()
+    if packaged.FILE.exists():
+        packaged.read_certificates.cache_clear()
+        found = packaged.read_certificates()
     for env_id in ids:
         found[env_id] = certify(env_id)
         rows = {name: found[name].to_dict() for name in ENVIRONMENTS if name in found}
-        write_text(certificates.FILE, json.dumps(rows, indent=1) + "\n")
+        write_text(packaged.FILE, json.dumps(rows, indent=1) + "\n")
         print(env_id, flush=True)
-    certificates.read_certificates.cache_clear()
+    packaged.read_certificates.cache_clear()
 
 
 def page() -> str:
     """Returns the page, with tables of the certificates that come with the package."""
     text = PAGE.read_text(encoding="utf-8")
-    return text[: text.index(_MARK)] + "\n".join([_MARK, tables(certificates.read_certificates())])
+    return text[: text.index(_MARK)] + "\n".join([_MARK, tables(packaged.read_certificates())])
 
 
 def tables(found: dict[str, Certificate]) -> str:

@@ -8,8 +8,8 @@ import time
 from typing import Any
 
 from agents import MemoryPPO, make_vec_env
-from agents.cli.certificates import read_certificates
 from memory_envs import evaluate
+from memory_envs.certificates import read_certificates
 from memory_envs.scoring.makers import from_predict
 
 _IDS = {

@@ -10,11 +10,10 @@ import gymnasium as gym
 from tasks import FAMILIES, Task, tasks
 
 from agents.algorithms.pretrained import read_index
-from agents.cli.certificates import read_certificates
 from agents.cli.optima import read_optima
 from agents.training.presets.results import preset_results
 from memory_envs import ENVIRONMENTS
-from memory_envs.certificates import Interval
+from memory_envs.certificates import Interval, read_certificates
 
 README = Path(__file__).parents[1] / "README.md"
 _SECTIONS = ("Rewards", "Episode End", "Info", "Success", "Memory Demand", "Optimal Return")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from agents.benchmark.schema import SchemaError, check
 from agents.saving.atomic import write_json
@@ -128,31 +127,3 @@ def result_from(data: Any, source: str) -> Result:
     given = {name: value for name, value in data.items() if name != "format"}
     curve = tuple(Point(**point) for point in given.pop("curve"))
     return Result(curve=curve, **given)
-
-
-class Run(NamedTuple):
-    """A result, and the folder in which it lies."""
-
-    result: Result
-    folder: Path
-
-
-def read_runs(folders: Iterable[Path]) -> list[Run]:
-    """Reads all results below folders, in the order of suite, task, agent and seed.
-
-    Raises:
-        ResultError: If a folder is not there, a file holds no result, or two are of the same run.
-    """
-    found: dict[tuple[str, str, str, int], Run] = {}
-    for folder in folders:
-        if not folder.exists():
-            raise ResultError(f"{folder} is not there; allowed: folders of results")
-        for path in sorted(folder.rglob(RESULT)):
-            result = read_result(path)
-            if result.key in found:
-                raise ResultError(
-                    f"{path.parent} and {found[result.key].folder} are results of the same run: "
-                    f"{result.agent} on {result.task}, seed {result.seed}"
-                )
-            found[result.key] = Run(result, path.parent)
-    return [found[key] for key in sorted(found)]

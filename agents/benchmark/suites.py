@@ -130,11 +130,11 @@ SUITES: dict[str, Suite] = {
     suite.name: suite
     for suite in (
         Suite("quick", "one task of each kind, in five minutes", _quick()),
-        Suite("tape-easy", "5 symbols, strings of up to 5", _tier("easy", 1_000_000)),
-        Suite("tape", "10 symbols, strings of up to 10", _tier("plain", 4_000_000)),
-        Suite("tape-hard", "30 symbols, strings of up to 30", _tier("hard", 20_000_000)),
+        Suite("tape-easy", "5 symbols, strings of up to 5", _tier("easy", 300_000)),
+        Suite("tape", "10 symbols, strings of up to 10", _tier("plain", 1_000_000)),
+        Suite("tape-hard", "30 symbols, strings of up to 30", _tier("hard", 10_000_000)),
         Suite("algorithmic", "Gym's algorithmic tasks", _ids("algorithmic", 2_000_000)),
-        Suite("maze", "find the goal again", _ids("maze", 3_000_000)),
+        Suite("maze", "find the goal again", _ids("maze", 1_000_000)),
         Suite(
             "streams",
             "symbols and vectors to be recalled",

@@ -147,15 +147,21 @@ def _list_suites() -> int:
 
 @dataclass(frozen=True)
 class ReportCommand:
-    """Write the leaderboard of results, as Markdown and as one HTML page."""
+    """Write the leaderboard of results, as Markdown and as one HTML page.
 
-    folders: Annotated[
+    With files of submissions among the paths, one's own results stand beside those of others.
+    """
+
+    paths: Annotated[
         tuple[Path, ...],
         tyro.conf.Positional,
-        option("FOLDER", help="Where results are, however deep; results/ by default."),
+        option(
+            "PATH",
+            help="Folders where results are, however deep, and submissions; results/ by default.",
+        ),
     ] = (_OUT,)
     out: Annotated[Path | None, option("FOLDER")] = None
-    """Folder of report.md and report.html; by default the first of the folders."""
+    """Folder of report.md and report.html; by default the first of the paths that is a folder."""
     submission: Annotated[Path | None, option("FILE")] = None
     """Write the results of one agent into this file, to be sent: see `memory-envs submit-check`."""
     agent: Annotated[str | None, option("AGENT")] = None
@@ -165,18 +171,19 @@ class ReportCommand:
         """Writes the report."""
         from agents.benchmark.report.write import write_report
 
-        folders = self.folders or (_OUT,)
+        paths = self.paths or (_OUT,)
         if self.submission is not None:
-            return self._submit(folders, self.submission)
-        text, page = checked(write_report, folders, self.out or folders[0])
+            return self._submit(paths, self.submission)
+        folder = next((path for path in paths if not path.is_file()), Path())
+        text, page = checked(write_report, paths, self.out or folder)
         print(f"{text.read_text(encoding='utf-8')}\nreport: {text}, {page}")
         return 0
 
-    def _submit(self, folders: Sequence[Path], path: Path) -> int:
-        from agents.benchmark.results import read_runs
+    def _submit(self, paths: Sequence[Path], path: Path) -> int:
+        from agents.benchmark.reading import read_runs
         from agents.benchmark.submission import Submission, write_submission
 
-        results = [run.result for run in checked(read_runs, folders)]
+        results = [run.result for run in checked(read_runs, paths)]
         agents = sorted({result.agent for result in results})
         agent: str = checked(check_choice, "--agent", self.agent, agents)
         own = tuple(result for result in results if result.agent == agent)

@@ -10,7 +10,6 @@ import gymnasium as gym
 import tyro
 from rich.table import Table
 
-from agents.cli.certificates import read_certificates
 from agents.cli.common import UsageError, checked, find_env, make_console, option
 from agents.training.recipes import read_assignments
 from memory_envs.arguments import check_integer
@@ -21,6 +20,7 @@ from memory_envs.certificates import (
     Certificate,
     Interval,
     certify,
+    read_certificates,
 )
 
 

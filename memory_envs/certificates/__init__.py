@@ -9,6 +9,7 @@ found, sampled with a confidence, or trivial. docs/certificates.md has the proof
 from memory_envs.certificates.certificate import Certificate, from_dict
 from memory_envs.certificates.certify import LARGEST_WINDOW, WINDOWS, bits_to_carry, certify
 from memory_envs.certificates.interval import KINDS, RISK, Interval
+from memory_envs.certificates.packaged import read_certificates
 
 __all__ = [
     "KINDS",
@@ -20,4 +21,5 @@ __all__ = [
     "bits_to_carry",
     "certify",
     "from_dict",
+    "read_certificates",
 ]

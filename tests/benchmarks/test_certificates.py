@@ -1,8 +1,8 @@
 """The page of the certificates shows those that come with the package."""
 
-from agents.cli.certificates import read_certificates
 from benchmarks.certificates import PAGE, page
 from memory_envs import ENVIRONMENTS
+from memory_envs.certificates import read_certificates
 
 
 def test_the_page_shows_the_packaged_certificates_of_every_id() -> None:

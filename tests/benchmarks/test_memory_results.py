@@ -16,6 +16,7 @@ from benchmarks.runs import PresetRun, train
 
 MAZE = "Maze-InvisibleGoal-9x9-v0"
 SHORT = ["timesteps=500", "n_envs=2", "algorithm.n_steps=50", "algorithm.batch_size=50"]
+SHORT += ["env_kwargs.max_steps=20"]
 
 
 @pytest.mark.parametrize("name", PLANS)

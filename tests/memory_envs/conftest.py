@@ -15,12 +15,13 @@ import pytest
 from memory_envs import ENVIRONMENTS
 from memory_envs.oracles import oracle
 
+_TWINS = {f"Stream-bAbI-QA{number}-v0" for number in range(2, 20)}
+DIFFERENT = [name for name in ENVIRONMENTS if name not in _TWINS]
+
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     tape = [name for name, spec in ENVIRONMENTS.items() if spec.family == "tape"]
-    twins = {f"Stream-bAbI-QA{number}-v0" for number in range(2, 20)}
-    different = [name for name in ENVIRONMENTS if name not in twins]
-    for argument, ids in (("env_id", different), ("tape_id", tape)):
+    for argument, ids in (("env_id", DIFFERENT), ("tape_id", tape)):
         if argument in metafunc.fixturenames:
             metafunc.parametrize(argument, ids)
 

@@ -11,10 +11,16 @@ import numpy as np
 import pytest
 
 import memory_envs
-from agents.cli.certificates import read_certificates
 from agents.cli.optima import read_optima
 from memory_envs import ENVIRONMENTS, StreamTask, TapeTask
-from memory_envs.certificates import Interval, bits_to_carry, certify, heads, notes
+from memory_envs.certificates import (
+    Interval,
+    bits_to_carry,
+    certify,
+    heads,
+    notes,
+    read_certificates,
+)
 from memory_envs.certificates.bits import carried
 from memory_envs.certificates.counts import Stream, best_value, count
 from memory_envs.certificates.players import ALGORITHMIC_PLAYERS, TAPE_PLAYERS

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from agents.benchmark.report.leaderboard import Leaderboard, Standing
+from agents.benchmark.report.memoryless import Memoryless
 from agents.benchmark.report.statistics import Estimate
 from agents.benchmark.results import Result
 from agents.benchmark.suites import SUITES
@@ -17,6 +18,7 @@ The score of a run is (return - random) / (optimal - random) over 1,000 fresh ep
 play, 1 for optimal play. A suite's score is the interquartile mean over all its tasks and seeds,
 with a 95 % interval of the stratified bootstrap. P(better) is how probably a run of an agent beats
 one of the agent in the next line. An agent of which a task is missing has no score of the suite.
+"Without memory" is what is certified of the best policy that sees the present observation alone.
 """
 
 
@@ -63,8 +65,9 @@ def _tasks(board: Leaderboard) -> str:
     rows = []
     for task in tasks:
         runs = [result for result in board.results if result.task == task]
-        rows.append([task, *(_cell([run for run in runs if run.agent == name]) for name in agents)])
-    return table(("task", *(f"`{agent}`" for agent in agents)), rows)
+        cells = [_cell([run for run in runs if run.agent == name]) for name in agents]
+        rows.append([task, bounds_words(board.memoryless.get(task)), *cells])
+    return table(("task", "without memory", *(f"`{agent}`" for agent in agents)), rows)
 
 
 def _cell(runs: Sequence[Result]) -> str:
@@ -81,6 +84,16 @@ def measured(runs: Sequence[Result]) -> tuple[list[float], str]:
     if len(scores) == len(runs):
         return scores, ""
     return [run.evaluation["return_mean"] for run in runs], " (return)"
+
+
+def bounds_words(bounds: Memoryless | None) -> str:
+    """Returns between which bounds the best score without memory lies, in words."""
+    if bounds is None:
+        return "-"
+    if bounds.high is None:
+        return f"from {bounds.low:.3f}" if bounds.low > 0 else "unknown"
+    low, high = f"{bounds.low:.3f}", f"{bounds.high:.3f}"
+    return high if low == high else f"{low} to {high}"
 
 
 def number(value: float | None) -> str:

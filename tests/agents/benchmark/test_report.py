@@ -7,14 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from agents.benchmark.reading import Run, read_runs
 from agents.benchmark.report.curves import mean_curve
 from agents.benchmark.report.leaderboard import leaderboards
 from agents.benchmark.report.markdown import report_markdown
 from agents.benchmark.report.page import page_data
 from agents.benchmark.report.write import write_report
-from agents.benchmark.results import Point, Result, ResultError, Run, write_result
+from agents.benchmark.results import Point, Result, ResultError, write_result
+from agents.benchmark.submission import Submission, write_submission
+from agents.benchmark.suites import SUITES, Suite, Task
 
 Make = Callable[..., Result]
+Patch = pytest.MonkeyPatch
 
 
 @pytest.fixture
@@ -54,7 +58,7 @@ def test_markdown_has_a_line_for_each_agent_and_task(results: list[Result]) -> N
     text = report_markdown(leaderboards(results))
     assert re.search(r"\| `good` \| 0\.\d{3} \| 0\.\d{3} to 0\.\d{3} \|", text)
     assert "`partial` (missing: two)" in text
-    assert re.search(r"\| two \| 0\.810 ± 0\.008 \| 0\.310 ± 0\.008 \| - \|", text)
+    assert re.search(r"\| two \| - \| 0\.810 ± 0\.008 \| 0\.310 ± 0\.008 \| - \|", text)
 
 
 def test_a_curve_is_the_mean_at_common_steps(make_result: Make) -> None:
@@ -100,9 +104,67 @@ def test_page_data_is_what_the_board_says(results: list[Result], tmp_path: Path)
     json.dumps(data, allow_nan=False)
 
 
+def evaluated(score: float, **changes: float | None) -> dict[str, float | None]:
+    known = {"success": 0.5, "return_mean": 1.0, "length_mean": 5.0}
+    return {"episodes": 1000, "seed": 7, "score": score, **known, **changes}
+
+
+@pytest.mark.parametrize(
+    ("env", "scale", "words"),
+    [
+        # The certificate of Reverse says 0.78 to 3.44, of Copy 4, of the maze 89.6 and no more.
+        ("Tape-Reverse-Easy-v0", (0.0, 4.0), "0.194 to 0.860"),
+        ("Tape-Reverse-Easy-v0", (3.9, 4.0), "0.000"),  # random play has no memory either
+        ("Tape-Copy-Easy-v0", (0.0, 4.0), "1.000"),
+        ("Tape-Copy-Easy-v0", (0.0, 3.99), "1.000"),  # no more than optimal play
+        ("Maze-InvisibleGoal-9x9-v0", (0.0, 400.0), "from 0.224"),
+        ("Maze-InvisibleGoal-9x9-v0", (100.0, 400.0), "unknown"),
+        ("Tape-Reverse-Easy-v0", (None, None), "-"),
+    ],
+)
+def test_the_best_without_memory_stands_beside_a_task(
+    env: str, scale: tuple[float, float], words: str, make_result: Make, monkeypatch: Patch
+) -> None:
+    suite = Suite("some", "one task", (Task("one", env, 1000),))
+    monkeypatch.setitem(SUITES, "some", suite)
+    evaluation = evaluated(0.5, random_return=scale[0], optimal_return=scale[1])
+    result = make_result("a", "one", 0, 0.5, evaluation=evaluation)
+    boards = leaderboards([result])
+    assert f"| one | {words} | 0.500 |" in report_markdown(boards)
+    shown = page_data(boards, [Run(result, Path())])["boards"][0]["memoryless"]
+    assert shown.get("one", {"words": "-"})["words"] == words
+
+
+def test_another_task_in_evaluations_has_no_certificate(
+    make_result: Make, monkeypatch: Patch
+) -> None:
+    task = Task("one", "Tape-Reverse-Easy-v0", 1000, {"min_length": 9, "max_length": 9})
+    monkeypatch.setitem(SUITES, "some", Suite("some", "longer", (task,)))
+    evaluation = evaluated(0.5, random_return=0.0, optimal_return=10.0)
+    (board,) = leaderboards([make_result("a", "one", 0, 0.5, evaluation=evaluation)])
+    assert board.memoryless == {}
+
+
 def test_no_results_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(ResultError, match="no results below"):
         write_report([tmp_path], tmp_path)
     with pytest.raises(ResultError, match="is not there"):
         write_report([tmp_path / "nowhere"], tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_submissions_stand_beside_results(make_result: Make, tmp_path: Path) -> None:
+    own, other = (make_result(agent, "one", 0, 0.5) for agent in ("own", "other"))
+    write_result(own, tmp_path / "results" / "deep")
+    submission = tmp_path / "other.json"
+    write_submission(Submission("other", "some", "somewhere", "a guess", (other,)), submission)
+    runs = read_runs([tmp_path / "results", submission])
+    assert [run.result.agent for run in runs] == ["other", "own"]
+    text, _ = write_report([submission, tmp_path / "results"], tmp_path / "out")
+    assert "`other`" in text.read_text(encoding="utf-8")
+    with pytest.raises(ResultError, match=r"other.json and .*other.json are results of the same"):
+        read_runs([submission, submission])
+    broken = tmp_path / "broken.json"
+    broken.write_text("{}", encoding="utf-8")
+    with pytest.raises(ResultError, match=r"broken.json: format is None"):
+        read_runs([broken])

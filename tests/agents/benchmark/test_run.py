@@ -14,7 +14,8 @@ import pytest
 
 from agents.benchmark.entrants import find_agent
 from agents.benchmark.launch import launch_processes
-from agents.benchmark.results import RESULT, Result, ResultError, read_result, read_runs
+from agents.benchmark.reading import read_runs
+from agents.benchmark.results import RESULT, Result, ResultError, read_result
 from agents.benchmark.run import Job, RunningElsewhereError, run
 from agents.benchmark.suites import SUITES, Suite
 from agents.benchmark.trial import Trial

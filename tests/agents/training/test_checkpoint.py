@@ -49,7 +49,13 @@ RUNS: dict[str, tuple[str, str, str, dict[str, Any]]] = {
     "a2c in the maze": (
         "Maze-InvisibleGoal-9x9-v0",
         *("a2c", "lstm"),
-        {**ON_POLICY, "n_envs": 4, "timesteps": 1024, "algorithm.n_steps": 20},
+        {
+            **ON_POLICY,
+            "n_envs": 4,
+            "timesteps": 1024,
+            "algorithm.n_steps": 20,
+            "env_kwargs.max_steps": 50,
+        },
     ),
     "reinforce": (
         "Tape-Copy-Easy-v0",

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from agents.benchmark.reading import Run
 from agents.benchmark.report.curves import mean_curve
 from agents.benchmark.report.leaderboard import THRESHOLDS, Leaderboard, Standing
-from agents.benchmark.report.markdown import measured
-from agents.benchmark.results import Run
+from agents.benchmark.report.markdown import bounds_words, measured
+from agents.benchmark.report.memoryless import Memoryless
 from agents.benchmark.suites import SUITES
 from agents.evaluation.pages import embedded_json, fill_places, read_part
 from agents.saving.atomic import write_text
@@ -49,6 +50,7 @@ def _board(board: Leaderboard, runs: Sequence[Run]) -> dict[str, Any]:
         "suite": board.suite,
         "about": SUITES[board.suite].about if board.suite in SUITES else "",
         "tasks": tasks,
+        "memoryless": {task: _bounds(bounds) for task, bounds in board.memoryless.items()},
         "agents": [
             {
                 **_standing(standing),
@@ -62,6 +64,11 @@ def _board(board: Leaderboard, runs: Sequence[Run]) -> dict[str, Any]:
             for standing in board.standings
         ],
     }
+
+
+def _bounds(bounds: Memoryless) -> dict[str, Any]:
+    """The line that is drawn is the bound that nobody without memory passes."""
+    return {"words": bounds_words(bounds), "high": bounds.high}
 
 
 def _of(runs: Sequence[Run], agent: str, task: str) -> list[Run]:
@@ -89,7 +96,7 @@ def _task(runs: Sequence[Run]) -> dict[str, Any]:
         "values": [round(value, 4) for value in values],
         "unit": unit.strip(" ()") or "score",
         "curve": None if curve is None else curve._asdict(),
-        "trace": _trace(runs[0].folder),
+        "trace": _trace(runs[0].source),
         "command": results[0].command,
         "runs": [
             {
@@ -106,9 +113,9 @@ def _task(runs: Sequence[Run]) -> dict[str, Any]:
     }
 
 
-def _trace(folder: Path) -> str | None:
+def _trace(source: Path) -> str | None:
     """Returns the episode that a training of this project leaves behind, step by step."""
-    found = sorted(folder.glob("part-*/trace.txt"))
+    found = sorted(source.glob("part-*/trace.txt"))
     if not found:
         return None
     text = found[-1].read_text(encoding="utf-8")

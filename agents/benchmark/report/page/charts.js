@@ -29,8 +29,8 @@ function intervalBar([value, low, high]) {
   return bar;
 }
 
-// Lines: [{xs, ys, lows, highs, colour}]; the axes hold all of them.
-function plot(lines, { width = 340, height = 170, bottom = null, top = null, unit = "" } = {}) {
+// Lines: [{xs, ys, lows, highs, colour}]; the axes hold all of them. `dashed` is a level.
+function plot(lines, { width = 340, height = 170, bottom = null, top = null, unit = "", dashed = null } = {}) {
   const left = 40, right = 10, above = 8, below = 22;
   const all = key => lines.flatMap(line => line[key] || []);
   const values = [...all("ys"), ...all("lows"), ...all("highs")];
@@ -45,6 +45,8 @@ function plot(lines, { width = 340, height = 170, bottom = null, top = null, uni
   }
   for (const [number, anchor] of [[first, "start"], [last, "end"]])
     svg("text", { x: x(number), y: height - 6, "text-anchor": anchor }, drawn).textContent = tick(number) + unit;
+  if (dashed !== null && dashed !== undefined)
+    svg("line", { class: "dashed", x1: left, x2: width - right, y1: y(dashed), y2: y(dashed) }, drawn);
   for (const line of lines) {
     const points = keys => line.xs.map((number, i) => `${x(number).toFixed(1)},${y(keys[i]).toFixed(1)}`);
     if (line.lows && line.highs) {

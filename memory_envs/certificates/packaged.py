@@ -1,4 +1,4 @@
-"""How much memory the environments of `memory_envs` need, as ``certify`` shows it."""
+"""The certificates of all ids of the package, which come with it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from functools import lru_cache
 from pathlib import Path
 
-from memory_envs.certificates import Certificate, from_dict
+from memory_envs.certificates.certificate import Certificate, from_dict
 
 # Made by ``python -m benchmarks.certificates``.
 FILE = Path(__file__).with_suffix(".json")

@@ -1,0 +1,128 @@
+"""The published leaderboards: ``python -m benchmarks.leaderboards [--results FOLDER]``.
+
+They are made of the submissions in benchmarks/submissions, a file for each agent. Those of the
+agents below are this project's own: FOLDER, which `memory-envs benchmark` filled, replaces in them
+what it has. Others are left as they are.
+"""
+
+import argparse
+import re
+import shlex
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from agents.benchmark.reading import Run, read_runs
+from agents.benchmark.report.leaderboard import leaderboards
+from agents.benchmark.report.markdown import report_markdown
+from agents.benchmark.report.page import report_page
+from agents.benchmark.results import Result
+from agents.benchmark.submission import Submission, read_submission, write_submission
+from agents.saving.atomic import write_text
+from benchmarks.recorded import notes
+
+ROOT = Path(__file__).parents[1]
+SUBMISSIONS = ROOT / "benchmarks" / "submissions"
+PAGE = ROOT / "docs" / "results" / "leaderboard.md"
+BOARD = ROOT / "docs" / "_static" / "leaderboard.html"
+SUITES = ("quick", "tape-easy", "tape", "maze")
+SEEDS = 3
+CODE = "this repository, at the commit that each result names"
+ABOUT = {
+    "random": "Uniformly random actions.",
+    "ppo/none": "Recurrent PPO of this project without a memory.",
+    "ppo/lstm": "Recurrent PPO of this project, LSTM.",
+    "ppo/gru": "Recurrent PPO of this project, GRU.",
+    "ppo/gated-delta": "Recurrent PPO of this project, gated delta network.",
+    "ppo/mnm-p": "Recurrent PPO of this project, metalearned neural memory with a learned rule.",
+    "sb3_contrib:RecurrentPPO": "RecurrentPPO of sb3-contrib with its defaults, eight rows.",
+    "stable_baselines3:PPO stack=4": "PPO of Stable-Baselines3 with its defaults, eight rows; "
+    "the last four observations in place of one.",
+}
+
+
+def command(suite: str) -> str:
+    """Returns the command that makes the results of a suite."""
+    agents = [f"--agent {shlex.quote(agent)}" for agent in ABOUT]
+    return f"memory-envs benchmark {suite} {' '.join(agents)} --seeds {SEEDS}"
+
+
+def path_of(agent: str) -> Path:
+    """Returns the file of an agent's submission."""
+    return SUBMISSIONS / f"{re.sub(r'[^A-Za-z0-9.]+', '-', agent).lower()}.json"
+
+
+def keep(results: Iterable[Result]) -> None:
+    """Adds results to the submissions of their agents, in place of earlier ones of the same runs.
+
+    Raises:
+        ValueError: If a result is of an agent, suite or seed that is not published, or of a tree
+            that is not clean.
+    """
+    new: dict[str, dict[tuple[str, str, str, int], Result]] = {agent: {} for agent in ABOUT}
+    for result in results:
+        _check(result)
+        new[result.agent][result.key] = result
+    for agent, found in new.items():
+        if not found:
+            continue
+        path = path_of(agent)
+        before = read_submission(path).results if path.exists() else ()
+        merged = {result.key: result for result in before} | found
+        ordered = tuple(merged[key] for key in sorted(merged))
+        write_submission(Submission(agent, "memory-envs", CODE, ABOUT[agent], ordered), path)
+
+
+def _check(result: Result) -> None:
+    title = f"{result.agent} on {result.task} of {result.suite}, seed {result.seed}"
+    if result.agent not in ABOUT or result.suite not in SUITES or result.seed >= SEEDS:
+        raise ValueError(f"{title} is not published; see benchmarks/leaderboards.py")
+    commit = result.provenance.get("commit") or "+"
+    if commit.endswith("+"):
+        raise ValueError(f"{title}: commit is {commit!r}; allowed: one of a clean tree")
+
+
+def published() -> list[Run]:
+    """Returns the results of all submissions."""
+    return read_runs(sorted(SUBMISSIONS.glob("*.json")))
+
+
+def page(runs: Sequence[Run]) -> str:
+    """Returns the page of the documentation, in Markdown."""
+    results = [run.result for run in runs]
+    suites = [name for name in SUITES if any(result.suite == name for result in results)]
+    machines = {
+        f"{found['processor']}, {found['cores']} cores"
+        for result in results
+        if (found := result.provenance.get("machine"))
+    }
+    lines = [
+        "[The same as a page](../_static/leaderboard.html) that sorts, filters and shows curves.",
+        "Made by",
+        "",
+        "```console",
+        *map(command, suites),
+        "python -m benchmarks.leaderboards --results results/",
+        "```",
+        "",
+        f"Machine: {'; '.join(sorted(machines))}; each run had one thread. Commits, versions and",
+        "curves stand in the files of `benchmarks/submissions/`.",
+        "",
+    ]
+    title, _, rest = report_markdown(leaderboards(results)).partition("\n")
+    return f"{title}\n\n" + "\n".join(lines) + rest + notes(PAGE)
+
+
+def main() -> None:
+    """Keeps new results if there are some, and writes the two pages."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--results", type=Path, help="a folder that `memory-envs benchmark` filled")
+    folder = parser.parse_args().results
+    if folder is not None:
+        keep(run.result for run in read_runs([folder]))
+    runs = published()
+    write_text(PAGE, page(runs))
+    write_text(BOARD, report_page(leaderboards([run.result for run in runs]), runs))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""The published leaderboards: what is kept, and that the pages show what is kept."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agents.benchmark.results import Point, Result
+from agents.benchmark.submission import read_submission
+from agents.benchmark.suites import SUITES
+from benchmarks import leaderboards
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leaderboards, "SUBMISSIONS", tmp_path)
+
+
+def result(agent: str, seed: int = 0, score: float = 0.5, **changes: Any) -> Result:
+    task = SUITES["quick"].tasks[0]
+    scale = {"random_return": 0.0, "optimal_return": 2.0}
+    evaluation = {"episodes": 1000, "seed": 7, "success": 0.5, "return_mean": 2 * score}
+    fields = {
+        "suite": "quick",
+        "env": task.env,
+        "task": task.name,
+        "timesteps": task.timesteps,
+        "steps": task.timesteps,
+        "evaluation": {**evaluation, **scale, "length_mean": 5.0, "score": score},
+        "curve": (Point(0, 0.0, 0.0, 0.0),),
+        "minutes": 1.0,
+        "parts": 1,
+        "command": leaderboards.command("quick"),
+        "provenance": {"commit": "0123456", "machine": {"processor": "P", "cores": 2}},
+    }
+    return Result(agent=agent, seed=seed, **{**fields, **changes})
+
+
+def test_results_join_the_submission_of_their_agent() -> None:
+    leaderboards.keep([result("ppo/lstm", 0), result("random"), result("ppo/lstm", 1)])
+    leaderboards.keep([result("ppo/lstm", 1, score=0.75)])
+    (lstm, random) = (read_submission(leaderboards.path_of(a)) for a in ("ppo/lstm", "random"))
+    assert [found.score for found in lstm.results] == [0.5, 0.75]
+    assert len(random.results) == 1
+    page = leaderboards.page(leaderboards.published())
+    assert "0.625 ± 0.125" in page
+    assert leaderboards.command("quick") in page
+    assert "Machine: P, 2 cores" in page
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"agent": "ppo/ntm"}, r"ppo/ntm on .* is not published"),
+        ({"seed": 3}, r"seed 3 is not published"),
+        ({"suite": "streams"}, r"of streams, seed 0 is not published"),
+        ({"provenance": {"commit": "0123456+"}}, r"commit is '0123456\+'; allowed: one of a clean"),
+        ({"provenance": {}}, r"allowed: one of a clean tree"),
+    ],
+)
+def test_what_is_not_of_the_plan_is_refused(changes: dict[str, Any], complaint: str) -> None:
+    good = result("ppo/lstm")
+    with pytest.raises(ValueError, match=complaint):
+        leaderboards.keep([good, result(**{"agent": "ppo/lstm", **changes})])
+    assert not leaderboards.path_of("ppo/lstm").exists()
+
+
+def test_each_agent_has_a_file_of_its_own() -> None:
+    assert len({leaderboards.path_of(agent) for agent in leaderboards.ABOUT}) == 8
