@@ -82,7 +82,7 @@ def widen_word(
 
 # Numba keeps the compiled tasks on disk, and what it keeps may not refer to compiled functions.
 @register_jitable
-def open_gap(length, size, inputs, targets, delay):  # type: ignore[no-untyped-def]
+def open_gap(length: int, size: int, inputs: Any, targets: Any, delay: Delay) -> int:
     """Moves the question back to make room for the delay, and shows blank steps there.
 
     Args:
@@ -95,7 +95,7 @@ def open_gap(length, size, inputs, targets, delay):  # type: ignore[no-untyped-d
     Returns:
         The step with which the delay begins.
     """
-    start = min(delay.questions[length - delay.shortest], size)
+    start: int = min(delay.questions[length - delay.shortest], size)
     for t in range(size - 1, start - 1, -1):
         inputs[t + delay.steps] = inputs[t]
         targets[t + delay.steps] = targets[t]
@@ -107,7 +107,7 @@ def open_gap(length, size, inputs, targets, delay):  # type: ignore[no-untyped-d
 
 
 @register_jitable
-def choose_places(row, delay):  # type: ignore[no-untyped-def]
+def choose_places(row: Any, delay: Delay) -> Any:
     """Returns steps of the delay for distractors, in order; all sets are alike likely."""
     places = np.empty(delay.distractors, np.int64)
     chosen = 0
@@ -120,7 +120,7 @@ def choose_places(row, delay):  # type: ignore[no-untyped-def]
 
 
 @register_jitable
-def distract(shown, data, delay):  # type: ignore[no-untyped-def]
+def distract(shown: Any, data: Any, delay: Delay) -> None:
     """Makes a blank step of the delay look like an input of the task.
 
     Args:
