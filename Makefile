@@ -56,11 +56,11 @@ test-wheel: install ## build the wheel and try it in fresh environments
 	$(BIN)/python -m tests.wheel $(PYTHONS)
 
 # They want other versions of what .venv has: RLlib pins Gymnasium.
-peers: ## score and check agents of TorchRL, RLlib, Tianshou and JAX, in an environment of their own
+peers: ## score, check and train agents of TorchRL, RLlib, Tianshou and JAX, in an environment of their own
 	$(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/pip install --quiet --editable ".[agents]" pytest \
 		torchrl==0.14.1 tianshou==2.0.1 "ray[rllib]==2.60.0" jax==0.10.2 sb3-contrib==2.9.2
-	.venv-peers/bin/python -m pytest tests/third_party/test_peers.py
+	.venv-peers/bin/python -m pytest tests/third_party/test_peers.py tests/third_party/test_peer_recipes.py
 
 demo: $(VENV)/.installed-agents ## train an agent with memory, evaluate it and show what its memory did
 	$(BIN)/memory-envs train $(DEMO_ENV) --stop-at-success 0.95

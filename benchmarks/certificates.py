@@ -9,9 +9,6 @@ says between which bounds their returns have to lie.
 import argparse
 import json
 from pathlib import Path
-from typing import Any
-
-import gymnasium as gym
 
 from agents.saving.atomic import write_text
 from memory_envs import ENVIRONMENTS
@@ -19,18 +16,6 @@ from memory_envs.certificates import WINDOWS, Certificate, Interval, certify, pa
 
 PAGE = Path(__file__).parents[1] / "docs" / "certificates.md"
 _MARK = "<!-- Written by python -m benchmarks.certificates -->\n"
-_KNOBS_TEXT = """## What the arguments change
-
-Shares of the best return; the bits that the data hold, all of which are asked for; steps of the
-longest stream.
-
-- `bits` moves the bits alone, `repeats` the steps alone.
-- The length moves bits and steps. The share without memory stays.
-- `symbols` moves the share without memory, 1/K, and the bits; the steps stay. With half the length
-  and twice the bits to a symbol, the bits are held.
-
-There is no argument yet for a delay between what is shown and what is asked, nor for distractors.
-"""
 _SIGNS = {"exact": "", "proven": "ᵖ", "found": "ᶠ", "sampled": "ˢ", "trivial": "ᵗ"}
 
 
@@ -51,8 +36,7 @@ def compute(ids: list[str]) -> None:
 def page() -> str:
     """Returns the page, with tables of the certificates that come with the package."""
     text = PAGE.read_text(encoding="utf-8")
-    parts = [tables(packaged.read_certificates()), _KNOBS_TEXT, knobs()]
-    return text[: text.index(_MARK)] + "\n".join([_MARK, *parts])
+    return text[: text.index(_MARK)] + "\n".join([_MARK, tables(packaged.read_certificates())])
 
 
 def tables(found: dict[str, Certificate]) -> str:
@@ -74,36 +58,6 @@ def tables(found: dict[str, Certificate]) -> str:
             cells = " | ".join(_cell(intervals[k]) for k in WINDOWS)
             parts.append(f"| `{certificate.id}` | {cells} |")
     return "\n".join(parts) + "\n"
-
-
-# What is changed from one row to the next, and the bits that its data hold.
-_KNOBS: tuple[tuple[str, dict[str, int], float], ...] = (
-    ("Stream-DoubleCopy-v0", {"min_length": 10, "max_length": 10, "symbols": 4}, 10 * 2.0),
-    ("Stream-DoubleCopy-v0", {"min_length": 20, "max_length": 20, "symbols": 4}, 20 * 2.0),
-    ("Stream-DoubleCopy-v0", {"min_length": 20, "max_length": 20, "symbols": 2}, 20 * 1.0),
-    ("Stream-DoubleCopy-v0", {"min_length": 20, "max_length": 20, "symbols": 16}, 20 * 4.0),
-    ("Stream-Copy-v0", {"min_length": 10, "max_length": 10, "bits": 2}, 10 * 2.0),
-    ("Stream-Copy-v0", {"min_length": 10, "max_length": 10, "bits": 8}, 10 * 8.0),
-    ("Stream-RepeatCopy-v0", {"min_length": 10, "max_length": 10, "bits": 2, "repeats": 1}, 20.0),
-    ("Stream-RepeatCopy-v0", {"min_length": 10, "max_length": 10, "bits": 2, "repeats": 9}, 20.0),
-)
-
-
-def knobs() -> str:
-    """Returns a table, as Markdown, of what arguments of the environments change."""
-    rows = []
-    for env_id, arguments, bits in _KNOBS:
-        found = certify(env_id, (8,), **arguments)
-        env: Any = gym.make(env_id, disable_env_checker=True, **arguments).unwrapped
-        shares = (
-            f"{one.upper / found.best.upper:.2f}"
-            for one in (found.memoryless, found.observations[8])
-        )
-        told = ", ".join(f"{name}={value}" for name, value in arguments.items())
-        cells = (f"`{env_id}`", told, *shares, f"{bits:g}", str(env.rules.settings.steps))
-        rows.append(f"| {' | '.join(cells)} |")
-    head = "| id | arguments | share without memory | share with 8 in view | bits | steps |"
-    return "\n".join([head, "| --- | --- |" + " ---: |" * 4, *rows]) + "\n"
 
 
 def _verdict(certificate: Certificate) -> str:

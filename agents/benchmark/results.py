@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from agents.benchmark.schema import SchemaError, check
 from agents.saving.atomic import write_json
 
 FORMAT = 1
@@ -120,42 +120,10 @@ def result_from(data: Any, source: str) -> Result:
     Raises:
         ResultError: Naming the first field that is missing, unknown or of another kind.
     """
-    if not isinstance(data, dict):
-        raise ResultError(f"{source}: it holds a {type(data).__name__}; allowed: an object")
-    if data.get("format") != FORMAT:
-        raise ResultError(f"{source}: format is {data.get('format')!r}; allowed: {FORMAT}")
-    given = {name: value for name, value in data.items() if name != "format"}
-    names = {attribute.name for attribute in fields(Result)}
-    if given.keys() != names:
-        odd = sorted(given.keys() ^ names)[0]
-        kind = "missing" if odd in names else f"unknown; allowed: {', '.join(sorted(names))}"
-        raise ResultError(f"{source}: {odd} is {kind}")
-    _check_kinds(given, source)
     try:
-        curve = tuple(Point(**point) for point in given.pop("curve"))
-    except TypeError as error:
-        raise ResultError(f"{source}: curve: {error}") from error
+        check(data, "result")
+    except SchemaError as error:
+        raise ResultError(f"{source}: {error}") from error
+    given = {name: value for name, value in data.items() if name != "format"}
+    curve = tuple(Point(**point) for point in given.pop("curve"))
     return Result(curve=curve, **given)
-
-
-_KINDS: dict[str, tuple[type, ...]] = {
-    **dict.fromkeys(("suite", "task", "env", "agent", "command"), (str,)),
-    **dict.fromkeys(("seed", "timesteps", "steps", "parts"), (int,)),
-    **dict.fromkeys(("evaluation", "provenance"), (dict,)),
-    "minutes": (int, float),
-    "curve": (list,),
-}
-_MEASURED = ("episodes", "seed", "success", "return_mean", "length_mean", "score")
-
-
-def _check_kinds(given: dict[str, Any], source: str) -> None:
-    for name, kinds in _KINDS.items():
-        value = given[name]
-        if not isinstance(value, kinds) or isinstance(value, bool):
-            allowed = " or ".join(kind.__name__ for kind in kinds)
-            raise ResultError(f"{source}: {name} is {value!r}; allowed: {allowed}")
-        if isinstance(value, int | float) and not (math.isfinite(value) and value >= 0):
-            raise ResultError(f"{source}: {name} is {value!r}; allowed: from 0 on")
-    for name in _MEASURED:
-        if name not in given["evaluation"]:
-            raise ResultError(f"{source}: evaluation.{name} is missing")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.benchmark.results import FORMAT, Result, ResultError, result_from
+from agents.benchmark.schema import SchemaError, check
 from agents.benchmark.suites import SUITES, Task
 from agents.benchmark.trial import EPISODES, SEED
 from agents.saving.atomic import write_json
@@ -79,23 +80,11 @@ def read_submission(path: Path) -> Submission:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ResultError(f"{path}: {error}") from error
-    if not isinstance(data, dict):
-        raise ResultError(f"{path}: it holds a {type(data).__name__}; allowed: an object")
-    if data.get("format") != FORMAT:
-        raise ResultError(f"{path}: format is {data.get('format')!r}; allowed: {FORMAT}")
-    if set(data) != set(_FIELDS):
-        odd = sorted(set(data) ^ set(_FIELDS))[0]
-        kind = "missing" if odd in _FIELDS else f"unknown; allowed: {', '.join(_FIELDS)}"
-        raise ResultError(f"{path}: {odd} is {kind}")
-    for name in _FIELDS[1:-1]:
-        if not isinstance(data[name], str) or not data[name].strip():
-            raise ResultError(f"{path}: {name} is {data[name]!r}; allowed: some text")
-    if not isinstance(data["results"], list) or not data["results"]:
-        raise ResultError(f"{path}: results is {data['results']!r}; allowed: a list of results")
-    results = tuple(
-        result_from(found, f"{path}, result {number}")
-        for number, found in enumerate(data["results"], start=1)
-    )
+    try:
+        check(data, "submission")
+    except SchemaError as error:
+        raise ResultError(f"{path}: {error}") from error
+    results = tuple(result_from(found, str(path)) for found in data["results"])
     return Submission(results=results, **{name: data[name] for name in _FIELDS[1:-1]})
 
 

@@ -7,7 +7,7 @@ found, sampled with a confidence, or trivial. docs/certificates.md has the proof
 """
 
 from memory_envs.certificates.certificate import Certificate, from_dict
-from memory_envs.certificates.certify import LARGEST_WINDOW, WINDOWS, certify
+from memory_envs.certificates.certify import LARGEST_WINDOW, WINDOWS, bits_to_carry, certify
 from memory_envs.certificates.interval import KINDS, RISK, Interval
 from memory_envs.certificates.packaged import read_certificates
 
@@ -18,6 +18,7 @@ __all__ = [
     "WINDOWS",
     "Certificate",
     "Interval",
+    "bits_to_carry",
     "certify",
     "from_dict",
     "read_certificates",

@@ -46,3 +46,27 @@ def certify(env_id: str, windows: Sequence[int] = WINDOWS, **arguments: Any) -> 
     if isinstance(rules, MazeRules):
         return certify_maze(env_id, rules, ks)
     raise ValueError(f"env_id is {shown(env_id)}; allowed: ids of memory_envs, and of your tasks")
+
+
+def bits_to_carry(env_id: str, **arguments: Any) -> float:
+    """Returns how many bits have to be carried from what a stream shows to its question.
+
+    When the question begins, what has to be known is the right answers to every question that may
+    come. They are random, as the data are, and the bits are the entropy of them all together.
+
+    Args:
+        env_id: The id of a stream task with a question behind all that is to be remembered.
+        **arguments: Arguments of the environment, in place of those that the id stands for.
+
+    Raises:
+        ValueError: If it is another, or a task of one's own that has too many streams to be listed.
+    """
+    from memory_envs.certificates.bits import carried
+    from memory_envs.core.env import MemoryEnv
+    from memory_envs.stream.rules import StreamRules
+
+    env: Any = gym.make(env_id, disable_env_checker=True, **arguments).unwrapped
+    rules = env.rules if isinstance(env, MemoryEnv) else None
+    if not isinstance(rules, StreamRules):
+        raise ValueError(f"env_id is {shown(env_id)}; allowed: ids of stream tasks")
+    return carried(rules.settings)

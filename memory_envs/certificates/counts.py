@@ -24,11 +24,13 @@ class Stream(NamedTuple):
         probability: Of this stream.
         inputs: Of shape ``(steps, numbers)``.
         targets: Of shape ``(steps, parts)``, `NO_ANSWER` where none is due.
+        length: The length that it was drawn with.
     """
 
     probability: float
     inputs: npt.NDArray[Any]
     targets: npt.NDArray[np.int32]
+    length: int = 0
 
 
 def count(streams: Iterable[Stream], k: int | None) -> Counts:

@@ -46,7 +46,7 @@ def repeated(phrase: int, symbols: int) -> float:
     if phrase == 1:  # the same symbol again: guesses are right for two of K, beside the count's own
         return min(1.0, (3 + max(symbols - 3, 0) / 4) / symbols)
     # The count and all symbols but the last; the end mark and the blank can be guessed at, too.
-    return _with_guesses(_distinct(phrase, symbols), 2, symbols)
+    return _with_guesses(distinct_counts(phrase, symbols), 2, symbols)
 
 
 def turned_back(width: int, symbols: int) -> float:
@@ -58,7 +58,7 @@ def turned_back(width: int, symbols: int) -> float:
         width: Number of symbols of the string; from 2 on.
         symbols: Number of content symbols, K.
     """
-    return _with_guesses(_distinct(width - 1, symbols), 1, symbols)
+    return _with_guesses(distinct_counts(width - 1, symbols), 1, symbols)
 
 
 def _with_guesses(distinct: list[float], marks: int, symbols: int) -> float:
@@ -77,7 +77,7 @@ def _with_guesses(distinct: list[float], marks: int, symbols: int) -> float:
     return min(1.0, bound)
 
 
-def _distinct(draws: int, symbols: int) -> list[float]:
+def distinct_counts(draws: int, symbols: int) -> list[float]:
     """Returns, by number, the chance that so many different symbols are drawn."""
     chances = [1.0] + [0.0] * min(draws, symbols)
     for _ in range(draws):

@@ -61,7 +61,8 @@ def _upper(settings: StreamSettings, k: int) -> float | None:
     task = settings.task
     lengths = range(settings.min_length, settings.max_length + 1)
     log_notes = k * _log_actions(settings.answers)
-    seen = max(k - 2, 0)  # data in view when the first answer is due, behind a blank and the mark
+    # Data in view when the first answer is due, behind a blank, the mark and the delay.
+    seen = max(k - 2 - settings.delay, 0)
 
     def items(count: int, bits: int) -> float:
         """How many vectors of so many bits can be right, at most."""

@@ -49,6 +49,7 @@ def _batches(settings: StreamSettings, streams: int) -> Iterator[StreamBatch]:
         settings.task,
         min_length=settings.min_length,
         max_length=settings.max_length,
+        delay=settings.delay,  # without distractors: see `memory_envs.certificates.streams`
         curriculum=settings.curriculum,
         **parameters,
     )
@@ -126,8 +127,8 @@ def dictionary_windows(
         times, columns = np.nonzero(batch.mask)
         inputs = batch.inputs.astype(np.int64)
         ages = times[:, None] - np.arange(k)
-        # Before the stream begins there is one more mark.
-        shown = np.where(ages >= 0, inputs[ages, columns[:, None]], letters + 4)
+        # A blank step of a delay is one more mark, and another stands before the stream begins.
+        shown = np.where(ages >= 0, inputs[ages, columns[:, None]], letters + 5)
         # The place at which each letter in view comes first, the newest being place 0.
         same = (shown[:, :, None] == shown[:, None, :]).argmax(axis=1)
         tokens = np.where(shown < letters, same, k + shown - letters)
@@ -137,7 +138,7 @@ def dictionary_windows(
         answers = np.where(seen, matches.argmax(axis=1), k)
         first = (same == np.arange(k)) & (shown < letters)
         gains = np.where(seen, 1.0, 1.0 / (letters - first.sum(axis=1)).clip(1))
-        windows = tokens @ ((k + 5) ** np.arange(k, dtype=np.int64))
+        windows = tokens @ ((k + 6) ** np.arange(k, dtype=np.int64))
         parts.append(_Answers(windows, answers, gains, columns + count))
         count += inputs.shape[1]
     found = _Answers(*(np.concatenate(column) for column in zip(*parts, strict=True)))
@@ -151,7 +152,7 @@ def sampled_windows(
     parts = []
     count = 0
     answered = 0
-    width = settings.steps
+    width = settings.steps - settings.delay
     for batch in _batches(settings, streams):
         steps, columns = batch.mask.shape
         inputs = batch.inputs.reshape(steps, columns, -1)

@@ -6,6 +6,11 @@ tasks (`stream_tasks`), or by listing all streams (`scripts`, `counts`): so for 
 user's task if it has not too many outcomes. Of others, streams are sampled (`sampling`).
 
 A policy that sees its own last actions has a memory in them: see `notes`.
+
+Distractors change no value, so that a stream is looked at as if it had none, however it is delayed.
+A window at an answer shows steps of the delay only together with all that follows them, so it is
+seen how many these are, and where they stand. What else distractors show is drawn independently of
+all that an answer depends on: a policy that needs it for something can draw it itself.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,6 +28,7 @@ from memory_envs.certificates.scripts import MOST_OUTCOMES, NotEnumerableError, 
 from memory_envs.certificates.stream_tasks import KNOWN
 from memory_envs.core.rng import RNG_FIELDS
 from memory_envs.oracles.ngrams import estimated_return
+from memory_envs.stream.delay import open_gap
 from memory_envs.stream.kernels import is_flat
 from memory_envs.stream.settings import StreamSettings
 from memory_envs.stream.tasks import TASKS
@@ -67,14 +73,20 @@ def list_streams(settings: StreamSettings, most: int = MOST_OUTCOMES) -> list[St
 
 def _sample(settings: StreamSettings, sample: Callable[..., Any], length: int) -> Stream:
     inputs, targets = (array[0] for array in settings.new_stream(1))
-    given_inputs = inputs[:, 0] if is_flat(settings.inputs) else inputs
-    given_targets = targets[:, 0] if is_flat(settings.answers) else targets
+    own_inputs, own_targets = (array[0] for array in settings.new_stream(1, own=True))
+    given_inputs = own_inputs[:, 0] if is_flat(settings.own_inputs) else own_inputs
+    given_targets = own_targets[:, 0] if is_flat(settings.answers) else own_targets
     row = np.zeros(1, RNG_FIELDS)[0]
     arguments = (*settings.parameters, *settings.task.data)
     size = sample(row, length, given_inputs, given_targets, *arguments)
     if row["rng_counter"]:  # it was drawn from after all, by a name that was not found
         raise NotEnumerableError("draws that cannot be followed")
-    return Stream(1.0, inputs[:size].copy(), targets[:size].copy())
+    inputs[: len(own_inputs), : own_inputs.shape[1]] = own_inputs
+    targets[: len(own_targets)] = own_targets
+    if settings.delay:
+        open_gap(length, size, inputs, targets, settings.new_delay(distractors=False))
+        size += settings.delay
+    return Stream(1.0, inputs[:size].copy(), targets[:size].copy(), length)
 
 
 def _certificate(

@@ -30,6 +30,11 @@ class StreamEnv(MemoryEnv[StreamState]):
     ``MultiDiscrete`` for sentences, a word at each position. Where an answer is due can be seen
     from what was shown.
 
+    With a `delay`, so many steps stand between what is to be remembered and the question, right
+    before its mark. An input then says whether it belongs to the delay, by one more number, 1 there
+    and 0 elsewhere; of n symbols, n is a blank step of it, and n + 1 + k a distractor that looks
+    like k. DynamicNGrams and the texts ask all along, and cannot be delayed. See `docs/knobs.md`.
+
     ## Rewards
 
     +1 for a right answer; for bit vectors the share of bits that are right. 0 otherwise.
@@ -102,6 +107,9 @@ class StreamEnv(MemoryEnv[StreamState]):
         task: A name from `memory_envs.stream.TASKS` or a `StreamTask` of your own.
         min_length: The shortest length; by default the task's, or `max_length` if that is shorter.
         max_length: The longest length; by default the task's, or `min_length` if that is longer.
+        delay: Number of blank steps between what is to be remembered and the question.
+        distractors: How many of these steps are not blank, but show data of other streams, which
+            never matter; which of them is drawn.
         curriculum: A `memory_envs.Curriculum` to draw the lengths from.
         render_mode: One of "ansi", "rgb_array" and "human".
         **parameters: What else the task depends on, such as `bits` or `symbols`. For a text it is
@@ -134,10 +142,14 @@ class StreamEnv(MemoryEnv[StreamState]):
         *,
         min_length: int | None = None,
         max_length: int | None = None,
+        delay: int = 0,
+        distractors: int = 0,
         curriculum: Curriculum | None = None,
         **parameters: Any,
     ) -> None:
-        settings = StreamSettings(task, min_length, max_length, curriculum, parameters)
+        settings = StreamSettings(
+            task, min_length, max_length, curriculum, parameters, delay, distractors
+        )
         super().__init__(StreamRules(settings), render_mode)
 
 
@@ -160,10 +172,14 @@ class StreamVectorEnv(MemoryVectorEnv[StreamState]):
         *,
         min_length: int | None = None,
         max_length: int | None = None,
+        delay: int = 0,
+        distractors: int = 0,
         curriculum: Curriculum | None = None,
         **parameters: Any,
     ) -> None:
-        settings = StreamSettings(task, min_length, max_length, curriculum, parameters)
+        settings = StreamSettings(
+            task, min_length, max_length, curriculum, parameters, delay, distractors
+        )
         self._streams = StreamRules(settings)
         super().__init__(self._streams, num_envs, autoreset_mode, render_mode)
 

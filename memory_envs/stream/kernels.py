@@ -3,17 +3,20 @@
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 from gymnasium import spaces
 from numba import njit
 from numba.extending import register_jitable
 
 from memory_envs.core.compiling import fingerprint, named
 from memory_envs.core.levels import draw_level
+from memory_envs.stream.delay import choose_places, distract, open_gap
 from memory_envs.stream.task import NO_ANSWER, StreamTask
 
 
 @njit(boundscheck=True)
-def _check_filled(size, inputs, targets, lows, highs, sizes):  # type: ignore[no-untyped-def]
+def _check_filled(size, inputs, targets, limits):  # type: ignore[no-untyped-def]
+    lows, highs, sizes = limits
     if not 1 <= size <= inputs.shape[0]:
         raise ValueError("the task's sample returned an impossible number of steps")
     due = 0
@@ -38,7 +41,7 @@ def _compile_sample(task: StreamTask, ours: bool, flat: tuple[bool, bool]) -> An
 
     Args:
         task: The task.
-        ours: Whether it is the project's; a user's is watched: a bug shall be an error, no crash.
+        ours: Whether it is the project's; a user's has bounds checks.
         flat: Whether an input, and whether an answer, is a single number to the task.
     """
     given: Any = task.sample
@@ -64,8 +67,61 @@ def _compile_sample(task: StreamTask, ours: bool, flat: tuple[bool, bool]) -> An
     return fill
 
 
+def _compile_begin(task: StreamTask, ours: bool, flat: tuple[bool, bool]) -> Any:
+    """Returns the function that fills a row's blank arrays, within the limits of the spaces.
+
+    A user's task is watched: a bug shall be an error, and no crash.
+    """
+    fill = (register_jitable if ours else njit)(_compile_sample(task, ours, flat))
+    if ours:
+
+        def begin(row, length, inputs, targets, parameters, limits):  # type: ignore[no-untyped-def]
+            return fill(row, length, inputs, targets, parameters)
+    else:
+
+        def begin(row, length, inputs, targets, parameters, limits):  # type: ignore[no-untyped-def]
+            size = fill(row, length, inputs, targets, parameters)
+            _check_filled(size, inputs, targets, limits)
+            inputs[size:] = 0  # what is behind the end is shown to nobody
+            return size
+
+    return begin
+
+
+def _delay(begin: Any) -> Any:
+    """Returns the function that fills a row's blank arrays and delays the question.
+
+    Its parameters are those of `begin`, and a `Delay`.
+    """
+
+    def delayed(row, length, inputs, targets, parameters, limits):  # type: ignore[no-untyped-def]
+        others, delay = parameters
+        steps, numbers = inputs.shape[0] - delay.steps, delay.numbers
+        size = begin(row, length, inputs[:steps, :numbers], targets[:steps], others, limits)
+        start = open_gap(length, size, inputs, targets, delay)
+        if delay.distractors > 0:
+            places = choose_places(row, delay)
+            data = np.empty((steps, numbers), inputs.dtype)
+            answers = np.empty((steps, targets.shape[1]), targets.dtype)
+            held = shown = 0
+            for place in places:
+                if shown == held:  # the data of another stream
+                    data[:] = 0
+                    answers[:] = NO_ANSWER
+                    held = begin(row, delay.longest, data, answers, others, limits)
+                    held = min(held, delay.questions[delay.longest - delay.shortest])
+                    shown = 0
+                distract(inputs[start + place], data[shown], delay)
+                shown += 1
+        return size + delay.steps
+
+    return delayed
+
+
 @lru_cache(maxsize=64)
-def compile_advance(task: StreamTask, flat: tuple[bool, bool], ours: bool) -> Any:
+def compile_advance(
+    task: StreamTask, flat: tuple[bool, bool], ours: bool, delayed: bool = False
+) -> Any:
     """Returns the compiled function that steps rows or begins episodes; see `Rules.advance`.
 
     The project's own tasks are cached on disk; a user's are compiled once per process, since a
@@ -76,19 +132,20 @@ def compile_advance(task: StreamTask, flat: tuple[bool, bool], ours: bool) -> An
         flat: Whether an input, and whether an answer, is a single number to the task.
         ours: Whether it is the project's, with all that it is made of: our sample beside a user's
             steps could write behind the end of its arrays.
+        delayed: Whether its question is delayed; the parameters are then theirs, and a `Delay`.
     """
-    number = fingerprint([task.sample], task.name, flat, ours)
-    fill = _compile_sample(task, ours, flat)
-    begin = (register_jitable if ours else njit)(named(fill, number))
+    number = fingerprint([task.sample], task.name, flat, ours, delayed)
+    jit = register_jitable if ours else njit
+    begin = jit(named(_compile_begin(task, ours, flat), number))
+    if delayed:
+        begin = jit(named(_delay(begin), number))
 
     def advance(  # type: ignore[no-untyped-def]
         parameters,
         lowest,
         highest,
         levels,
-        lows,
-        highs,
-        sizes,
+        limits,
         rows,
         inputs,
         targets,
@@ -121,10 +178,7 @@ def compile_advance(task: StreamTask, flat: tuple[bool, bool], ours: bool) -> An
                 inputs[i] = 0
                 targets[i] = NO_ANSWER
                 answers[i] = NO_ANSWER
-                row.size = begin(row, row.length, inputs[i], targets[i], parameters)
-                if not ours:
-                    _check_filled(row.size, inputs[i], targets[i], lows, highs, sizes)
-                    inputs[i, row.size :] = 0  # what is behind the end is shown to nobody
+                row.size = begin(row, row.length, inputs[i], targets[i], parameters, limits)
                 due = 0
                 for t in range(row.size):
                     due += targets[i, t, 0] != NO_ANSWER

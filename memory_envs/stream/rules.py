@@ -61,9 +61,9 @@ class StreamRules:
         self._no_actions = np.zeros((1, len(sizes)), np.int64)
         curriculum = settings.curriculum
         levels = UNIFORM_LEVELS if curriculum is None else curriculum.levels
-        ends = _ends(settings.inputs)
-        arguments = (*settings.parameters, *settings.task.data)
-        self._constants = (arguments, *settings.levels(), levels, *ends, np.array(sizes))
+        limits = (*_ends(settings.own_inputs), np.array(sizes))
+        arguments = self._arguments(settings.task.data)
+        self._constants = (arguments, *settings.levels(), levels, limits)
         self._compile()
         if not settings.is_ours:
             try_to_begin(self, settings.task.name)
@@ -71,7 +71,14 @@ class StreamRules:
     def _compile(self) -> None:
         settings = self.settings
         flat = is_flat(settings.inputs), is_flat(settings.answers)
-        self._advance = compile_advance(settings.task, flat, settings.is_ours)
+        delayed = settings.delay > 0
+        self._advance = compile_advance(settings.task, flat, settings.is_ours, delayed)
+
+    def _arguments(self, data: tuple[npt.NDArray[Any], ...]) -> tuple[Any, ...]:
+        """Returns what the compiled function takes for the task, with these data."""
+        settings = self.settings
+        arguments = (*settings.parameters, *data)
+        return (arguments, settings.new_delay()) if settings.delay else arguments
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_advance": None}
@@ -165,7 +172,7 @@ class StreamRules:
             for row in rows.tolist():
                 # Of a single sequence, the one that is drawn is known.
                 single = starts[first + row : first + row + 2]
-                arguments = (*self.settings.parameters, single, *others)
+                arguments = self._arguments((single, *others))
                 call = self._call(state, self._no_actions, rows[row : row + 1], outcome, False)
                 call.kernel(arguments, *constants, *call.arguments[1 + len(constants) :])
             yield self.batch(state)

@@ -18,6 +18,7 @@ from memory_envs.arguments import (
 from memory_envs.core.rng import RNG_FIELDS
 from memory_envs.core.rules import ActionSpace
 from memory_envs.curriculum import Curriculum
+from memory_envs.stream.delay import Delay, widen
 from memory_envs.stream.task import LARGEST_LENGTH, NO_ANSWER, Parameter, StreamTask
 from memory_envs.stream.tasks import TASKS
 from memory_envs.stream.text.texts import TEXTS, text_options, text_task
@@ -31,6 +32,8 @@ _TAKEN = (
     "render_mode",
     "min_length",
     "max_length",
+    "delay",
+    "distractors",
     "curriculum",
 )
 
@@ -45,7 +48,10 @@ class StreamSettings:
         max_length: The length of the longest.
         curriculum: What the lengths are drawn from; None for uniformly.
         parameters: The values of the task's parameters, in its order.
-        inputs: The space of an input.
+        delay: How many steps later than otherwise the question comes.
+        distractors: How many of these are no blank ones.
+        inputs: The space of an input, as it is shown.
+        own_inputs: The same as the task fills it, which is another one if there is a delay.
         answers: The space of an answer.
         steps: The most steps that a stream can have.
 
@@ -60,6 +66,8 @@ class StreamSettings:
         max_length: int | None,
         curriculum: Curriculum | None,
         parameters: Mapping[str, Any],
+        delay: int = 0,
+        distractors: int = 0,
     ) -> None:
         self.task, parameters = _find_task(task, dict(parameters))
         self.is_ours = isinstance(task, str) or task in TASKS.values()
@@ -69,18 +77,18 @@ class StreamSettings:
         self.min_length, self.max_length = self._read_lengths(min_length, max_length)
         self.parameters = _read_parameters(self.task, parameters)
         self._ask("check", self.min_length, self.max_length)
-        self.inputs: spaces.Space[Any] = self._ask("inputs")
+        self.delay = check_integer("delay", delay, 0, LARGEST_LENGTH)
+        self.distractors = check_integer("distractors", distractors, 0)
+        self._check_delay()
+        self.own_inputs: spaces.Space[Any] = self._ask("inputs")
         self.answers: ActionSpace = self._ask("answers")
         if own:
-            _check_spaces(self.task, self.inputs, self.answers)
+            _check_spaces(self.task, self.own_inputs, self.answers)
+        self.inputs = widen(self.own_inputs) if self.delay else self.own_inputs
         steps = self._ask("steps", self.max_length)
-        self.steps = check_integer(f"task {self.task.name!r}: steps' return value", steps, 1)
-        numbers = self.steps * int(np.prod(self.inputs.shape or (1,)))
-        if numbers > _LARGEST_STREAM:
-            raise ValueError(
-                f"max_length is {self.max_length}; allowed: less, as streams of {self.steps} steps "
-                f"have {numbers} numbers, and {_LARGEST_STREAM} is the most"
-            )
+        self._own_steps = check_integer(f"task {self.task.name!r}: steps' return value", steps, 1)
+        self.steps = self._own_steps + self.delay
+        self._check_size()
         if own:
             self._try_sample()
         self.curriculum = curriculum
@@ -112,17 +120,74 @@ class StreamSettings:
             low = min(task.min_length, high)
         return check_integer("min_length", low, task.lowest_length, high), high
 
+    def _check_delay(self) -> None:
+        """Looks whether there is a question that can be delayed, and room for the distractors."""
+        if self.delay and self.task.question is None:
+            raise ValueError(
+                f"delay is {self.delay}; allowed: 0, as task {self.task.name} has no question "
+                "that comes after all that is to be remembered"
+            )
+        if self.distractors > self.delay:
+            raise ValueError(
+                f"distractors is {self.distractors}; allowed: up to {self.delay}, the delay, whose "
+                "steps they are"
+            )
+
+    def _check_size(self) -> None:
+        """Looks whether the longest stream is not too long."""
+        width = _numbers(self.inputs)
+        if self.steps * width <= _LARGEST_STREAM:
+            return
+        length_fits = self._own_steps * width <= _LARGEST_STREAM
+        name, value = ("delay", self.delay) if length_fits else ("max_length", self.max_length)
+        raise ValueError(
+            f"{name} is {value}; allowed: less, as streams of {self.steps} steps have "
+            f"{self.steps * width} numbers, and {_LARGEST_STREAM} is the most"
+        )
+
+    def question(self, length: int) -> int:
+        """Returns the step with which the question begins, were there no delay."""
+        found = self._ask("question", length)
+        name = f"task {self.task.name!r}: question's return value"
+        return check_integer(name, found, 1, self._own_steps)
+
+    def new_delay(self, distractors: bool = True) -> Delay:
+        """Returns what compiled functions have to know of the delay.
+
+        Args:
+            distractors: Whether there are any.
+        """
+        lengths = range(self.min_length, self.max_length + 1)
+        space = self.own_inputs
+        symbols = int(space.n) if isinstance(space, spaces.Discrete) else 0
+        return Delay(
+            self.delay,
+            self.distractors if distractors else 0,
+            np.array([self.question(length) for length in lengths], np.int64),
+            self.min_length,
+            self.max_length,
+            _numbers(space),
+            symbols,
+        )
+
     def levels(self) -> tuple[int, int]:
         """Returns the lowest and the highest length that are drawn."""
         highest = self.max_length if self.curriculum is None else self.curriculum.max_level
         return self.min_length, highest
 
-    def new_stream(self, num_rows: int) -> tuple[npt.NDArray[Any], npt.NDArray[np.int32]]:
-        """Returns blank inputs and targets, ``(B, T, numbers)`` each."""
-        dtype = self.inputs.dtype if isinstance(self.inputs, spaces.Box) else np.int32
-        inputs = np.zeros((num_rows, self.steps, int(np.prod(self.inputs.shape or (1,)))), dtype)
-        parts = int(np.prod(self.answers.shape or (1,)))
-        return inputs, np.full((num_rows, self.steps, parts), NO_ANSWER, np.int32)
+    def new_stream(
+        self, num_rows: int, own: bool = False
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[np.int32]]:
+        """Returns blank inputs and targets, ``(B, T, numbers)`` each.
+
+        Args:
+            num_rows: Number of rows, B.
+            own: Whether without room for a delay, as the task fills them.
+        """
+        space, steps = (self.own_inputs, self._own_steps) if own else (self.inputs, self.steps)
+        dtype = space.dtype if isinstance(space, spaces.Box) else np.int32
+        inputs = np.zeros((num_rows, steps, _numbers(space)), dtype)
+        return inputs, np.full((num_rows, steps, _numbers(self.answers)), NO_ANSWER, np.int32)
 
     def _try_sample(self) -> None:
         """Runs a user's task in plain Python, where an error says more than it would compiled."""
@@ -130,8 +195,8 @@ class StreamSettings:
         row = np.zeros(1, RNG_FIELDS)[0]
         lengths = np.linspace(self.min_length, self.max_length, 20).astype(int)
         for length in sorted(set(lengths.tolist())):
-            inputs, targets = (array[0] for array in self.new_stream(1))
-            inputs = inputs[:, 0] if isinstance(self.inputs, spaces.Discrete) else inputs
+            inputs, targets = (array[0] for array in self.new_stream(1, own=True))
+            inputs = inputs[:, 0] if isinstance(self.own_inputs, spaces.Discrete) else inputs
             targets = targets[:, 0] if isinstance(self.answers, spaces.Discrete) else targets
             where = f"task {task.name!r}: sample"
             try:
@@ -140,15 +205,15 @@ class StreamSettings:
             except Exception as error:
                 message = f"{where} failed with {type(error).__name__}: {error}"
                 raise ValueError(message) from error
-            size = check_integer(f"{where}'s return value", size, 1, self.steps)
-            due = [t for t in range(self.steps) if np.any(targets[t] != NO_ANSWER)]
+            size = check_integer(f"{where}'s return value", size, 1, len(inputs))
+            due = [t for t in range(len(inputs)) if np.any(targets[t] != NO_ANSWER)]
             if not due or due[-1] >= size:
                 raise ValueError(
                     f"{where} wrote targets at the steps {shown(due)} of {size}; allowed: one at "
                     "least, and none behind the end"
                 )
             for name, space, found in (
-                ("inputs", self.inputs, list(inputs[:size])),
+                ("inputs", self.own_inputs, list(inputs[:size])),
                 ("targets", self.answers, [targets[t] for t in due]),
             ):
                 for item in found:
@@ -157,6 +222,11 @@ class StreamSettings:
             if task.words is not None:
                 word = task.words(inputs[0], *self.parameters)
                 check_instance(f"task {task.name!r}: words' return value", word, str, "strings")
+
+
+def _numbers(space: spaces.Space[Any]) -> int:
+    """Returns how many numbers an item of the space is."""
+    return int(np.prod(space.shape or (1,)))
 
 
 def _find_task(
@@ -175,7 +245,8 @@ def _read_parameters(task: StreamTask, given: Mapping[str, Any]) -> tuple[int, .
     names = [parameter.name for parameter in task.parameters]
     for name in given:
         if name not in names:
-            allowed = ["task", "min_length", "max_length", "curriculum", "render_mode", *names]
+            others = ("task", "min_length", "max_length", "delay", "distractors", "curriculum")
+            allowed = [*others, "render_mode", *names]
             raise TypeError(
                 f"argument {name!r} of task {task.name}; {allowed_names(name, allowed)}"
             )
@@ -193,8 +264,10 @@ def _check_fields(task: StreamTask) -> None:
         function = getattr(task, field)
         if not callable(function):
             raise TypeError(f"task.{field} is {shown(function)}; allowed: functions")
-    if task.words is not None and not callable(task.words):
-        raise TypeError(f"task.words is {shown(task.words)}; allowed: None, functions")
+    for field in ("words", "question"):
+        function = getattr(task, field)
+        if function is not None and not callable(function):
+            raise TypeError(f"task.{field} is {shown(function)}; allowed: None, functions")
     highest = check_integer("task.highest_length", task.highest_length, 1, LARGEST_LENGTH)
     lowest = check_integer("task.lowest_length", task.lowest_length, 1, highest)
     low = check_integer("task.min_length", task.min_length, lowest, highest)

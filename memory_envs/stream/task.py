@@ -71,6 +71,9 @@ class StreamTask:
         data: Arrays that `sample` takes after the parameters, such as texts to draw from.
         is_data_set: Whether `sample` does nothing but draw one of N sequences, all alike likely,
             where the first array of `data`, ``(N + 1,)``, says that each begins and the last ends.
+        question: Function from a length to the step with which the question begins: what is to be
+            remembered stands before it, all answers after. There a stream can be delayed; None
+            where that makes no sense, as answers are due all along.
     """
 
     name: str
@@ -88,6 +91,7 @@ class StreamTask:
     answer_words: Callable[..., str] | None = None
     data: tuple[npt.NDArray[Any], ...] = field(default=(), compare=False)
     is_data_set: bool = False
+    question: Callable[..., int] | None = None
 
 
 def bit_word(bits: npt.NDArray[Any]) -> str:

@@ -30,6 +30,11 @@ def _bits(bits: int, *others: int) -> spaces.MultiDiscrete:
     return spaces.MultiDiscrete([2] * bits)
 
 
+def _after_data(length: int, *parameters: int) -> int:
+    """The question begins with the mark behind the data, an input each."""
+    return length
+
+
 # Copy: section 4.1 of Graves et al. (2014).
 
 
@@ -126,6 +131,10 @@ def _sample_recall(row, length, inputs, targets, bits, item_length):  # type: ig
 
 def _steps_recall(length: int, bits: int, item_length: int) -> int:
     return (length + 2) * (item_length + 1)
+
+
+def _question_recall(length: int, bits: int, item_length: int) -> int:
+    return length * (item_length + 1)
 
 
 def _check_recall(shortest: int, longest: int, bits: int, item_length: int) -> None:
@@ -296,6 +305,10 @@ def _steps_dictionary(length: int, letters: int, support: int) -> int:
     return support * (2 * length + 2) + 2 * length + 1
 
 
+def _question_dictionary(length: int, letters: int, support: int) -> int:
+    return support * (2 * length + 2) - 1  # the mark that says so
+
+
 def _inputs_dictionary(letters: int, support: int) -> spaces.Discrete:
     return spaces.Discrete(letters + 4)
 
@@ -322,6 +335,7 @@ TASKS: dict[str, StreamTask] = {
             (_BITS,),
             max_length=20,
             words=_words_copy,
+            question=_after_data,
         ),
         StreamTask(
             "RepeatCopy",
@@ -331,6 +345,7 @@ TASKS: dict[str, StreamTask] = {
             _answers_repeat,
             (_BITS, Parameter("repeats", 10, 1, 1000)),
             words=_words_repeat,
+            question=_after_data,
         ),
         StreamTask(
             "AssociativeRecall",
@@ -344,6 +359,7 @@ TASKS: dict[str, StreamTask] = {
             lowest_length=2,
             check=_check_recall,
             words=_words_recall,
+            question=_question_recall,
         ),
         StreamTask(
             "PrioritySort",
@@ -355,6 +371,7 @@ TASKS: dict[str, StreamTask] = {
             min_length=20,
             max_length=20,
             words=_words_sort,
+            question=_after_data,
         ),
         StreamTask(
             "DynamicNGrams",
@@ -378,6 +395,7 @@ TASKS: dict[str, StreamTask] = {
             min_length=50,
             max_length=50,
             words=_words_double,
+            question=_after_data,
         ),
         StreamTask(
             "DictionaryInference",
@@ -389,6 +407,7 @@ TASKS: dict[str, StreamTask] = {
             min_length=1,
             max_length=1,
             words=_words_dictionary,
+            question=_question_dictionary,
         ),
     )
 }

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from memory_envs.core.rules import IntArray
+from memory_envs.stream.delay import widen_word
 from memory_envs.stream.layout import StreamState
 from memory_envs.stream.settings import StreamSettings
 from memory_envs.stream.task import NO_ANSWER, bit_word
@@ -156,6 +157,12 @@ def _look_up(
 
 
 def _input_word(settings: StreamSettings) -> Callable[[npt.NDArray[Any]], str]:
+    word = _own_word(settings)
+    return widen_word(word, settings.own_inputs) if settings.delay else word
+
+
+def _own_word(settings: StreamSettings) -> Callable[[npt.NDArray[Any]], str]:
+    """Returns the word of an input of the task, without a delay."""
     words, parameters = settings.task.words, settings.parameters
     flat = isinstance(settings.inputs, spaces.Discrete)
     if words is None:

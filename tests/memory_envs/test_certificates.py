@@ -1,5 +1,6 @@
 """The certificates: against brute force on tiny tasks, and over all ids."""
 
+import dataclasses
 import itertools
 import math
 from collections.abc import Callable
@@ -12,7 +13,15 @@ import pytest
 import memory_envs
 from agents.cli.optima import read_optima
 from memory_envs import ENVIRONMENTS, StreamTask, TapeTask
-from memory_envs.certificates import Interval, certify, heads, notes, read_certificates
+from memory_envs.certificates import (
+    Interval,
+    bits_to_carry,
+    certify,
+    heads,
+    notes,
+    read_certificates,
+)
+from memory_envs.certificates.bits import carried
 from memory_envs.certificates.counts import Stream, best_value, count
 from memory_envs.certificates.players import ALGORITHMIC_PLAYERS, TAPE_PLAYERS
 from memory_envs.certificates.scripts import NotEnumerableError, outcomes
@@ -64,7 +73,8 @@ def test_what_cannot_be_listed_is_refused() -> None:
 
 
 def _settings(task: str, low: int, high: int, **parameters: int) -> StreamSettings:
-    return StreamSettings(task, low, high, None, parameters)
+    delay = parameters.pop("delay", 0)
+    return StreamSettings(task, low, high, None, parameters, delay)
 
 
 @pytest.mark.parametrize(
@@ -78,8 +88,13 @@ def _settings(task: str, low: int, high: int, **parameters: int) -> StreamSettin
         _settings("DoubleCopy", 3, 4, symbols=4),
         _settings("DictionaryInference", 1, 1, letters=4, support=2),
         _settings("DictionaryInference", 1, 1, letters=5, support=1),
+        _settings("Copy", 1, 3, bits=1, delay=2),
+        _settings("RepeatCopy", 1, 2, bits=1, repeats=3, delay=3),
+        _settings("DoubleCopy", 2, 4, symbols=2, delay=1),
+        _settings("DictionaryInference", 1, 1, letters=4, support=2, delay=1),
+        _settings("DictionaryInference", 1, 1, letters=4, support=2, delay=3),
     ],
-    ids=lambda settings: f"{settings.task.name}-{settings.max_length}-{settings.parameters}",
+    ids=lambda one: f"{one.task.name}-{one.max_length}-{one.parameters}-{one.delay}",
 )
 def test_the_structure_of_a_task_gives_what_listing_gives(settings: StreamSettings) -> None:
     streams = list_streams(settings)
@@ -90,6 +105,80 @@ def test_the_structure_of_a_task_gives_what_listing_gives(settings: StreamSettin
         assert found.lower - 1e-9 <= listed <= found.upper + 1e-9
         if found.lower_by == "exact":
             assert found.lower == pytest.approx(listed, abs=1e-9)
+
+
+def test_distractors_change_no_value() -> None:
+    settings = _settings("DoubleCopy", 1, 2, symbols=2, delay=2)
+    streams, distracted = list_streams(settings), []
+    for stream in streams:
+        for place, symbol in itertools.product(range(2), range(2)):
+            inputs = stream.inputs.copy()
+            inputs[settings.question(stream.length) + place] = 4 + 1 + symbol
+            chance = stream.probability / 4
+            distracted.append(stream._replace(probability=chance, inputs=inputs))
+    for k in range(1, 10):
+        value = best_value(count(streams, k))
+        assert best_value(count(distracted, k)) == pytest.approx(value)
+
+
+def test_a_delay_puts_the_data_out_of_view() -> None:
+    string = {"min_length": 3, "max_length": 3}
+    plain = certify("Stream-Copy-v0", (8,), **string)
+    delayed = certify("Stream-Copy-v0", (8,), delay=10, distractors=5, **string)
+    assert plain.observations[8].lower == plain.best.upper == delayed.best.upper == 3
+    assert delayed.observations[8].upper == delayed.memoryless.upper == 1.5
+    assert plain.memoryless.upper == 1.5
+
+
+# The bits to carry: formulas against listing, and by hand.
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        _settings("Copy", 1, 3, bits=2),
+        _settings("RepeatCopy", 1, 3, bits=1, repeats=3),
+        _settings("DoubleCopy", 2, 4, symbols=3),
+        _settings("DoubleCopy", 1, 3, symbols=1),
+        _settings("DictionaryInference", 1, 1, letters=4, support=2),
+        _settings("DictionaryInference", 1, 1, letters=5, support=2),
+    ],
+    ids=lambda one: f"{one.task.name}-{one.max_length}-{one.parameters}",
+)
+def test_the_bits_to_carry_are_what_listing_says(settings: StreamSettings) -> None:
+    task = dataclasses.replace(settings.task, name="Other")
+    parameters = dict(zip((p.name for p in task.parameters), settings.parameters, strict=True))
+    other = StreamSettings(task, settings.min_length, settings.max_length, None, parameters, 2)
+    assert carried(settings) == pytest.approx(carried(other))
+
+
+def test_bits_to_carry_by_hand() -> None:
+    def bits(task: str, low: int, high: int, **parameters: int) -> float:
+        return carried(_settings(task, low, high, **parameters))
+
+    assert bits("Copy", 10, 10, bits=8) == 80
+    assert bits("Copy", 1, 2, bits=3) == pytest.approx(1 + 4.5)  # the length is to be known, too
+    assert bits("Copy", 10, 10, bits=8, delay=50) == 80
+    assert bits("AssociativeRecall", 3, 3, bits=1, item_length=2) == pytest.approx(
+        math.log2(4 * 3 * 2)
+    )
+    assert bits("PrioritySort", 5, 9, bits=4, top=2) == 8  # how many there were is not asked for
+    assert bits("PrioritySort", 1, 2, bits=4, top=2) == pytest.approx(1 + 6)
+    # One letter of four and its meaning.
+    assert bits("DictionaryInference", 1, 1, letters=4, support=1) == pytest.approx(math.log2(12))
+    assert bits_to_carry("Stream-Copy-v0", min_length=4, max_length=4, distractors=1, delay=2) == 32
+
+
+def test_where_there_are_no_bits_to_carry_it_is_said() -> None:
+    with pytest.raises(ValueError, match="task is DynamicNGrams; allowed: tasks with a question"):
+        bits_to_carry("Stream-DynamicNGrams-v0")
+    with pytest.raises(ValueError, match="env_id is 'Tape-Copy-v0'; allowed: ids of stream tasks"):
+        bits_to_carry("Tape-Copy-v0")
+    with pytest.raises(ValueError, match="curriculum is given; allowed: None"):
+        bits_to_carry("Stream-Copy-v0", curriculum=memory_envs.Curriculum(max_level=3))
+    task = dataclasses.replace(_settings("AssociativeRecall", 2, 2).task, name="Other")
+    with pytest.raises(ValueError, match="task is Other; allowed: fewer streams"):
+        carried(StreamSettings(task, 2, 2, None, {}))
 
 
 def test_items_that_all_differ_are_within_the_bounds_for_independent_ones() -> None:

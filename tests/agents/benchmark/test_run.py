@@ -128,11 +128,15 @@ def test_two_results_of_one_run_are_refused(tiny: Suite, tmp_path: Path) -> None
     ("change", "message"),
     [
         ({"format": 2}, "format is 2; allowed: 1"),
-        ({"steps": "many"}, "steps is 'many'; allowed: int"),
+        ({"steps": "many"}, "steps is 'many'; allowed: an integer"),
         ({"minutes": -1.0}, "minutes is -1.0"),
         ({"extra": 1}, "extra is unknown"),
+        ({"steps": True}, "steps is True; allowed: an integer"),
+        ({"steps": 1.5}, "steps is 1.5; allowed: an integer"),
+        ({"minutes": float("nan")}, "minutes is nan; allowed: a number"),
+        ({"evaluation": []}, r"evaluation is \[\]; allowed: an object"),
         ({"evaluation": {}}, "evaluation.episodes is missing"),
-        ({"curve": [{"steps": 1}]}, "curve: "),
+        ({"curve": [{"steps": 1}]}, "curve 1: return_mean is missing"),
     ],
 )
 def test_a_file_that_is_no_result_is_refused(

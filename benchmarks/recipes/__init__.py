@@ -1,0 +1,1 @@
+"""Agents of the benchmark in the style of other libraries, a file each, to be copied."""
