@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -69,3 +70,9 @@ def test_other_agents_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         command.main(["dreamer"])
     assert "AGENT is 'dreamer'; allowed: recurrent-ppo" in capsys.readouterr().err
+
+
+def test_the_page_tells_of_every_agent() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "conformance.md").read_text(encoding="utf-8")
+    section = page.partition("## What it finds")[2].partition("\n## ")[0]
+    assert re.findall("^\\| `(.*?)`", section, re.MULTILINE) == list(command.AGENTS)
