@@ -42,7 +42,7 @@ class Agent(nn.Module):
         hidden, cell = self.lstm(seen, state)
         return hidden, (hidden, cell)
 
-    def unroll(self, seen: Tensor, starts: Tensor, state: State) -> tuple[Categorical, Tensor]:
+    def unroll(self, seen: Tensor, starts: Tensor, state: State) -> tuple[Any, Tensor]:
         """Reads a rollout from the state at its begin."""
         outputs = []
         for t in range(seen.shape[0]):
@@ -77,7 +77,7 @@ def ppo_lstm(trial: Trial) -> Any:
             for t in range(STEPS):
                 seen[t] = following
                 hidden, state = agent.step(seen[t], done[t], state)
-                policy = Categorical(logits=agent.actor(hidden))
+                policy: Any = Categorical(logits=agent.actor(hidden))
                 chosen[t], values[t] = policy.sample(), agent.critic(hidden)[:, 0]
                 logprobs[t] = policy.log_prob(chosen[t])
                 shown, reward, terminated, truncated, _ = envs.step(chosen[t].numpy())

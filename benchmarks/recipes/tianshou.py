@@ -34,7 +34,7 @@ def recurrent_dqn(trial: Trial) -> Any:
     net = Recurrent(layer_num=1, state_shape=(inputs,), action_shape=actions, hidden_layer_size=128)
     policy = DiscreteQLearningPolicy(
         model=net,
-        action_space=spaces.action_space,  # type: ignore[arg-type]
+        action_space=spaces.action_space,
         observation_space=spaces.observation_space,
         eps_training=0.1,
     )
