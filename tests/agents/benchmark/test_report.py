@@ -166,5 +166,5 @@ def test_submissions_stand_beside_results(make_result: Make, tmp_path: Path) -> 
         read_runs([submission, submission])
     broken = tmp_path / "broken.json"
     broken.write_text("{}", encoding="utf-8")
-    with pytest.raises(ResultError, match=r"broken.json: format is None"):
+    with pytest.raises(ResultError, match=r"broken.json: format is missing"):
         read_runs([broken])
