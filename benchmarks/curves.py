@@ -1,6 +1,6 @@
 """How the errors of trainings went down: read from their progress, and drawn in panels."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -36,7 +36,13 @@ def _errors(rows: Iterable[dict[str, str]]) -> list[list[float]]:
     ]
 
 
-def panels(runs: list[Record], path: Path, curve: Curve, labels: tuple[str, str]) -> None:
+def panels(
+    runs: Sequence[Record],
+    path: Path,
+    curve: Curve,
+    labels: tuple[str, str],
+    twins: Sequence[Record] = (),
+) -> None:
     """Draws a panel for each task, a line for each training, a colour for each agent.
 
     Args:
@@ -44,6 +50,7 @@ def panels(runs: list[Record], path: Path, curve: Curve, labels: tuple[str, str]
         path: The picture.
         curve: Returns the points of a training's line.
         labels: What is written at the two axes.
+        twins: Trainings of the same tasks and memories by another algorithm: dashed.
     """
     envs = list(dict.fromkeys(run["env"] for run in runs))
     figure = Figure(figsize=(3.2 * len(envs) + 1.2, 3.0), layout="constrained")
@@ -56,8 +63,20 @@ def panels(runs: list[Record], path: Path, curve: Curve, labels: tuple[str, str]
             colour = colours.setdefault(run["agent"], f"C{len(colours)}")
             x, y = zip(*curve(run), strict=True)
             ax.plot(x, y, color=colour, linewidth=1.2, label=label)
+        for twin in (twin for twin in twins if twin["env"] == env):
+            x, y = zip(*curve(twin), strict=True)
+            ax.plot(x, y, color=_colour_of(memory_of(twin), colours), linewidth=1.0, linestyle="--")
         ax.set_ylim(bottom=-0.02)
         ax.set_xlabel(labels[0], fontsize="small")
     axes[0].set_ylabel(labels[1], fontsize="small")
     figure.legend(loc="outside right upper", frameon=False, fontsize="small")
     save_png(figure, path)
+
+
+def memory_of(run: Record) -> str:
+    """Returns the name of a training's memory."""
+    return str(run["agent"]).partition("/")[2]
+
+
+def _colour_of(memory: str, colours: dict[str, str]) -> str:
+    return next(colour for agent, colour in colours.items() if agent.partition("/")[2] == memory)

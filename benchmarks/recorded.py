@@ -148,7 +148,7 @@ def _number(text: str | None) -> float | None:
 def _curve(rows: list[dict[str, str]], marks: Sequence[float]) -> list[list[float]]:
     """Steps, and the mean return of the latest episodes of training at them."""
     points = [
-        [int(float(line["time/total_timesteps"])), round(float(line["rollout/ep_rew_mean"]), 1)]
+        [int(float(line["time/total_timesteps"])), round(float(line["rollout/ep_rew_mean"]), 3)]
         for line in rows
         if line.get("rollout/ep_rew_mean")
     ]
