@@ -103,7 +103,7 @@ def _twins(results: dict[str, list[Record]]) -> list[Record]:
     for name in ("dictionary", "copy", "first-look"):
         for run in results.get(name, []):
             key = run["env"], memory_of(run)
-            if key in wanted and run["agent"].startswith("supervised/") and run["seed"] == 0:
+            if key in wanted and run["agent"].startswith("supervised/"):
                 found.setdefault(key, run)
     return list(found.values())
 

@@ -87,6 +87,7 @@ def test_the_pictures_axes_are_named_and_show_the_results(
     others = [{**run, "agent": agent} for agent in ("supervised/lstm", "supervised/salu")]
     sequence = {**run, "env": double, "agent": "supervised/lstm", "errors": [[151 * 32, 0.5]]}
     by_reward = [{**run, "agent": "ppo/lstm"}]
+    twin = others[0]["curve"] = [[500, 0.5], [1000, 1.0]]
     of_larger = [[89 * 32 * 20, 0.7]]
     others.append({**run, "env": larger, "agent": "supervised/salu", "errors": of_larger})
     stream_results.draw(
@@ -103,7 +104,9 @@ def test_the_pictures_axes_are_named_and_show_the_results(
         ax, *rest = drawn[name].axes
         assert (ax.get_xlabel(), ax.get_ylabel()) == (across, up)
         for line in ax.lines:
-            assert np.allclose(np.asarray(line.get_xydata()), points)
+            expected: Any = twin if line.get_linestyle() == "--" else points
+            assert np.allclose(np.asarray(line.get_xydata()), expected)
+        assert sum(line.get_linestyle() == "--" for line in ax.lines) == ("reward" in name)
         (legend,) = drawn[name].legends
         agents = {text.get_text() for text in legend.get_texts()}
         assert agents == {"ppo/lstm" if "reward" in name else "supervised/lstm"} | (
