@@ -94,7 +94,7 @@ BAD_OF_CELLS: dict[str, list[Any]] = {
     "recall_weight": FROM_NOUGHT,
     "recall_delay": [*_NO_INTEGER, None, -1],
     "recall_decay": SHARE,
-    **dict.fromkeys(("rate_per_layer", "linear_values", "normalized_writes"), FLAG),
+    **dict.fromkeys(("rate_per_layer", "layer_norm", "linear_values", "normalized_writes"), FLAG),
     **dict.fromkeys(("stack_size", "num_layers", "num_heads", "key_size", "value_size"), INTEGER),
 }
 ENV = "Tape-ForwardReverse-v0"
