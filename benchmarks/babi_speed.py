@@ -7,15 +7,13 @@ its answer's placeholders, at the level of words, and a sentence at that of sent
 
 from dataclasses import replace
 
-import torch
-
 from agents import make_vec_env
 from agents.training.presets import find_preset
 from agents.training.recipes import make_model
 from benchmarks.babi_runs import BABI
 from benchmarks.results import Measurement
 from benchmarks.text_speed import Contestant
-from benchmarks.timing import calls_per_second
+from benchmarks.timing import calls_per_second, one_torch_thread
 from memory_envs.stream.text.babi import LEVELS
 
 MEMORIES = ("mnm-p", "dnc", "lstm")
@@ -41,10 +39,8 @@ def measure(repeats: int, seconds: float, quick: bool) -> list[Measurement]:
         seconds: The approximate length of one measurement.
         quick: Whether a few stories are enough.
     """
-    default = torch.get_num_threads()
     found: list[Measurement] = []
-    torch.set_num_threads(1)
-    try:
+    with one_torch_thread():
         for level in LEVELS:
             contestants = {memory: _contestant(memory, level, quick) for memory in MEMORIES}
             advances = [each.advance() for each in contestants.values()]
@@ -61,6 +57,4 @@ def measure(repeats: int, seconds: float, quick: bool) -> list[Measurement]:
                             is_reference=memory == _REFERENCE,
                         )
                     )
-    finally:
-        torch.set_num_threads(default)
     return found

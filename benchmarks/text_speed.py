@@ -14,7 +14,7 @@ from agents.algorithms.base import MemoryAlgorithm
 from agents.training.presets.stream import RECIPES
 from benchmarks.results import Measurement
 from benchmarks.text_runs import TASKS, short
-from benchmarks.timing import Advance, calls_per_second
+from benchmarks.timing import Advance, calls_per_second, one_torch_thread
 from benchmarks.updates import learn_updates
 
 _ROWS = 16  # of an update through time, as many as MANN-RL has columns
@@ -85,10 +85,8 @@ def measure(repeats: int, seconds: float, quick: bool) -> list[Measurement]:
         seconds: The approximate length of one measurement.
         quick: Whether a few streams are enough.
     """
-    default = torch.get_num_threads()
     found: list[Measurement] = []
-    torch.set_num_threads(1)
-    try:
+    with one_torch_thread():
         for env in TASKS:
             rows = _QUICK_ROWS if quick else None
             contestants = {name: Contestant(make(env, rows)) for name, make in _MAKERS.items()}
@@ -104,6 +102,4 @@ def measure(repeats: int, seconds: float, quick: bool) -> list[Measurement]:
                         is_reference=name == _REFERENCE,
                     )
                 )
-    finally:
-        torch.set_num_threads(default)
     return found

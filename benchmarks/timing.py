@@ -2,7 +2,8 @@
 
 import gc
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 # Makes the given number of calls.
 Advance = Callable[[int], None]
@@ -47,3 +48,16 @@ def _elapsed(advance: Advance, calls: int) -> float:
     start = time.perf_counter()
     advance(calls)
     return time.perf_counter() - start
+
+
+@contextmanager
+def one_torch_thread() -> Iterator[None]:
+    """Lets PyTorch compute with one thread, and afterwards with as many as before."""
+    import torch  # environments are timed without it
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,7 +1,6 @@
 """The memories' trainings, and the pages of their results."""
 
 import json
-import shlex
 from pathlib import Path
 
 import pytest
@@ -141,16 +140,3 @@ def test_the_pages_are_what_the_results_say() -> None:
     assert memory_results.MAZE_PAGE in pages
     for path, text in pages.items():
         assert path.read_text(encoding="utf-8") == text
-
-
-def test_a_label_is_what_its_command_did() -> None:
-    for name, records in json.loads(memory_results.RESULTS.read_text(encoding="utf-8")).items():
-        planned = {run.name: run for run in plan(name)}
-        for record in records:
-            run = planned[record["name"]]
-            label = run.env, run.agent, run.seed
-            assert (record["env"], record["agent"], record["seed"]) == label
-            words = ["memory-envs", *run.command(Path("nowhere"))]
-            if run.seed == 0:  # the default, which recorded commands leave out
-                del words[words.index("--seed") : words.index("--seed") + 2]
-            assert shlex.split(record["command"]) == words

@@ -3,22 +3,46 @@
 import json
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agents.algorithms.pretrained import read_index
-from benchmarks import presets, rl_ntm_results
+from benchmarks import (
+    babi_results,
+    babi_runs,
+    memory_results,
+    memory_runs,
+    presets,
+    rl_ntm_results,
+    stream_results,
+    stream_runs,
+    text_results,
+    text_runs,
+)
 from benchmarks.panel import ALGORITHMS, PANEL
 from benchmarks.results import without_folder
 from benchmarks.rl_ntm_runs import plan
+from benchmarks.runs import PresetRun
 
 ROOT = Path(__file__).parents[2]
 RECORDS = sorted((ROOT / "benchmarks" / "results").glob("*.json"))
 INDEX = ROOT / "agents" / "algorithms" / "pretrained" / "index.json"
 RL_NTM: dict[str, list[dict[str, Any]]] = json.loads(rl_ntm_results.RESULTS.read_text("utf-8"))
+
+Plan = Callable[[str], Sequence[PresetRun]]
+PLANNED: list[tuple[Path, Plan]] = [
+    (path, planned)
+    for path, planned in (
+        (babi_results.RESULTS, babi_runs.plan),
+        (memory_results.RESULTS, memory_runs.plan),
+        (stream_results.RESULTS, stream_runs.plan),
+        (text_results.RESULTS, text_runs.plan),
+    )
+    if path.exists()  # bAbI has none yet
+]
 
 
 def _commits(record: Any) -> Iterator[Any]:
@@ -52,6 +76,18 @@ def test_a_label_of_rl_ntm_is_what_its_command_did(name: str) -> None:
         assert all(record[key] == getattr(run, key) for key in keys)
         expected = without_folder(shlex.join(["memory-envs", *run.command(Path("nowhere"))]))
         assert shlex.split(record["command"]) == _without_seed_0(shlex.split(expected))
+
+
+@pytest.mark.parametrize(("path", "planned"), PLANNED, ids=lambda part: getattr(part, "stem", ""))
+def test_a_label_of_a_training_is_what_its_command_did(path: Path, planned: Plan) -> None:
+    for name, records in json.loads(path.read_text(encoding="utf-8")).items():
+        runs = {run.name: run for run in planned(name)}
+        for record in records:
+            run = runs[record["name"]]
+            label = run.env, run.agent, run.seed
+            assert (record["env"], record["agent"], record["seed"]) == label
+            words = ["memory-envs", *run.command(Path("nowhere"))]
+            assert shlex.split(record["command"]) == _without_seed_0(words)
 
 
 def test_a_label_of_a_preset_is_what_its_command_did() -> None:
