@@ -303,7 +303,7 @@ def test_predictions_are_the_most_probable_or_drawn_and_heed_masks() -> None:
     masks[:, 7] = True
     masked, _ = model.predict(obs, memory, going_on, deterministic=True, action_masks=masks)
     assert set(masked.tolist()) == {7}
-    one, _ = model.predict(np.int64(4), memory[:1], deterministic=True)
+    one, _ = model.predict(np.array(4), memory[:1], deterministic=True)
     assert one == best[0]
 
 
@@ -407,7 +407,7 @@ def test_other_environments_are_refused_later_on() -> None:
     model = _model(n_envs=16, memory_iterations=0)
     single = [lambda: gym.make(LOGIC)] * 16
     with pytest.raises(TypeError, match="allowed: ids of the family stream"):
-        model.set_env(DummyVecEnv(single))  # type: ignore[arg-type]
+        model.set_env(DummyVecEnv(single))
     with pytest.raises(ValueError, match="streams in which an answer is due at every step"):
         model.set_env(make_vec_env("Stream-DictionaryInference-4x1-v0", 16))
 
