@@ -19,7 +19,7 @@ from benchmarks.updates import learn_updates
 
 _ROWS = 16  # of an update through time, as many as MANN-RL has columns
 _REFERENCE = "Supervised, lstm"
-_QUICK_ROWS = 16
+_QUICK_ROWS = 128  # fewer have no room for a round of the dance
 
 
 def _mann_rl(env: str, rows: int | None) -> MannRL:

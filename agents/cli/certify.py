@@ -60,7 +60,7 @@ class Certify:
         else:
             try:
                 found = certify(env_id, ks, **arguments)
-            except (TypeError, ValueError, gym.error.Error) as error:
+            except (OSError, TypeError, ValueError, gym.error.Error) as error:
                 raise UsageError(error) from error
         if self.json:
             print(json.dumps(found.to_dict(), indent=2))

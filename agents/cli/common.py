@@ -130,15 +130,15 @@ def find_player(
     """
     arguments = checked(read_assignments, changes, "--set")
     player = _find_player(name, env, pretrained)
-    if not arguments:
-        return player
-    if not isinstance(player.env, str):
+    if arguments and not isinstance(player.env, str):
         raise UsageError("--set is for environments with an id: the function has its own arguments")
     player = replace(player, env_kwargs={**player.env_kwargs, **arguments})
-    try:
+    if not player.env_kwargs:
+        return player
+    try:  # the data that a run was trained on may be gone since then
         gym.make_vec(player.env, num_envs=1, **player.env_kwargs).close()
     except (OSError, TypeError, ValueError, gym.error.Error) as error:
-        raise UsageError(f"--set: {error}") from error
+        raise UsageError(f"--set: {error}" if arguments else error) from error
     return player
 
 

@@ -54,7 +54,7 @@ class GradCheck:
             reports = tiny.check_algorithm(
                 self.algo, env_id, self.memory, self.seed, self.limit, **arguments
             )
-        except (EnumerationError, TypeError, ValueError) as error:
+        except (EnumerationError, OSError, TypeError, ValueError) as error:
             raise UsageError(error) from error
         if self.json:
             print(json.dumps([report.to_dict() for report in reports], indent=2, allow_nan=False))

@@ -82,7 +82,7 @@ class Train:
         start = None if self.start_from is None else find_model(self.start_from)
         try:
             training = Training(plan, self.command(), parent if plan.part else None, start)
-        except (TypeError, ValueError, RuntimeError, gym.error.Error) as error:
+        except (OSError, TypeError, ValueError, RuntimeError, gym.error.Error) as error:
             raise UsageError(error) from error
         try:
             result = run_training(training, self.out, self.wandb, "--out")

@@ -82,8 +82,8 @@ class Training:
             stopped; empty if it does.
 
     Raises:
-        TypeError, ValueError, RuntimeError, gymnasium.error.Error: If a setting is refused; no file
-            is written then.
+        OSError, TypeError, ValueError, RuntimeError, gymnasium.error.Error: If a setting is
+            refused, such as a folder of data that is not there; no file is written then.
     """
 
     _run: RunDirectory  # set by `learn`

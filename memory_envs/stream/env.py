@@ -193,6 +193,10 @@ class StreamVectorEnv(MemoryVectorEnv[StreamState]):
             raise ResetNeeded("there is no stream yet: call reset() before batch()")
         return self._streams.batch(self._state)
 
+    def trial(self) -> StreamBatch:
+        """Returns what `batch` would after ``reset(seed=0)``; the present episodes stay."""
+        return self._streams.trial(self.num_envs)
+
     def every(self) -> Iterator[StreamBatch]:
         """Yields the streams of a data set, each once, as many at a time as there are rows.
 

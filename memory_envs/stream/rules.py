@@ -155,6 +155,14 @@ class StreamRules:
             rows["length"].astype(np.int64),
         )
 
+    def trial(self, num_rows: int) -> StreamBatch:
+        """Returns the streams that the seeds 0, 1, ... draw, one for each row."""
+        rows = np.arange(num_rows)
+        state, outcome = self.new_state(num_rows), new_outcome(self, num_rows)
+        seed_rows(state.rows, rows.tolist(), rows.tolist())
+        self._call(state, self._no_actions.repeat(num_rows, 0), rows, outcome, False).run()
+        return self.batch(state)
+
     def every(self, num_rows: int) -> Iterator[StreamBatch]:
         """Yields the sequences of the task's data set, each once, `num_rows` at a time, in order.
 

@@ -118,7 +118,7 @@ def test_a_training_is_read_with_its_scores(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(text_results, "sequences", _first_sequences)
-    changes = ["timesteps=3000", "n_envs=32"]
+    changes = ["timesteps=3000", "n_envs=128"]
     run = PresetRun("tiny", LOGIC, "mann_rl", "input", 0, changes, "without outputs")
     assert text_results.read_run(run, tmp_path / "tiny") is None
     assert train(run, tmp_path / "tiny", minutes=5.0) == "success"

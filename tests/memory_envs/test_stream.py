@@ -205,6 +205,20 @@ def test_a_batch_is_in_the_spaces_and_needs_no_first_step(task: str) -> None:
     assert env.batch().inputs.any()
 
 
+def test_a_trial_is_the_batch_of_other_episodes_and_leaves_those_that_are_there() -> None:
+    env: Any = StreamVectorEnv(3, "DictionaryInference", min_length=1, max_length=2)
+    before = env.trial()
+    env.reset(seed=5)
+    there = env.batch()
+    trial = env.trial()
+    for mine, theirs in zip(there, env.batch(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    env.reset(seed=0)
+    for first, second, expected in zip(before, trial, env.batch(), strict=True):
+        np.testing.assert_array_equal(first, expected)
+        np.testing.assert_array_equal(second, expected)
+
+
 def test_a_batch_has_as_many_steps_as_its_longest_stream() -> None:
     env = StreamVectorEnv(1, "Copy", min_length=2, max_length=9)
     sizes = set()

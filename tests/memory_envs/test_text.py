@@ -208,9 +208,16 @@ def test_lines_end_where_editors_end_them(tmp_path: Path) -> None:
     assert "\r" not in "".join(env.unwrapped.rules.action_values[0])
 
 
+def test_a_mark_before_the_first_word_is_none_of_its_letters(tmp_path: Path) -> None:
+    (tmp_path / "tatoeba-en.5000.txt").write_bytes(b"\xef\xbb\xbfGo.\n")
+    env: Any = gym.make(SENTENCES, data=tmp_path)
+    assert env.action_space.n == len("<|>_") + len("Go.")
+
+
 def test_a_tag_that_is_not_known_is_named(tmp_path: Path) -> None:
-    files = {**TAGGED, "en-ud-tag.v2.dev.txt": "dog\tNOUN\tNN\n\nOh\tINTJ\tUH\n"}
-    with pytest.raises(ValueError, match=r"dev.txt, line 3: tag 'UH' .*; allowed: .*DT, NN, PRP"):
+    dev = "dog\tNOUN\tNN\n\ndog\tNOUN\tNN\nOh\tINTJ\tUH\n"
+    files = {**TAGGED, "en-ud-tag.v2.dev.txt": dev}
+    with pytest.raises(ValueError, match=r"dev.txt, line 4: tag 'UH'; allowed: .*DT, NN, PRP"):
         gym.make(TAGGING, data=str(_folder(tmp_path, files)), split="dev")
 
 

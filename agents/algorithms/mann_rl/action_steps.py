@@ -83,6 +83,8 @@ class _Block:
     ) -> None:
         self.linear = _Linear(values, grads)
         self.norm = norm
+        # Nothing but finite losses may leave a trace in the network.
+        self.mean, self.variance = _statistics(norm)
         self._scale, self._shift = next(values), next(values)
         self._grad_scale, self._grad_shift = next(grads), next(grads)
 
@@ -93,8 +95,8 @@ class _Block:
             self._flat,
             self._scale,
             self._shift,
-            norm.running_mean,
-            norm.running_var,
+            self.mean,
+            self.variance,
             True,
             norm.momentum or 0.0,
             norm.eps,
@@ -108,8 +110,8 @@ class _Block:
             torch.ops.aten.threshold_backward(grad, self._out, 0),
             self._flat,
             self._scale,
-            self.norm.running_mean,
-            self.norm.running_var,
+            self.mean,
+            self.variance,
             self._mean,
             self._deviation,
             True,
@@ -121,6 +123,23 @@ class _Block:
         self.linear.backward(grad)
         return grad
 
+    def write_back(self, steps: int) -> None:
+        """Hands the running statistics of so many steps to the network."""
+        norm = self.norm
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        assert norm.num_batches_tracked is not None
+        norm.running_mean.copy_(self.mean)
+        norm.running_var.copy_(self.variance)
+        norm.num_batches_tracked += steps
+
+
+def _statistics(norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
+    """Returns copies of the running mean and variance."""
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    return norm.running_mean.clone(), norm.running_var.clone()
+
 
 def _norms(part: nn.Module) -> list[nn.BatchNorm1d]:
     return [module for module in part.modules() if isinstance(module, nn.BatchNorm1d)]
@@ -129,8 +148,7 @@ def _norms(part: nn.Module) -> list[nn.BatchNorm1d]:
 class ActionSteps:
     """Steps of gradient descent on the answers' cross-entropy.
 
-    The network and the optimizer get what is learned from `write_back`, and not before; but for
-    the running means of batch norm, which they get at once.
+    The network and the optimizer get what is learned from `write_back`, and not before.
 
     Args:
         network: The action network.
@@ -144,7 +162,6 @@ class ActionSteps:
         self._flat = _Flat(network, optimizer)
         self._group = optimizer.param_groups[0]
         self._max_grad_norm = max_grad_norm
-        self._norms = _norms(network)
         # In the order of the parameters: embedding, hidden layers, the last.
         values, grads = (
             iter(self._flat.views(flat)) for flat in (self._flat.values, self._flat.grad)
@@ -228,9 +245,8 @@ class ActionSteps:
     def write_back(self) -> None:
         """Hands what was learned to the network and the optimizer."""
         self._flat.write_back()
-        for norm in self._norms:
-            assert norm.num_batches_tracked is not None
-            norm.num_batches_tracked += self._steps
+        for block in (*self._embedding, *self._hidden):
+            block.write_back(self._steps)
         self._steps = 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -21,12 +22,14 @@ from agents.algorithms.base import MemoryAlgorithm, NonFiniteError
 from agents.algorithms.mann_rl.action_steps import ActionSteps, grads_of_targets
 from agents.algorithms.mann_rl.columns import Columns, lay_out
 from agents.algorithms.mann_rl.folded import FoldedMemoryNet
+from agents.algorithms.mann_rl.networks import kept_statistics
 from agents.algorithms.mann_rl.policy import MannRLPolicy
 from agents.algorithms.mann_rl.replay import Pairs, Replay, Step
 from agents.algorithms.model import Env
 from agents.algorithms.supervised import streams_of
 from agents.networks.sb3_words import ALGORITHM_WORDS, refuse_unknown
-from memory_envs.arguments import check_integer, check_number
+from memory_envs.arguments import check_instance, check_integer, check_number, shown
+from memory_envs.stream import StreamVectorEnv
 
 
 class MannRL(MemoryAlgorithm):
@@ -38,16 +41,21 @@ class MannRL(MemoryAlgorithm):
     `memory_iterations` steps on pairs (t, t + 1) of the last `history` steps: the Smooth L1 loss of
     ``f(m_t, in_t, out_t)`` against ``gamma * f(m_t+1, in_t+1, out_t+1) - loss_t``.
 
-    What the paper leaves open, or its code does otherwise. The second memory is held fixed, as in
-    the Q-learning that the paper names; its code lets the gradient through. The cross-entropy is
-    that of the softmax; the code takes the softmax twice. A stream starts with zeros for a memory;
-    in the code the memory goes on from stream to stream. The memory-net's RMSprop is Adam without
-    momentum, which differs by the correction of the first hundred steps.
+    What the paper leaves open, or its code does otherwise. The loss of a pair is that of its first
+    step, loss_t, as the paper writes; the code takes that of its second, which is the first that
+    ``f(m_t, in_t, out_t)`` can change: that is `next_loss`. The second memory is held fixed, as in
+    the Q-learning that the paper names; the code lets the gradient through. The cross-entropy is
+    that of the softmax; the code takes the softmax twice. A stream starts with zeros for a memory,
+    and no pair has steps of two; in the code the memory goes on from stream to stream. The
+    memory-net's RMSprop is Adam without momentum, which differs by the correction of the first
+    hundred steps.
 
     Args:
         policy: ``"MannRLPolicy"`` or a subclass of it with the same networks.
         env: Environments of the family "stream" in which an answer is due at every step, at least
-            as many as columns.
+            as many as columns, better sixteen times as many: each draws a stream a rollout, the
+            columns end where the shortest does, and what is longer is cut off. If they are shorter
+            than `settle` and `history`, the memory-net learns nothing, of which there is a warning.
         learning_rate: Of the action network; a number, or a function of the remaining progress.
         memory_learning_rate: Of the memory-net.
         columns: Streams that are read at the same time: the paper's batch size.
@@ -57,11 +65,13 @@ class MannRL(MemoryAlgorithm):
         memory_samples: Times of the history that are drawn for each of them.
         memory_clamp: The largest loss that is handed to the memory-net.
         gamma: Discount factor.
+        next_loss: Whether the loss of a pair is that of t + 1, as in the paper's code, in the place
+            of that of t.
         max_grad_norm: Largest norm of the action network's gradient.
         memory_max_grad_norm: Largest norm of the memory-net's gradient.
         stats_window_size: Episodes over which the logged means are taken.
         tensorboard_log: Folder of the TensorBoard log, or None.
-        policy_kwargs: Arguments of the policy, see `MannRLPolicy`.
+        policy_kwargs: Arguments of the policy, see `MannRLPolicy`; the optimizers are the paper's.
         verbose: 0 for no output, 1 for information, 2 for debugging.
         seed: Seed of everything random.
         device: PyTorch device, or ``"auto"``.
@@ -88,6 +98,7 @@ class MannRL(MemoryAlgorithm):
         memory_samples: int = 8,
         memory_clamp: float = 10.0,
         gamma: float = 0.99,
+        next_loss: bool = False,
         max_grad_norm: float = 0.01,
         memory_max_grad_norm: float = 0.001,
         stats_window_size: int = 100,
@@ -121,16 +132,54 @@ class MannRL(MemoryAlgorithm):
         self.memory_samples = check_integer("memory_samples", memory_samples, 1, history - 1)
         self.memory_clamp = check_number("memory_clamp", memory_clamp, 0.0, above=True)
         self.gamma = check_number("gamma", gamma, 0.0, 1.0)
+        check_instance("next_loss", next_loss, bool, "True, False")
+        self.next_loss = next_loss
         self.memory_max_grad_norm = check_number(
             "memory_max_grad_norm", memory_max_grad_norm, 0.0, math.inf, above=True
         )
         self._replay = Replay(self.history)
         self._batch: Columns | None = None
         if self.env is not None:
-            streams_of(self.env)
-            check_integer("env's number of rows", self.env.num_envs, self.columns)
+            self._check_streams(self.env)
         if _init_setup_model:
             self._setup_model()
+
+    def set_env(self, env: Any, force_reset: bool = True) -> None:
+        """Sets the environments to learn from; see SB3.
+
+        Raises:
+            TypeError, ValueError: If they are no streams, or not such as can be learned.
+        """
+        wrapped = self._wrap_env(env)
+        self._check_streams(wrapped)
+        super().set_env(wrapped, force_reset)
+
+    def _check_streams(self, env: VecEnv) -> None:
+        """Looks at the streams of some seeds, before anything is written.
+
+        Raises:
+            TypeError, ValueError: If they cannot be learned.
+        """
+        streams = streams_of(env)
+        check_integer("env's number of rows", env.num_envs, self.columns)
+        trial = lay_out(streams.trial(), self.columns)
+        _check_due(streams, trial)
+        round_of_the_dance = self.settle + self.history
+        if self.memory_iterations and len(trial.targets) < round_of_the_dance:
+            warnings.warn(
+                f"{env.num_envs} environments fill {self.columns} columns with "
+                f"{len(trial.targets)} steps or so, and the memory-net learns after settle + "
+                f"history = {round_of_the_dance}: take more environments, or fewer columns",
+                stacklevel=4,
+            )
+
+    def _check_optimizer_settings(self) -> None:
+        for name in ("optimizer_class", "optimizer_kwargs"):
+            if name in self.policy_kwargs:
+                raise ValueError(
+                    f"{name} is {shown(self.policy_kwargs[name])}; allowed with MannRL: nothing, "
+                    "as it has Adam for the action network and RMSprop for the memory-net"
+                )
 
     @cached_property
     def optimizer(self) -> torch.optim.Optimizer:
@@ -161,11 +210,7 @@ class MannRL(MemoryAlgorithm):
         callback.on_rollout_start()
         self._last_obs = env.reset()  # type: ignore[assignment]  # SB3 declares it as None
         self._batch = lay_out(streams_of(env).batch(), self.columns)
-        if not self._batch.due.all():
-            raise ValueError(
-                f"env is {streams_of(env)}; allowed with MannRL: streams in which an answer is due "
-                "at every step, such as Stream-Logic-v0"
-            )
+        _check_due(streams_of(env), self._batch)
         self.num_timesteps += self._batch.due.size
         callback.update_locals(locals())
         if not callback.on_step():
@@ -189,10 +234,11 @@ class MannRL(MemoryAlgorithm):
         """
         memory = self.policy.initial_state(self.columns)
         losses = []
-        for inputs, targets, starts in zip(*self._encoded(batch), strict=True):
-            memory = torch.where(starts[:, None], 0.0, memory).detach()
-            logits, memory = self.policy.step(inputs, memory)
-            losses.append(F.cross_entropy(logits, targets))
+        with kept_statistics(self.policy):
+            for inputs, targets, starts in zip(*self._encoded(batch), strict=True):
+                memory = torch.where(starts[:, None], 0.0, memory).detach()
+                logits, memory = self.policy.step(inputs, memory)
+                losses.append(F.cross_entropy(logits, targets))
         return {"answer": torch.stack(losses).mean()}
 
     def _encoded(self, batch: Columns) -> tuple[Tensor, Tensor, Tensor]:
@@ -209,8 +255,8 @@ class MannRL(MemoryAlgorithm):
         """Dances through the last streams.
 
         Raises:
-            NonFiniteError: If a loss was not finite; the action network's weights then are what
-                they were before these streams.
+            NonFiniteError: If a loss was not finite; the action network then is what it was before
+                these streams, the memory-net what its last step from finite losses left.
         """
         policy, batch = self.policy, self.rollout_batch()
         self._update_learning_rate(self.optimizer)
@@ -256,7 +302,8 @@ class MannRL(MemoryAlgorithm):
         now, following = pairs
         with torch.no_grad():
             later = net(following.memory, following.inputs, following.outputs)
-            paid = now.losses.clamp(0.0, self.memory_clamp)[:, None]
+            losses = following.losses if self.next_loss else now.losses
+            paid = losses.clamp(0.0, self.memory_clamp)[:, None]
             expected = self.gamma * later - paid
         return F.smooth_l1_loss(net(now.memory, now.inputs, now.outputs), expected)
 
@@ -264,6 +311,8 @@ class MannRL(MemoryAlgorithm):
         """Takes a step with the memory-net; the action network has no gradient, and stays."""
         net = self.policy.memory_net
         pairs = self._replay.sample(self.memory_samples, self.generator)
+        for step in pairs:  # where outputs are not finite, the losses are not
+            self._check_finite("answer", float(step.losses.sum()))
         if pairs.now.losses.shape[0] < 2:  # streams begin nearly everywhere; batch norm needs two
             return pairs.now.losses.new_zeros(())
         net.train()
@@ -282,9 +331,21 @@ class MannRL(MemoryAlgorithm):
             NonFiniteError: If it is not finite.
         """
         mean = float(losses.mean())
-        if not math.isfinite(mean):
+        self._check_finite(name, mean)
+        self.logger.record(f"train/{name}_loss", mean)
+
+    def _check_finite(self, name: str, loss: float) -> None:
+        if not math.isfinite(loss):
             raise NonFiniteError(
                 f"update {self._n_updates} after {self.num_timesteps} steps: {name}_loss is "
-                f"{mean}; the last checkpoint is {self.last_checkpoint or 'none'}"
+                f"{loss}; the last checkpoint is {self.last_checkpoint or 'none'}"
             )
-        self.logger.record(f"train/{name}_loss", mean)
+
+
+def _check_due(streams: StreamVectorEnv, columns: Columns) -> None:
+    """Refuses streams with steps at which no answer is due."""
+    if not columns.due.all():
+        raise ValueError(
+            f"env is {streams}; allowed with MannRL: streams in which an answer is due at every "
+            "step, such as Stream-Logic-v0"
+        )

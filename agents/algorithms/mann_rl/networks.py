@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 
@@ -78,3 +81,21 @@ class MemoryNet(nn.Module):
         seen = [inputs, outputs] if self.sees_output else [inputs]
         flat = torch.cat([*map(self.embedding, seen), memory], dim=1)
         return torch.sigmoid(self.norm(self.linear(flat)))
+
+
+@contextmanager
+def kept_statistics(network: nn.Module) -> Iterator[None]:
+    """Lets batch norms take steps in training without a trace in their running statistics."""
+    kept = [
+        (module, name, buffer)
+        for module in network.modules()
+        if isinstance(module, nn.BatchNorm1d)
+        for name, buffer in module.named_buffers()
+    ]
+    for module, name, buffer in kept:
+        setattr(module, name, buffer.clone())
+    try:
+        yield
+    finally:
+        for module, name, buffer in kept:
+            setattr(module, name, buffer)

@@ -28,7 +28,12 @@ class Text(NamedTuple):
     def numbered(self) -> Iterator[tuple[str, str]]:
         """Yields each line after where it stands, such as "words.txt, line 3"."""
         for number, line in enumerate(self.lines, start=1):
-            yield f"{self.name}, line {number}", line
+            yield place_of(self.name, number), line
+
+
+def place_of(name: str, line: int) -> str:
+    """Returns how errors call a line of a file."""
+    return f"{name}, line {line}"
 
 
 def read_text(folder: Folder, package_folder: str, name: str, source: str = "") -> Text:
@@ -70,8 +75,11 @@ def _read(path: Traversable) -> Text:
     try:
         if path.name.endswith(".gz"):
             content = gzip.decompress(content)
+        # Some editors begin a file with a mark, which is no part of its first word.
         # A line ends where editors and Python's files end it: str.splitlines knows more ends, and
         # some of these are parts of words.
-        return Text(str(path), [line.rstrip("\n") for line in StringIO(content.decode(), None)])
+        return Text(
+            str(path), [line.rstrip("\n") for line in StringIO(content.decode("utf-8-sig"), None)]
+        )
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise ValueError(f"{path} cannot be read: {error}; allowed: text in UTF-8") from error

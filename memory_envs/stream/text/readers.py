@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from memory_envs.arguments import shown
-from memory_envs.stream.text.files import Text
+from memory_envs.stream.text.files import Text, place_of
 
 
 class TaggedSentence(NamedTuple):
@@ -16,12 +16,18 @@ class TaggedSentence(NamedTuple):
     Attributes:
         words: The words.
         tags: A tag for each.
-        place: Where the first word stands in its file.
+        file: Its file, as errors call it.
+        line: Where in it the first word stands; the others follow line by line.
     """
 
     words: list[str]
     tags: list[str]
-    place: str
+    file: str
+    line: int
+
+    def place(self, word: int) -> str:
+        """Returns where a word stands, such as "words.txt, line 3"."""
+        return place_of(self.file, self.line + word)
 
 
 def read_tagged(text: Text, column: int) -> list[TaggedSentence]:
@@ -36,7 +42,7 @@ def read_tagged(text: Text, column: int) -> list[TaggedSentence]:
     """
     sentences: list[TaggedSentence] = []
     begun = False
-    for place, line in text.numbered():
+    for number, (place, line) in enumerate(text.numbered(), start=1):
         if not line.strip():
             begun = False
             continue
@@ -47,7 +53,7 @@ def read_tagged(text: Text, column: int) -> list[TaggedSentence]:
                 "tabs, or a blank line"
             )
         if not begun:
-            sentences.append(TaggedSentence([], [], place))
+            sentences.append(TaggedSentence([], [], text.name, number))
             begun = True
         sentences[-1].words.append(fields[0])
         sentences[-1].tags.append(fields[column])

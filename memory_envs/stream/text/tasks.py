@@ -145,11 +145,11 @@ def tagging(split: str, folder: Folder) -> StreamTask:
     words: dict[str, int] = {}
     pairs = []
     for sentence in read:
-        for tag in sentence.tags:
+        for number, tag in enumerate(sentence.tags):
             if tag not in tags:
                 raise ValueError(
-                    f"{sentence.place}: tag {shown(tag)} of this sentence; allowed: those of the "
-                    f"training set, {', '.join(tags)}"
+                    f"{sentence.place(number)}: tag {shown(tag)}; allowed: those of the training "
+                    f"set, {', '.join(tags)}"
                 )
         shown_words = [words.setdefault(word.lower(), len(words)) for word in sentence.words]
         pairs.append((shown_words, [tags[tag] for tag in sentence.tags]))

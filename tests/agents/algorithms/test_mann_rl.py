@@ -1,17 +1,20 @@
 """MANN-RL: its networks, what the memory learns from, the dance, and what it refuses."""
 
 import copy
+import math
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from stable_baselines3.common.vec_env import DummyVecEnv
 from torch import nn
 
 import agents
-from agents import MannRL, make_vec_env
+from agents import MannRL, MannRLPolicy, NonFiniteError, make_vec_env
 from agents.algorithms.mann_rl.columns import lay_out
 from agents.algorithms.mann_rl.replay import Replay, Step
 from agents.cli.main import main
@@ -20,7 +23,7 @@ from memory_envs.stream import StreamBatch
 LOGIC = "Stream-Logic-v0"
 
 
-def _model(n_envs: int = 32, env_id: str = LOGIC, **kwargs: Any) -> MannRL:
+def _model(n_envs: int = 128, env_id: str = LOGIC, **kwargs: Any) -> MannRL:
     return MannRL("MannRLPolicy", make_vec_env(env_id, n_envs), seed=1, **kwargs)
 
 
@@ -78,8 +81,9 @@ def test_the_memory_is_the_equation_by_hand() -> None:
     assert ((after > 0.0) & (after < 1.0)).all()
 
 
-def test_the_memory_loss_is_that_of_the_paper() -> None:
-    model = _model(memory_clamp=0.7, gamma=0.9)
+@pytest.mark.parametrize("next_loss", [False, True])
+def test_the_memory_loss_is_that_of_the_paper(next_loss: bool) -> None:
+    model = _model(memory_clamp=0.7, gamma=0.9, next_loss=next_loss)
     net = model.policy.memory_net
     torch.manual_seed(0)
     now, following = (
@@ -91,7 +95,8 @@ def test_the_memory_loss_is_that_of_the_paper() -> None:
     with torch.no_grad():
         actual = net(now.memory, now.inputs, now.outputs)
         later = net(following.memory, following.inputs, following.outputs)
-    expected = 0.9 * later - now.losses.clamp(0.0, 0.7)[:, None]
+    losses = following.losses if next_loss else now.losses
+    expected = 0.9 * later - losses.clamp(0.0, 0.7)[:, None]
     difference = (actual - expected).abs()
     by_hand = torch.where(difference < 1.0, 0.5 * difference**2, difference - 0.5).mean()
     torch.testing.assert_close(loss.detach(), by_hand)
@@ -267,6 +272,58 @@ def test_times_are_drawn_at_random_from_the_whole_history() -> None:
     assert len({frozenset(times) for times in drawn}) == 10
 
 
+def test_times_are_drawn_by_the_generator_that_is_passed_in() -> None:
+    replay = Replay(6)
+    for number in range(6):
+        replay.add(_step(number, [False]))
+    drawn = []
+    for seed in range(5):
+        torch.manual_seed(seed)
+        pairs = replay.sample(3, torch.Generator().manual_seed(0))
+        drawn.append(pairs.now.losses.tolist())
+    assert all(times == drawn[0] for times in drawn)
+
+
+def test_predictions_are_the_most_probable_or_drawn_and_heed_masks() -> None:
+    model = _model()
+    model.policy.set_training_mode(False)
+    symbol, memory = torch.full((4000,), 4), torch.full((4000, 48), 0.3)
+    inputs = F.one_hot(symbol, 11).float()
+    with torch.no_grad():
+        probabilities = model.policy.step(inputs, memory)[0].softmax(dim=1)[0]
+    going_on = np.zeros(4000, np.bool_)
+    obs = symbol.numpy()
+    best, _ = model.predict(obs, memory, going_on, deterministic=True)
+    assert set(best.tolist()) == {int(probabilities.argmax())}
+    drawn, _ = model.predict(obs, memory, going_on)
+    shares = np.bincount(drawn, minlength=11) / 4000
+    # Five standard deviations of a share.
+    np.testing.assert_allclose(shares, probabilities, atol=5 * 0.5 / 4000**0.5)
+    masks = np.zeros((4000, 11), np.bool_)
+    masks[:, 7] = True
+    masked, _ = model.predict(obs, memory, going_on, deterministic=True, action_masks=masks)
+    assert set(masked.tolist()) == {7}
+    one, _ = model.predict(np.array(4), memory[:1], deterministic=True)
+    assert one == best[0]
+
+
+def test_a_trace_shows_the_probabilities_and_the_memory_after_the_step() -> None:
+    model = _model()
+    model.policy.set_training_mode(False)
+    obs, starts = np.array([4, 9]), np.zeros(2, np.bool_)
+    before = torch.rand(2, 48)
+    _, after = model.predict(obs, before, starts)
+    seen = model.policy.trace(obs, before, after)
+    inputs = F.one_hot(torch.as_tensor(obs), 11).float()
+    with torch.no_grad():
+        logits, memory = model.policy.step(inputs, before)
+        first, _ = model.policy.step(inputs, torch.zeros(2, 48))
+    torch.testing.assert_close(seen["probabilities"][:, 0, :11], logits.softmax(dim=1))
+    torch.testing.assert_close(seen["output"], memory)
+    begun = model.policy.trace(obs, None, after)["probabilities"][:, 0, :11]
+    torch.testing.assert_close(begun, first.softmax(dim=1))
+
+
 def test_losses_and_predictions_carry_the_memory_of_one_stream_alone() -> None:
     model = _model()
     batch = model.rollout()
@@ -296,14 +353,19 @@ def test_it_learns_logic(tmp_path: Path) -> None:
 
 def test_it_goes_on_to_the_bit(tmp_path: Path) -> None:
     whole, half, rest = (tmp_path / name for name in ("whole", "half", "rest"))
-    common = ["train", LOGIC, "--algo", "mann_rl", "--n-envs", "16"]
+    dance = ["settle=2", "history=4", "memory_samples=2", "memory_learning_rate=0.01"]
+    common = ["train", LOGIC, "--algo", "mann_rl", "--n-envs", "32"]
+    common += ["--set", *(f"algorithm.{change}" for change in dance)]
     assert main([*common, "--timesteps", "1600", "--out", str(whole)]) == 0
     assert main([*common, "--timesteps", "800", "--out", str(half)]) == 0
     more = ["train", "--continue-from", str(half), "--timesteps", "1600", "--out", str(rest)]
     assert main(more) == 0
-    there, here = (agents.load(folder / "model.zip").policy for folder in (whole, rest))
-    for name, tensor in there.state_dict().items():
-        assert torch.equal(tensor, here.state_dict()[name]), name
+    there, here, then = (
+        agents.load(folder / "model.zip").policy.state_dict() for folder in (whole, rest, half)
+    )
+    for name, tensor in there.items():
+        assert torch.equal(tensor, here[name]), name
+        assert not torch.equal(tensor, then[name]), name
 
 
 @pytest.mark.parametrize(
@@ -314,13 +376,14 @@ def test_it_goes_on_to_the_bit(tmp_path: Path) -> None:
         ({"memory_samples": 32}, "memory_samples is 32; allowed: integers from 1 to 31"),
         ({"memory_clamp": 0.0}, "memory_clamp is 0.0; allowed: finite numbers above 0"),
         ({"policy_kwargs": {"memory_net": "all"}}, "memory_net is 'all'; allowed: input_output"),
-        ({"env_id": "Stream-Copy-v0"}, r"action space is MultiDiscrete.*; allowed: Discrete"),
+        ({"env_id": "Stream-Copy-v0"}, "streams in which an answer is due at every step"),
         (
-            {
-                "env_id": "Stream-DictionaryInference-4x1-v0",
-                "policy_kwargs": {"embedding_size": 8},
-            },
-            "embedding_size is 8; allowed with inputs of 30 numbers and 26 answers",
+            {"policy_kwargs": {"optimizer_class": torch.optim.SGD}},
+            "optimizer_class is .*SGD.*; allowed with MannRL: nothing",
+        ),
+        (
+            {"policy_kwargs": {"optimizer_kwargs": {"weight_decay": 0.1}}},
+            "optimizer_kwargs is .*; allowed with MannRL: nothing",
         ),
     ],
 )
@@ -330,7 +393,53 @@ def test_bad_arguments_are_named(kwargs: dict[str, Any], message: str) -> None:
 
 
 def test_other_environments_are_refused() -> None:
+    with pytest.raises(TypeError, match="next_loss is 1; allowed: True, False"):
+        _model(next_loss=1)
     with pytest.raises(TypeError, match="allowed: ids of the family stream"):
         MannRL("MannRLPolicy", "CartPole-v1")
+    with pytest.raises(ValueError, match=r"action space is MultiDiscrete.*; allowed: Discrete"):
+        MannRLPolicy(gym.spaces.Discrete(3), gym.spaces.MultiDiscrete([2, 2]))
+    with pytest.raises(ValueError, match="allowed with inputs of 30 numbers and 26 answers"):
+        MannRLPolicy(gym.spaces.Discrete(30), gym.spaces.Discrete(26), embedding_size=8)
+
+
+def test_other_environments_are_refused_later_on() -> None:
+    model = _model(n_envs=16, memory_iterations=0)
+    single = [lambda: gym.make(LOGIC)] * 16
+    with pytest.raises(TypeError, match="allowed: ids of the family stream"):
+        model.set_env(DummyVecEnv(single))
     with pytest.raises(ValueError, match="streams in which an answer is due at every step"):
-        _model(env_id="Stream-DictionaryInference-4x1-v0").learn(1)
+        model.set_env(make_vec_env("Stream-DictionaryInference-4x1-v0", 16))
+
+
+def test_rollouts_that_are_too_short_for_the_memory_net_are_named() -> None:
+    """They would leave it as it began, without a word."""
+    with pytest.warns(UserWarning, match="16 environments fill 16 columns with . steps or so"):
+        model = _model(n_envs=16)
+    before = {name: tensor.clone() for name, tensor in model.policy.state_dict().items()}
+    model.learn(500)
+    for name, tensor in model.policy.memory_net.state_dict().items():
+        assert torch.equal(tensor, before[f"memory_net.{name}"])
+    _model(n_envs=16, memory_iterations=0)
+
+
+def test_what_is_not_finite_leaves_no_trace() -> None:
+    model = _model(n_envs=256, learning_rate=1e30, max_grad_norm=math.inf)
+    before = {name: tensor.clone() for name, tensor in model.policy.state_dict().items()}
+    with pytest.raises(NonFiniteError, match="answer_loss is nan"):
+        model.learn(1)
+    for name, tensor in model.policy.state_dict().items():
+        assert torch.isfinite(tensor).all(), name
+        assert name.startswith("memory_net") or torch.equal(tensor, before[name]), name
+
+
+def test_losses_leave_no_trace() -> None:
+    """Batch norm in training counts what it sees."""
+    model = _model()
+    batch = model.rollout()
+    model.policy.set_training_mode(True)
+    before = {name: tensor.clone() for name, tensor in model.policy.state_dict().items()}
+    first, second = (model.losses(batch)["answer"].detach() for _ in range(2))
+    assert first == second
+    for name, tensor in model.policy.state_dict().items():
+        assert torch.equal(tensor, before[name]), name

@@ -69,6 +69,20 @@ def test_a_step_is_that_of_autograd(
         _assert_same(learning_fast.state[mine], learning.state[theirs])
 
 
+def test_nothing_is_handed_over_before_it_is_written_back() -> None:
+    network = ActionNetwork(7, 3, 4, 5, 1)
+    optimizer = torch.optim.Adam(network.parameters(), fused=True)
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    steps = ActionSteps(network, optimizer, 1.0)
+    (pull,) = grads_of_targets(torch.ones(1, 8).long(), 4, torch.float64)
+    steps.step(torch.randn(8, 7), torch.rand(8, 3), pull)
+    for name, tensor in network.state_dict().items():
+        assert torch.equal(tensor, before[name]), name
+    steps.write_back()
+    for name, tensor in network.state_dict().items():
+        assert name.endswith("linear.bias") or not torch.equal(tensor, before[name]), name
+
+
 @pytest.mark.parametrize(
     ("inputs", "outputs", "embedding"), [(5, 4, None), (5, 0, None), (6, 6, 3)]
 )

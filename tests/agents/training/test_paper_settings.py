@@ -34,7 +34,7 @@ def test_mann_rl_has_the_settings_of_its_paper(env_id: str) -> None:
     # What is memorised is asked for again; the others are asked what they have not seen.
     asked = {} if env_id == "Stream-Sentences-v0" else {"split": "dev"}
     assert preset.recipe.evaluation_kwargs == asked
-    model = make_model(preset.recipe, "mann_rl", preset.memory, make_vec_env(env_id, 16), seed=0)
+    model = make_model(preset.recipe, "mann_rl", preset.memory, make_vec_env(env_id, 128), seed=0)
     assert isinstance(model, MannRL)
     policy: MannRLPolicy = model.policy
     assert (model.history, model.settle, model.memory_iterations) == (history, settle, iterations)
@@ -59,7 +59,7 @@ def test_mann_rl_has_the_settings_of_its_paper(env_id: str) -> None:
 
 def test_the_memory_net_s_learning_rate_is_its_own() -> None:
     """A schedule of the action network's leaves it alone."""
-    env = make_vec_env("Stream-Logic-v0", 16)
+    env = make_vec_env("Stream-Logic-v0", 128)
     model = MannRL("MannRLPolicy", env, learning_rate=lambda left: 0.5 * left)
     model.rollout()
     model._current_progress_remaining = 0.5

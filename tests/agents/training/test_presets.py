@@ -62,7 +62,7 @@ def test_every_recipe_builds_a_model(module: str, entry: str, name: str) -> None
     extra: dict[str, Any] = {} if advance is None else {"curriculum": advance.curriculum}
     rows = 2
     if algorithm == "mann_rl":  # it reads columns of streams, and wants an answer at every step
-        rows, env_id = 16, "Stream-Logic-v0" if entry == EVERY else entry
+        rows, env_id = 128, "Stream-Logic-v0" if entry == EVERY else entry
     env = make_vec_env(env_id, rows, **recipe.env_kwargs, **extra)
     model: Any = make_model(recipe, algorithm, memory.replace(EVERY, "lstm"), env, seed=0)
     settings = recipe.algorithm
