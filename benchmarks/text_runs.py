@@ -1,12 +1,15 @@
 """The trainings behind the texts' results: ``python -m benchmarks.text_runs PLAN --runs FOLDER``.
 
 See `benchmarks.runs` for how they are trained. `tasks` are the three of Barrett, *Learning to
-Remember*, with its Tables 1 to 3. `question` is an experiment: what does learning by Q-learning add
-to a memory-net that stays as it began, and how far from gradients through time is it? Everything
-else is equal, the number of tokens included. The most telling trainings of a plan come first.
+Remember*, with its Tables 1 to 3, and `next-loss` the same where a step of the memory is paid for
+the loss of the step after, as in the paper's code. `question` is an experiment: what does learning
+by Q-learning add to a memory-net that stays as it began, and how far from gradients through time
+is it? Everything else is equal, the number of tokens included. The most telling trainings of a plan
+come first.
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from benchmarks.runs import PresetRun, train_plan
 
@@ -24,9 +27,11 @@ _THROUGH_TIME = [
     "policy.activation_fn=ReLU",
     'evaluation_kwargs={"split":"dev"}',
 ]
+_NEXT_LOSS = "algorithm.next_loss=true"
 # What each is called, and is: algorithm, memory, and changes of the preset.
 _KINDS: dict[str, tuple[str, str, list[str]]] = {
     "Q-learning": ("mann_rl", "input_output", []),
+    "Q-learning by the next loss": ("mann_rl", "input_output", [_NEXT_LOSS]),
     "fixed": ("mann_rl", "input_output", ["algorithm.memory_iterations=0"]),
     "through time": ("supervised", "memory-net", _THROUGH_TIME),
     "without outputs": ("mann_rl", "input", []),
@@ -34,7 +39,7 @@ _KINDS: dict[str, tuple[str, str, list[str]]] = {
 }
 _WIDTHS = {LOGIC: 59, TAGGING: 225}  # of the hidden layer: an input and the memory
 _MEMORIES = {LOGIC: 48, TAGGING: 175}
-PLANS = ("tasks", "question")
+PLANS = ("tasks", "next-loss", "question")
 
 
 def short(env: str) -> str:
@@ -42,11 +47,11 @@ def short(env: str) -> str:
     return env.removeprefix("Stream-").removesuffix("-v0").lower()
 
 
-def _tasks() -> Iterator[PresetRun]:
+def _tasks(*further: str) -> Iterator[PresetRun]:
     for env, timesteps in TASKS.items():
         # Of tags nobody gets all right.
         stop_at = None if env == TAGGING else 1.0
-        changes = [f"timesteps={timesteps}"]
+        changes = [f"timesteps={timesteps}", *further]
         name = f"{short(env)}-0"
         yield PresetRun(name, env, "mann_rl", "input_output", 0, changes, stop_at=stop_at)
 
@@ -72,7 +77,11 @@ def _asked(env: str, kind: str, seed: int) -> PresetRun:
 
 def plan(name: str) -> list[PresetRun]:
     """Returns the trainings of a plan, the most telling first."""
-    makers: dict[str, Callable[[], Iterator[PresetRun]]] = {"tasks": _tasks, "question": _question}
+    makers: dict[str, Callable[[], Iterator[PresetRun]]] = {
+        "tasks": _tasks,
+        "next-loss": partial(_tasks, _NEXT_LOSS),
+        "question": _question,
+    }
     return list(makers[name]())
 
 

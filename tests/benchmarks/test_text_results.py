@@ -1,6 +1,7 @@
 """The texts' trainings, how they are scored, and the page of their results."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def test_every_training_of_a_plan_is_one_that_can_be_planned(name: str) -> None:
 def test_the_question_is_asked_with_equal_tokens_and_networks() -> None:
     for env, tokens in BUDGETS.items():
         runs = [run for run in plan("question") if run.env == env]
-        assert len(runs) == 5 * SEEDS
+        assert len(runs) == 6 * SEEDS
         for run in runs:
             assert f"timesteps={tokens}" in run.changes
         recipes = {
@@ -50,6 +51,11 @@ def test_the_question_is_asked_with_equal_tokens_and_networks() -> None:
         width = sequences(text_results._name(env), "dev").inputs[0].size
         width = 11 if env == LOGIC else width  # symbols are shown as one-hots
         assert recipes["memory-net"].policy["net_arch"] == [width + memory_size]
+
+
+def test_the_next_loss_is_all_that_differs_from_the_tasks() -> None:
+    for run, other in zip(plan("tasks"), plan("next-loss"), strict=True):
+        assert other == replace(run, changes=[*run.changes, "algorithm.next_loss=true"])
 
 
 def test_f1_is_weighted_by_hand() -> None:
