@@ -8,13 +8,16 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from gymnasium import spaces
 from torch import nn
 
 import agents
 from agents import MannRL, make_vec_env
+from agents.algorithms.curriculum import CurriculumCallback
 from agents.algorithms.mann_rl.columns import lay_out
 from agents.algorithms.mann_rl.replay import Replay, Step
 from agents.cli.main import main
+from memory_envs import Curriculum, StreamTask, draw
 from memory_envs.stream import StreamBatch
 
 LOGIC = "Stream-Logic-v0"
@@ -334,3 +337,22 @@ def test_other_environments_are_refused() -> None:
         MannRL("MannRLPolicy", "CartPole-v1")
     with pytest.raises(ValueError, match="streams in which an answer is due at every step"):
         _model(env_id="Stream-DictionaryInference-4x1-v0").learn(1)
+
+
+def _echo(row: Any, length: int, inputs: Any, targets: Any) -> int:
+    for t in range(length):
+        inputs[t] = targets[t] = draw(row, 2)
+    return length
+
+
+def test_a_curriculum_counts_the_episodes_that_were_learned_from() -> None:
+    two = lambda: spaces.Discrete(2)  # noqa: E731
+    task = StreamTask("Echo", _echo, lambda length: length, two, two, max_length=3)
+    curriculum = Curriculum(3, decay=0.0)
+    env = make_vec_env("Stream-Copy-v0", 256, task=task, curriculum=curriculum)
+    model = MannRL("MannRLPolicy", env, learning_rate=0.0, seed=1, stats_window_size=999)
+    model.learn(1, CurriculumCallback(curriculum))
+    successes = model.ep_success_buffer
+    assert successes is not None
+    assert 0.0 < np.mean(successes) < 1.0
+    assert curriculum.running_error == pytest.approx(1.0 - np.mean(successes))
