@@ -14,6 +14,9 @@ from agents.cli.optima import read_optima
 from agents.training.presets.results import preset_results
 from memory_envs import ENVIRONMENTS
 from memory_envs.certificates import Interval, read_certificates
+from memory_envs.spec import environment_spec
+from memory_envs.stream.task import LARGEST_LENGTH
+from memory_envs.stream.tasks import TASKS as STREAM_TASKS
 
 README = Path(__file__).parents[1] / "README.md"
 _SECTIONS = ("Rewards", "Episode End", "Info", "Success", "Memory Demand", "Optimal Return")
@@ -58,6 +61,7 @@ def task_page(task: Task) -> str:
         *_learnt(task),
         "## Spaces",
         _spaces(task),
+        *_arguments(task),
         *(f"## {name}\n\n{sections[name]}" for name in _SECTIONS),
     ]
     return "<!-- Written by docs/generate.py. -->\n" + "\n\n".join(parts) + "\n"
@@ -157,6 +161,34 @@ def _learnt(task: Task) -> list[str]:
     if trained:
         parts.append(f"[Trained models](../pretrained.md): {', '.join(trained)}.")
     return parts
+
+
+def _arguments(task: Task) -> list[str]:
+    """What the numbers of a stream's task are called, what they are and what they may be."""
+    stream = STREAM_TASKS.get(task.name) if task.family == "stream" else None
+    if stream is None:
+        return []
+    given = dict(environment_spec(task.shown.id).kwargs)
+    delays = f"0 to {LARGEST_LENGTH:,}" if stream.question else "0"
+    lengths = f"{stream.lowest_length:,} to {stream.highest_length:,}"
+    rows = [
+        ("min_length", stream.min_length, lengths),
+        ("max_length", stream.max_length, lengths),
+        *(
+            (name, default, f"{low:,} to {high:,}")
+            for name, default, low, high in stream.parameters
+        ),
+        ("delay", 0, delays),
+    ]
+    lines = ["| argument | by default | allowed |", "| --- | ---: | ---: |"]
+    lines += [f"| `{name}` | {given.get(name, value)} | {range_} |" for name, value, range_ in rows]
+    return [
+        "## Arguments",
+        f"Whole numbers; the defaults are those of `{task.shown.id}`.",
+        "\n".join(lines),
+        "`distractors`, `curriculum` and `render_mode` are those of "
+        "[the family](../environments.md#stream-family).",
+    ]
 
 
 def _spaces(task: Task) -> str:

@@ -7,7 +7,7 @@ import sys
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import torch
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList
@@ -31,6 +31,18 @@ class NonFiniteError(RuntimeError):
 
     The gradient step in question was not taken; earlier ones of the same update were.
     """
+
+
+class Marked(NamedTuple):
+    """Episodes that were not stepped through but marked whole, when they were learned from.
+
+    Attributes:
+        successes: Of each, whether all answers were right.
+        shares: Of each, the share of right answers.
+    """
+
+    successes: Sequence[bool]
+    shares: Sequence[float]
 
 
 class Drawable(Protocol):
@@ -65,6 +77,8 @@ class MemoryAlgorithm(MemoryModel):
         gamma: Discount factor, which a subclass sets.
         sampler: Chooses the actions of a rollout from their distribution; draws them at random
             with the algorithm's generator unless another one is set.
+        marked: The episodes that the last update marked, of an algorithm that learns from whole
+            streams; a curriculum takes them from here. None where there are no new ones.
     """
 
     gamma: float
@@ -78,6 +92,7 @@ class MemoryAlgorithm(MemoryModel):
         super().__init__(policy, env, **common)
         # What the memory holds between two rollouts; None where each rollout starts anew.
         self._memory_state: State | None = None
+        self.marked: Marked | None = None
         self.sampler: Sampler = self._draw
 
     def _draw(self, distribution: Drawable) -> Tensor:
@@ -237,7 +252,7 @@ class MemoryAlgorithm(MemoryModel):
         self.optimizer.step()
 
     def _keep_episodes(
-        self, returns: Sequence[float], lengths: Sequence[int], successes: Sequence[bool]
+        self, returns: Sequence[float], lengths: Sequence[int], marked: Marked
     ) -> None:
         """Keeps what episodes that were not stepped through would have told, as SB3 does."""
         assert self.ep_info_buffer is not None
@@ -247,7 +262,8 @@ class MemoryAlgorithm(MemoryModel):
             {"r": total, "l": length, "t": now}
             for total, length in zip(returns, lengths, strict=True)
         )
-        self.ep_success_buffer.extend(successes)
+        self.ep_success_buffer.extend(marked.successes)
+        self.marked = marked
 
     def _log_progress(self, iteration: int, processor_seconds: float) -> None:
         """Logs what SB3 logs after each rollout, by SB3's names, and the processor's time."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 
+from agents.algorithms.base import Marked
 from memory_envs import Curriculum
 from memory_envs.spec import environment_spec
 
@@ -16,6 +17,9 @@ ERRORS = ("episodes", "symbols")
 
 class CurriculumCallback(BaseCallback):
     """Advances a curriculum: one update per rollout, from the episodes that ended in it.
+
+    Streams that are learned from whole are marked by the gradient step after their rollout: they
+    count before the next one begins, or when the training ends.
 
     Args:
         curriculum: The one that the training environments draw from.
@@ -35,7 +39,18 @@ class CurriculumCallback(BaseCallback):
         self.curriculum = curriculum
         self.error = error
 
+    def _on_training_start(self) -> None:
+        self._take_marked()  # those of another training
+
+    def _on_rollout_start(self) -> None:
+        self._count_marked()
+
+    def _on_training_end(self) -> None:
+        self._count_marked()
+
     def _on_step(self) -> bool:
+        if "infos" not in self.locals:  # of streams that are learned from whole
+            return True
         infos = self.locals["infos"]
         # Our algorithms say whose episodes they learn from; with those of SB3 all count.
         counted = self.locals.get("counted", self.locals["dones"])
@@ -48,6 +63,24 @@ class CurriculumCallback(BaseCallback):
         return True
 
     def _on_rollout_end(self) -> None:
+        if "infos" in self.locals:
+            self._update()
+
+    def _take_marked(self) -> Marked | None:
+        """Returns the episodes that an update has marked since this was asked last."""
+        marked: Marked | None = getattr(self.model, "marked", None)
+        if marked is not None:
+            self.model.marked = None  # type: ignore[attr-defined]  # SB3 knows no such attribute
+        return marked
+
+    def _count_marked(self) -> None:
+        marked = self._take_marked()
+        if marked is not None:
+            right = marked.shares if self.error == "symbols" else marked.successes
+            self.curriculum.record(1.0 - float(share) for share in right)
+            self._update()
+
+    def _update(self) -> None:
         self.curriculum.update()
         self.logger.record("curriculum/level", self.curriculum.level)
         self.logger.record("curriculum/error", self.curriculum.running_error)

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 import torch
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.type_aliases import Schedule
-from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3.common.vec_env import VecEnv, VecMonitor
 from torch import Tensor
 from typing_extensions import Never
 
-from agents.algorithms.base import MemoryAlgorithm
+from agents.algorithms.base import Marked, MemoryAlgorithm
 from agents.algorithms.model import Env
 from agents.algorithms.packing import Packed, pack
 from agents.environments.vec_env import GymnasiumVecEnv
@@ -178,9 +178,9 @@ class Supervised(MemoryAlgorithm):
         def per_row(numbers: Tensor) -> Tensor:
             return asked.bincount(numbers.double(), minlength=len(lengths))
 
-        returns = per_row(right)
-        successes = per_row(right.floor()) == per_row(torch.ones_like(right))
-        self._keep_episodes(returns.tolist(), lengths.tolist(), successes.tolist())
+        returns, shares = per_row(right), per_row(right.floor()) / per_row(torch.ones_like(right))
+        marked = Marked((shares == 1.0).tolist(), shares.tolist())
+        self._keep_episodes(returns.tolist(), lengths.tolist(), marked)
         self.logger.record("train/wrong_answers", float((right < 1.0).float().mean()))
 
 
@@ -214,13 +214,17 @@ def streams_of(env: VecEnv) -> StreamVectorEnv:
     """Returns the stream environments behind an SB3 `VecEnv`.
 
     Raises:
-        TypeError: If it has no such.
+        TypeError: If it has no such, or there are wrappers: streams are taken from behind them, and
+            would be learned as they are, not as they are shown when the model plays.
     """
-    inner = env.unwrapped
+    inner = env
+    while isinstance(inner, VecMonitor):  # which changes nothing that is seen
+        inner = inner.venv
     base = inner.env if isinstance(inner, GymnasiumVecEnv) else inner
     if not isinstance(base, StreamVectorEnv):
+        shown = base if inner is not base else type(base).__name__
         raise TypeError(
-            f"env is {base}; allowed: ids of the family stream, such as Stream-Copy-v0, and what "
+            f"env is {shown}; allowed: ids of the family stream, such as Stream-Copy-v0, and what "
             "agents.make_vec_env makes of them without wrappers"
         )
     return base

@@ -179,6 +179,12 @@ class Fit(Train):
     Exit codes: 0 done, 1 failed or success not reached, 2 wrong usage, 130 interrupted.
     """
 
+    env: Annotated[str | None, tyro.conf.Positional, option("ID")] = None
+    """Id of a stream, such as Stream-Copy-v0; `memory-envs list` shows them."""
     algo: tyro.conf.Suppress[str | None] = "supervised"
+    memory: Annotated[str | None, option("NAME")] = None
+    """Memory cell, such as lstm, or none. Without it, the presets' best."""
+    changes: Annotated[tuple[str, ...], option("NAME=VALUE ...", name="set")] = ()
+    """Change single settings of the preset: algorithm.dropout=0.1 env_kwargs.max_length=5."""
 
     name: ClassVar[str] = "fit"

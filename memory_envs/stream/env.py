@@ -45,8 +45,10 @@ class StreamEnv(MemoryEnv[StreamState]):
     max_length`, or drawn from the curriculum. What is drawn how:
 
     - Copy: `length` vectors of `bits` random bits, then a flag; then the same vectors are due.
-    - RepeatCopy: the same, `repeats` times at most, then an end mark of its own. The flag comes
-      with the number of times, scaled to mean 0 and variance 1.
+    - RepeatCopy: `length` vectors of `bits` random bits, then a flag with the number of times they
+      are due, uniform from 1 to `repeats` and scaled to mean 0 and variance 1: with other `repeats`
+      the same number is told otherwise. Then they are due that often, and in the end a mark, a bit
+      of the answer of its own.
     - AssociativeRecall: `length` items of `item_length` vectors of `bits` bits, all different, a
       flag before each. Then, between two flags, one of them but the last: the next one is due.
     - PrioritySort: `length` vectors of `bits` bits, each with a priority, uniform from -1 to 1;

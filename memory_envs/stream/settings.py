@@ -11,6 +11,7 @@ from gymnasium import spaces
 from memory_envs.arguments import (
     allowed_names,
     check_choice,
+    check_flag,
     check_instance,
     check_integer,
     shown,
@@ -97,10 +98,10 @@ class StreamSettings:
             highest = curriculum.max_level
             check_integer("curriculum.max_level", highest, self.min_length, self.max_length)
 
-    def _ask(self, field: str, *lengths: int) -> Any:
+    def _ask(self, field: str, *items: Any) -> Any:
         """Calls one of the task's functions; what a user's raises must say whose it is."""
         try:
-            return getattr(self.task, field)(*lengths, *self.parameters)
+            return getattr(self.task, field)(*items, *self.parameters)
         except Exception as error:
             if field == "check" and isinstance(error, ValueError):
                 raise  # which is how it objects
@@ -219,9 +220,15 @@ class StreamSettings:
                 for item in found:
                     if not space.contains(np.asarray(item, space.dtype)):
                         raise ValueError(f"{where} wrote {name} {shown(item)}; allowed: {space}")
-            if task.words is not None:
-                word = task.words(inputs[0], *self.parameters)
-                check_instance(f"task {task.name!r}: words' return value", word, str, "strings")
+            self._try_words("words", inputs[0])
+            if isinstance(self.answers, spaces.Discrete):
+                self._try_words("answer_words", targets[due[0]])
+
+    def _try_words(self, field: str, item: Any) -> None:
+        """Looks what a user's task calls an input, or an answer."""
+        if getattr(self.task, field) is not None:
+            name = f"task {self.task.name!r}: {field}' return value"
+            check_instance(name, self._ask(field, item), str, "strings")
 
 
 def _numbers(space: spaces.Space[Any]) -> int:
@@ -264,7 +271,7 @@ def _check_fields(task: StreamTask) -> None:
         function = getattr(task, field)
         if not callable(function):
             raise TypeError(f"task.{field} is {shown(function)}; allowed: functions")
-    for field in ("words", "question"):
+    for field in ("words", "answer_words", "question"):
         function = getattr(task, field)
         if function is not None and not callable(function):
             raise TypeError(f"task.{field} is {shown(function)}; allowed: None, functions")
@@ -272,6 +279,14 @@ def _check_fields(task: StreamTask) -> None:
     lowest = check_integer("task.lowest_length", task.lowest_length, 1, highest)
     low = check_integer("task.min_length", task.min_length, lowest, highest)
     check_integer("task.max_length", task.max_length, low, highest)
+    check_instance("task.data", task.data, tuple, "tuples of NumPy arrays")
+    for array in task.data:
+        check_instance("task.data's item", array, np.ndarray, "NumPy arrays")
+    if check_flag("task.is_data_set", task.is_data_set) and not _has_starts(task):
+        raise ValueError(
+            f"task.data is {shown(task.data)}; allowed with is_data_set: first an array (N + 1,) "
+            "of whole numbers, where each of N sequences begins and the last ends"
+        )
     check_instance("task.parameters", task.parameters, tuple, "tuples of Parameter(...)")
     taken = set(_TAKEN)
     for parameter in task.parameters:
@@ -284,6 +299,14 @@ def _check_fields(task: StreamTask) -> None:
                 f"but for {', '.join(_TAKEN)}"
             )
         taken.add(name)
+
+
+def _has_starts(task: StreamTask) -> bool:
+    """Says whether the task's data begin with the starts of one sequence at least."""
+    if not task.data:
+        return False
+    starts = task.data[0]
+    return starts.ndim == 1 and len(starts) > 1 and np.issubdtype(starts.dtype, np.integer)
 
 
 def _check_spaces(task: StreamTask, inputs: spaces.Space[Any], answers: spaces.Space[Any]) -> None:

@@ -353,6 +353,9 @@ def test_a_part_of_a_target_is_named() -> None:
         ("answers", _raises, "task 'Buggy': answers failed with KeyError"),
         ("check", _raises, "task 'Buggy': check failed with KeyError"),
         ("words", lambda symbol, symbols: 3, "task 'Buggy': words' return value is 3"),
+        ("words", _raises, "task 'Buggy': words failed with KeyError"),
+        ("answer_words", lambda symbol, symbols: 3, "'Buggy': answer_words' return value is 3"),
+        ("answer_words", _raises, "task 'Buggy': answer_words failed with KeyError"),
     ],
 )
 def test_a_bug_in_another_function_is_named(field: str, function: Any, message: str) -> None:
@@ -396,6 +399,13 @@ def test_a_space_of_the_wrong_kind_is_named(field: str, space: Any) -> None:
     functions: dict[str, Any] = {field: lambda symbols: space}
     with pytest.raises((TypeError, ValueError), match=rf"task\.{field}'s return value is .*; all"):
         StreamEnv(dataclasses.replace(PREVIOUS, **functions))
+
+
+@pytest.mark.parametrize("data", [(), (np.zeros(3),), (np.zeros(1, np.int64),)])
+def test_a_data_set_says_where_its_sequences_begin(data: tuple[Any, ...]) -> None:
+    task = dataclasses.replace(PREVIOUS, is_data_set=True, data=data)
+    with pytest.raises(ValueError, match=r"task\.data is .*; allowed with is_data_set: first an"):
+        StreamEnv(task)
 
 
 class _Settings:
@@ -469,6 +479,10 @@ def test_a_rare_bug_is_an_error_too_and_no_crash(bug: int) -> None:
         ("answers", spaces.Discrete(2)),
         ("check", None),
         ("words", "letters"),
+        ("answer_words", "letters"),
+        ("data", [np.zeros(2)]),
+        ("data", ("letters",)),
+        ("is_data_set", 1),
         ("parameters", None),
         ("parameters", [Parameter("symbols", 5)]),
         ("parameters", ("symbols",)),

@@ -18,7 +18,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 from typing_extensions import Never
 
-from agents.algorithms.base import MemoryAlgorithm, NonFiniteError
+from agents.algorithms.base import Marked, MemoryAlgorithm, NonFiniteError
 from agents.algorithms.mann_rl.action_steps import ActionSteps, grads_of_targets
 from agents.algorithms.mann_rl.columns import Columns, lay_out
 from agents.algorithms.mann_rl.folded import FoldedMemoryNet
@@ -292,7 +292,8 @@ class MannRL(MemoryAlgorithm):
     def _count_answers(self, batch: Columns, right: npt.NDArray[np.bool_]) -> None:
         """Keeps what the episodes paid, and logs the share of wrong answers."""
         returns, lengths = batch.episodes(right)
-        self._keep_episodes(returns.tolist(), lengths.tolist(), (returns == lengths).tolist())
+        marked = Marked((returns == lengths).tolist(), (returns / lengths).tolist())
+        self._keep_episodes(returns.tolist(), lengths.tolist(), marked)
         self.logger.record("train/wrong_answers", 1.0 - float(right.mean()))
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
 

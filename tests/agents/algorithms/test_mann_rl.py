@@ -10,14 +10,17 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from gymnasium import spaces
 from stable_baselines3.common.vec_env import DummyVecEnv
 from torch import nn
 
 import agents
 from agents import MannRL, MannRLPolicy, NonFiniteError, make_vec_env
+from agents.algorithms.curriculum import CurriculumCallback
 from agents.algorithms.mann_rl.columns import lay_out
 from agents.algorithms.mann_rl.replay import Replay, Step
 from agents.cli.main import main
+from memory_envs import Curriculum, StreamTask, draw
 from memory_envs.stream import StreamBatch
 
 LOGIC = "Stream-Logic-v0"
@@ -443,3 +446,23 @@ def test_losses_leave_no_trace() -> None:
     assert first == second
     for name, tensor in model.policy.state_dict().items():
         assert torch.equal(tensor, before[name]), name
+
+
+def _echo(row: Any, length: int, inputs: Any, targets: Any) -> int:
+    for t in range(length):
+        inputs[t] = targets[t] = draw(row, 2)
+    return length
+
+
+def test_a_curriculum_counts_the_episodes_that_were_learned_from() -> None:
+    two = lambda: spaces.Discrete(2)  # noqa: E731
+    task = StreamTask("Echo", _echo, lambda length: length, two, two, max_length=3)
+    curriculum = Curriculum(3, decay=0.0)
+    env = make_vec_env("Stream-Copy-v0", 256, task=task, curriculum=curriculum)
+    settings: dict[str, Any] = {"learning_rate": 0.0, "memory_iterations": 0}
+    model = MannRL("MannRLPolicy", env, seed=1, stats_window_size=999, **settings)
+    model.learn(1, CurriculumCallback(curriculum))
+    successes = model.ep_success_buffer
+    assert successes is not None
+    assert 0.0 < np.mean(successes) < 1.0
+    assert curriculum.running_error == pytest.approx(1.0 - np.mean(successes))

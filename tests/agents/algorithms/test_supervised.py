@@ -1,17 +1,21 @@
 """Supervised learning of streams: its loss by hand, what it counts, and what it refuses."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from stable_baselines3.common.vec_env import VecFrameStack, VecMonitor, VecNormalize
 
 import agents
 from agents import MemoryPPO, Supervised, make_vec_env
+from agents.algorithms.curriculum import CurriculumCallback
 from agents.cli.main import main
 from agents.evaluation.trace import run_trace
-from memory_envs import draw, evaluate
+from agents.training.run_directory import RunDirectory
+from memory_envs import Curriculum, draw, evaluate
 from memory_envs.stream import StreamVectorEnv
 
 COPY = "Stream-Copy-v0"
@@ -155,6 +159,18 @@ def test_other_environments_are_refused(env_id: str) -> None:
         _model().set_env(make_vec_env(env_id, 5))
 
 
+def test_wrappers_whose_work_would_not_be_learned_are_refused() -> None:
+    allowed = "VecNormalize; allowed: .* without wrappers"
+    with pytest.raises(TypeError, match=allowed):
+        Supervised("MemoryPolicy", VecNormalize(make_vec_env(COPY, 2)))
+    with pytest.raises(TypeError, match=allowed):
+        _model().set_env(VecNormalize(make_vec_env(COPY, 5, **SMALL)))
+    with pytest.raises(TypeError, match="VecFrameStack; allowed"):
+        Supervised("MemoryPolicy", VecFrameStack(make_vec_env(COPY, 2), 2))
+    model = Supervised("MemoryPolicy", VecMonitor(make_vec_env(COPY, 2)))
+    assert model.learn(1).num_timesteps > 1
+
+
 # The rate is constant, as a schedule of half the steps would be another one.
 _SENTENCES = (
     "policy.encoder=SentenceEncoder policy.encoder_kwargs.word_dropout=0.2 algorithm.dropout=0.2 "
@@ -183,6 +199,53 @@ def test_fit_trains_and_goes_on_to_the_bit(tmp_path: Path, env_id: str, settings
         assert torch.equal(tensor, here.state_dict()[name]), name
     for name in ("learning_curve.png", "trace.txt", "evaluation.json", "progress.csv"):
         assert (rest / name).exists()
+
+
+class Noting(Curriculum):
+    """Keeps every error that it is told."""
+
+    def record(self, errors: Iterable[float]) -> None:
+        self.noted = [*getattr(self, "noted", []), *(told := list(errors))]
+        super().record(told)
+
+
+def test_a_curriculum_counts_what_the_update_before_it_marked() -> None:
+    curriculum = Noting(3, level=1, threshold=1.0, refractory=2, p_any=0.0, p_below=0.0)
+    env = make_vec_env(COPY, 8, bits=1, max_length=3, curriculum=curriculum)
+    model = Supervised("MemoryPolicy", env, seed=0, stats_window_size=10_000)
+    model.learn(400, CurriculumCallback(curriculum))
+    successes = list(model.ep_success_buffer or ())
+    assert curriculum.noted == [1.0 - success for success in successes]
+    assert 0.0 < np.mean(curriculum.noted) < 1.0
+    updates = len(successes) // 8
+    assert (curriculum.level, curriculum.updates_since_advance) == (3, updates - 4)
+
+
+def test_a_curriculum_can_count_missed_answers() -> None:
+    curriculum = Curriculum(3, decay=0.0)
+    env = make_vec_env(COPY, 16, bits=2, min_length=3, max_length=3, curriculum=curriculum)
+    model = Supervised("MemoryPolicy", env, seed=0, policy_kwargs={"net_arch": []})
+    model.learn(1, CurriculumCallback(curriculum, "symbols"))
+    wrong = model.logger.name_to_value["train/wrong_answers"]
+    assert curriculum.running_error == pytest.approx(wrong)
+    assert 0.0 < wrong < 1.0
+
+
+def test_a_curriculum_goes_on_to_the_bit(tmp_path: Path) -> None:
+    settings = "curriculum.max_level=9 curriculum.threshold=1.0 curriculum.refractory=3"
+    small = f"{settings} n_envs=4 policy.memory_kwargs={{}} env_kwargs.bits=1"
+    common = ["fit", COPY, "--memory", "gru", "--set", *small.split()]
+    whole, half, rest = (tmp_path / name for name in ("whole", "half", "rest"))
+    assert main([*common, "--timesteps", "800", "--out", str(whole)]) == 0
+    assert main([*common, "--timesteps", "400", "--out", str(half)]) == 0
+    assert (
+        main(["fit", "--continue-from", str(half), "--timesteps", "800", "--out", str(rest)]) == 0
+    )
+    there, here = (agents.load(folder / "model.zip").policy for folder in (whole, rest))
+    for name, tensor in there.state_dict().items():
+        assert torch.equal(tensor, here.state_dict()[name]), name
+    levels = RunDirectory(whole).read_progress()["curriculum/level"]
+    assert levels[-1][1] > 2
 
 
 def test_a_task_of_ones_own_can_be_fitted(tmp_path: Path) -> None:

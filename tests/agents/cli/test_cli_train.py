@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -443,3 +444,13 @@ def test_a_number_that_is_not_finite_ends_the_run_with_a_message(
     assert len(message.splitlines()) == 1
     assert (out / "settings.json").exists()
     assert not (out / "evaluation.json").exists()
+
+
+def test_what_the_help_of_fit_names_can_be_fitted(capsys: Capture) -> None:
+    assert main(["fit", "--help"]) == 0
+    shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    ids = re.findall(r"such as (\S+-v\d)", shown)
+    settings = re.findall(r"\w+\.\w+=[\d.]*\d", shown)
+    assert (len(ids), len(settings)) == (1, 2)
+    first_plan(ids[0], "supervised", changes=read_assignments(settings, "--set"))
+    assert "rl_ntm" not in shown.partition("--memory")[2].partition("--seed")[0]

@@ -18,6 +18,7 @@ from agents.training.recipes import (
     read_recipe,
 )
 from memory_envs import ENVIRONMENTS
+from memory_envs.stream import TASKS
 
 VALID: dict[str, Any] = {
     "timesteps": 1000,
@@ -86,6 +87,16 @@ def test_every_id_has_a_recipe_for_everything(env_id: str) -> None:
         for memory in ("none", "lstm", "gru", "ntm"):
             preset = find_preset(env_id, algorithm, memory)
             assert (preset.algorithm, preset.memory) == (algorithm, memory)
+
+
+@pytest.mark.parametrize(
+    "env_id",
+    [i for i, spec in ENVIRONMENTS.items() if spec.family == "stream" and spec.task in TASKS],
+)
+def test_a_stream_is_learnt_by_reward_unless_one_says_otherwise(env_id: str) -> None:
+    memory = "gated-delta" if "ppo/gated-delta" in MODULES["stream"].get(env_id, {}) else "lstm"
+    first, fitted = find_preset(env_id), find_preset(env_id, "supervised")
+    assert (first.algorithm, first.memory, fitted.memory) == ("ppo", memory, memory)
 
 
 def test_the_tasks_of_the_main_job_are_tuned() -> None:
