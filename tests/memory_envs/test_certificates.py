@@ -410,6 +410,16 @@ def test_plain_lines_and_environment_agree() -> None:
     assert returns.mean() == pytest.approx(value, abs=5 * returns.std() / 140)
 
 
+def test_the_search_finds_what_needs_no_memory() -> None:
+    from memory_envs.certificates.algorithmic import _templates
+    from memory_envs.certificates.search import found_value
+
+    # Of all tables of a move and a symbol for every symbol in view, one copies without a mistake.
+    rules: Any = make("Algorithmic/Copy-v0").rules
+    found = found_value(rules, _templates(rules.settings), 8.0, np.random.default_rng(0))
+    assert 2.8 < found <= read_certificates()["Algorithmic/Copy-v0"].best.upper
+
+
 # Players, over the registry.
 
 
