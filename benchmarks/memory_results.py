@@ -127,7 +127,8 @@ def maze_page(results: dict[str, list[Record]]) -> str:
         "`python -m benchmarks.memory_runs` left. Return is the mean over 1,000 fresh episodes.",
         f"With {MAZE.format(9)}, random play gets 8, one that knows goal and place 533, and",
         "the best that an agent can do, which has to find the one and to work out the other,",
-        f"{BOUND} ([computed exactly](../environments.md)). An episode has {MAZE_STEPS} steps.",
+        f"{BOUND} ([computed exactly](../environments/maze.md)). "
+        f"An episode has {MAZE_STEPS} steps.",
         f"Episodes to {MARKS[0]:g} and to {MARKS[1]:g}, nine tenths of the best, are those of",
         "training until the mean return of the latest ones (128 with the preset) was that.",
         f"Munkhdalai et al. (2019), Fig. 6, come to {MARKS[0]:g} after 250,000 with MNM, and with",

@@ -1,12 +1,14 @@
-"""The text of docs/environments.md and of a page for each task, which docs/generate.py writes."""
+"""The text of docs/environments.md and of the pages below it, which docs/generate.py writes."""
 
 import importlib
 import inspect
 import re
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import gymnasium as gym
+from arguments import arguments_list
 from tasks import FAMILIES, Task, tasks
 
 from agents.algorithms.pretrained import read_index
@@ -19,29 +21,77 @@ from memory_envs.stream.task import LARGEST_LENGTH
 from memory_envs.stream.tasks import TASKS as STREAM_TASKS
 
 README = Path(__file__).parents[1] / "README.md"
-_SECTIONS = ("Rewards", "Episode End", "Info", "Success", "Memory Demand", "Optimal Return")
+_SECTIONS = (
+    "Rewards",
+    "Episode End",
+    "Info",
+    "Success",
+    "Memory Demand",
+    "Optimal Return",
+    "References",
+    "Version History",
+)
 _RETURNS = """\
 Mean returns, of random and optimal play over the seeds 0 to 999. Without memory: the best that a
 policy can get that sees the present observation alone, between
 [certified bounds](../certificates.md); with memory: the same of all that was seen. A dash: not
 certified. `memory-envs certify {}` says how each bound is known."""
+_WRITTEN = "<!-- Written by docs/generate.py. -->\n"
+_TOCTREE = """\
+```{{toctree}}
+:hidden:
+:maxdepth: 1
+
+{}
+```"""
+_INTRODUCTION = """\
+Every task has a page of its own: optimal play as a moving picture, what it pays, and what can be
+had with and without memory. Tasks of one kind are a family, which shares rules and arguments.
+After `pip install .` in the project's folder:
+
+```python
+import gymnasium as gym
+
+env = gym.make("memory_envs:Tape-Reverse-v0")
+observation, info = env.reset(seed=0)
+```
+
+`memory-envs list` shows all ids with what optimal play gets, `memory-envs play ID` lets you try
+one. That command comes with [the agents](install.md)."""
 # Pages of results beside those of the presets, by family.
 _RESULTS = {"maze": "maze", "stream": "streams"}
 
 
 def overview() -> str:
-    """Returns the page of all families as Markdown."""
-    parts = [
-        "# Environments\n\nWritten by `docs/generate.py` from the classes' docstrings. "
-        "Every task has a page of its own,\nwith a moving picture of optimal play:\n",
-        _contents(),
-    ]
+    """Returns the page of all environments, a gallery, as Markdown."""
+    pages = "\n".join(f"environments/{family}" for family in FAMILIES)
+    parts = [f"{_WRITTEN}# Environments", _INTRODUCTION, _TOCTREE.format(pages)]
     for family in FAMILIES:
-        ids = "\n".join(f"- `{spec.id}`" for spec in ENVIRONMENTS.values() if spec.family == family)
-        # The class docstrings use second-level headings; below a family they go one deeper.
-        body = _docstring(family).replace("\n## ", "\n### ")
-        parts.append(f"## {family.title()} family\n\n{ids}\n\n{body}\n")
-    return "\n".join(parts)
+        rules = f"[Rules, ids and arguments](environments/{family}.md)."
+        parts += [f"## {_title(family)}", f"{_summary(family)} {rules}", _gallery(family)]
+    return "\n\n".join(parts) + "\n"
+
+
+def family_page(family: str) -> str:
+    """Returns the page of a family, with what holds for all its tasks, as Markdown."""
+    intro, _, rest = _docstring(family).partition("\n## ")
+    text = f"## {rest}".partition("## Arguments\n")
+    sections = text[2].partition("\n## ")[2]
+    pages = "\n".join(f"{task.name} <{task.slug}>" for task in _tasks_of(family))
+    parts = [
+        f"{_WRITTEN}# {_title(family)}",
+        intro.strip(),
+        "## Tasks",
+        _ids(family),
+        text[0].strip(),
+        "## Arguments",
+        f'Of `gym.make`, such as `gym.make("memory_envs:{_tasks_of(family)[0].shown.id}", ...)`; '
+        "an id stands for some of them.",
+        arguments_list(_environment(family)),
+        f"## {sections.strip()}",
+        _TOCTREE.format(pages),
+    ]
+    return "\n\n".join(parts) + "\n"
 
 
 def task_page(task: Task) -> str:
@@ -49,36 +99,69 @@ def task_page(task: Task) -> str:
     sections = _sections(task.family)
     shown = task.shown.id
     parts = [
-        f"# {task.family.title()}: {task.name}",
-        *_readme_lines(task),
+        f"{_WRITTEN}# {task.family.title()}: {task.name}",
+        *_told(task),
         f"![Optimal play of {shown}](../images/environments/{task.slug}.gif)",
         "The picture shows optimal play of a short episode "
-        f"([the rules of the family](../environments.md#{task.family}-family)).",
+        f"([rules of the family]({task.family}.md), [arguments]({task.family}.md#arguments)).",
+        _in_code(task),
         *_starting_state(task),
         "## What can be had",
         _returns(task),
         _RETURNS.format(shown),
         *_learnt(task),
-        "## Spaces",
-        _spaces(task),
         *_arguments(task),
         *(f"## {name}\n\n{sections[name]}" for name in _SECTIONS),
     ]
-    return "<!-- Written by docs/generate.py. -->\n" + "\n\n".join(parts) + "\n"
+    return "\n\n".join(parts) + "\n"
 
 
-def _contents() -> str:
-    lines = "\n".join(f"environments/{task.slug}" for task in tasks())
-    return f"```{{toctree}}\n:maxdepth: 1\n\n{lines}\n```\n"
+def _title(family: str) -> str:
+    return f"{family.title()} family"
+
+
+def _tasks_of(family: str) -> list[Task]:
+    return [task for task in tasks() if task.family == family]
+
+
+def _gallery(family: str) -> str:
+    """A tile for each task: its picture, its name, and what it is."""
+    tiles = [
+        f"""\
+:::{{container}} tile
+[![](images/environments/{task.slug}.gif)**{task.name}**](environments/{task.slug}.md)
+
+{_what(task)}
+:::"""
+        for task in _tasks_of(family)
+    ]
+    return "\n".join(["::::{container} gallery", *tiles, "::::"])
+
+
+def _ids(family: str) -> str:
+    rows = ["| task | what it is | ids |", "| --- | --- | --- |"]
+    for task in _tasks_of(family):
+        ids = [f"`{spec.id}`" for spec in task.specs]
+        if len(ids) > 4:  # the tasks of bAbI
+            ids = [ids[0], ids[1], f"... {ids[-1]}"]
+        rows.append(f"| [{task.name}]({task.slug}.md) | {_what(task)} | {', '.join(ids)} |")
+    return "\n".join(rows)
+
+
+def _environment(family: str) -> type[Any]:
+    """The class of a family's environments."""
+    spec = next(spec for spec in ENVIRONMENTS.values() if spec.family == family)
+    module, _, name = spec.entry_point.partition(":")
+    found: type[Any] = getattr(importlib.import_module(module), name)
+    return found
 
 
 @cache
 def _docstring(family: str) -> str:
-    spec = next(spec for spec in ENVIRONMENTS.values() if spec.family == family)
-    module, _, name = spec.entry_point.partition(":")
-    docstring = inspect.getdoc(getattr(importlib.import_module(module), name))
+    docstring = inspect.getdoc(_environment(family))
     assert docstring is not None
-    return docstring.replace("``", "`")
+    docstring = docstring.replace("``", "`")
+    return re.sub(r"`docs/([\w/-]+)\.md`", r"[\1](../\1.md)", docstring)
 
 
 def _sections(family: str) -> dict[str, str]:
@@ -87,15 +170,36 @@ def _sections(family: str) -> dict[str, str]:
     return {name: text.strip() for name, _, text in (part.partition("\n") for part in parts)}
 
 
-def _readme_lines(task: Task) -> list[str]:
-    """What the table of README says of a task: what it is, and what has to be remembered."""
-    for row in README.read_text(encoding="utf-8").splitlines():
-        cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]]
-        named = re.findall(r"`([A-Z][A-Za-z]+-[A-Za-z]+)", cells[0]) if len(cells) == 3 else []
-        if f"{task.family.title()}-{task.name}" in named:
-            what, remembered = cells[1][:1].upper() + cells[1][1:], cells[2]
-            return [f"{what}.", f"**What has to be remembered:** {remembered}."]
-    return []
+def _told(task: Task) -> list[str]:
+    """What a task is, and what has to be remembered where the table of README says so."""
+    remembered = [row[2] for row in _readme_rows(task)]
+    return [_what(task), *(f"**What has to be remembered:** {text}." for text in remembered)]
+
+
+def _what(task: Task) -> str:
+    """What a task is, by the table of README; else by the list in the family's docstring."""
+    texts = [row[1] for row in _readme_rows(task)]
+    if not texts:
+        intro = _docstring(task.family).partition("\n## ")[0]
+        listed = re.search(rf"^- {task.name}: (.*(?:\n  .*)*)\.$", intro, re.MULTILINE)
+        assert listed is not None, task.slug
+        texts = [re.sub(r"\n +", " ", listed[1])]
+    return f"{texts[0][:1].upper()}{texts[0][1:]}."
+
+
+def _readme_rows(task: Task) -> list[list[str]]:
+    """The row of a task in the table of README, if it has one of its own."""
+    rows = [
+        [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        for line in README.read_text(encoding="utf-8").splitlines()
+    ]
+    named = re.compile(rf"`{task.family.title()}-{task.name}\b(?!/)")
+    return [row for row in rows if len(row) == 3 and named.match(row[0])][:1]
+
+
+def _summary(family: str) -> str:
+    """The first sentence of a family's docstring."""
+    return _docstring(family).partition("\n\n")[0].replace("\n", " ")
 
 
 def _starting_state(task: Task) -> list[str]:
@@ -186,14 +290,24 @@ def _arguments(task: Task) -> list[str]:
         "## Arguments",
         f"Whole numbers; the defaults are those of `{task.shown.id}`.",
         "\n".join(lines),
-        "`distractors`, `curriculum` and `render_mode` are those of "
-        "[the family](../environments.md#stream-family).",
+        "`distractors`, `curriculum` and `render_mode` are those of [the family](stream.md).",
     ]
 
 
-def _spaces(task: Task) -> str:
+def _in_code(task: Task) -> str:
+    """How it is made, and its spaces."""
     env = gym.make(task.shown.id)
-    return (
-        f"Of `{task.shown.id}`:\n\n- actions: `{env.action_space}`\n"
-        f"- observations: `{env.observation_space}`"
-    )
+    return f"""\
+```python
+import gymnasium as gym
+
+env = gym.make("memory_envs:{task.shown.id}")
+```
+
+- actions: `{_space(env.action_space)}`
+- observations: `{_space(env.observation_space)}`"""
+
+
+def _space(space: gym.Space[Any]) -> str:
+    """A space without the blanks that line up its numbers."""
+    return re.sub(" +", " ", str(space)).replace("[ ", "[")

@@ -1,4 +1,4 @@
-"""Writes docs/environments.md, a page for each task, and docs/cells.md.
+"""Writes docs/environments.md, a page for each family and task, docs/cells.md, docs/api.
 
 What they say comes from docstrings, the tables of ids and cells, and kept results. Run it after
 changing one of these: ``python docs/generate.py``. A test compares.
@@ -7,14 +7,14 @@ changing one of these: ``python docs/generate.py``. A test compares.
 import importlib
 import inspect
 import os
-import re
 from pathlib import Path
 from typing import Any
 
 from api_pages import PAGES as API_PAGES
 from api_pages import api_pages
-from environment_pages import overview, task_page
-from tasks import PAGES, tasks
+from arguments import arguments_list
+from environment_pages import family_page, overview, task_page
+from tasks import FAMILIES, PAGES, tasks
 
 from agents.cells import CELLS, MemoryCell
 
@@ -25,8 +25,9 @@ CELLS_PAGE = Path(__file__).with_name("cells.md")
 def cells_page() -> str:
     """Returns the page of the memory cells as Markdown."""
     parts = [
-        "# Memory cells\n\nWritten by `docs/generate.py` from the docstrings. The names are what "
-        "`memory=` takes, the\narguments are `memory_kwargs`.\n"
+        "<!-- Written by docs/generate.py. -->\n# Memory cells\n\nThe names are what `memory=` "
+        "takes, the arguments are `memory_kwargs`; [Memories](memories.md) explains\ntheir kinds "
+        "with a picture each.\n"
     ]
     told = {MemoryCell.__module__, *(cls.__module__ for cls in CELLS.values())}
     for name, cls in CELLS.items():
@@ -38,7 +39,8 @@ def cells_page() -> str:
                 parts.append(text if title in told else f"{title}\n\n{text}")
                 told |= {base.__module__, title}
         about = inspect.cleandoc(cls.__doc__ or "").split("\n\nArgs:")[0].replace("``", "`")
-        parts.append("\n\n".join([f"## {name}", _module_text(cls), about, *_arguments(cls)]) + "\n")
+        arguments = filter(None, [arguments_list(cls, hidden=("input_size",))])
+        parts.append("\n\n".join([f"## {name}", _module_text(cls), about, *arguments]) + "\n")
     return "\n".join(parts)
 
 
@@ -46,25 +48,10 @@ def _module_text(cls: type[Any]) -> str:
     return (inspect.getdoc(importlib.import_module(cls.__module__)) or "").replace("``", "`")
 
 
-def _arguments(cls: type[Any]) -> list[str]:
-    """The arguments of a cell with their defaults, as one list; none if it has none."""
-    parameters = inspect.signature(cls).parameters
-    # A subclass that takes the arguments of its base describes them there.
-    docstrings = [inspect.cleandoc(base.__doc__ or "") + "\n" for base in cls.__mro__]
-    section = re.search(r"\nArgs:\n((?:    .*\n)+)", "".join(docstrings))
-    assert section is not None
-    described = re.findall(r"^    (\w+): (.*(?:\n        .*)*)", section[1], re.MULTILINE)
-    lines = [
-        f"- `{name}={parameters[name].default!r}`: {' '.join(text.split())}"
-        for name, text in described
-        if name != "input_size"
-    ]
-    return ["\n".join(lines).replace("``", "`")] if lines else []
-
-
 def pages() -> dict[Path, str]:
     """Returns the text of every page that is written here, by file."""
     pages = {PAGE: overview(), CELLS_PAGE: cells_page(), **api_pages()}
+    pages |= {PAGES / f"{family}.md": family_page(family) for family in FAMILIES}
     return pages | {PAGES / f"{task.slug}.md": task_page(task) for task in tasks()}
 
 

@@ -29,8 +29,10 @@ ROOMS = {
     "agents.saving": "",
     "memory_envs": "",
 }
-_LEFT, _TOP, _WIDTH, _HEIGHT, _STEP = 20, 16, 560, 38, 56
+# A box is as wide as its longest sentence is in the widest of the usual fonts.
+_LEFT, _TOP, _WIDTH, _HEIGHT, _STEP = 20, 16, 700, 38, 56
 _RIGHT = _LEFT + _WIDTH
+_ALL = _RIGHT + 280  # with the arcs
 
 
 def arrows() -> Counter[tuple[str, str]]:
@@ -61,9 +63,9 @@ def picture() -> str:
     middles = {room: _TOP + k * _STEP + _HEIGHT // 2 for k, room in enumerate(ROOMS)}
     height = _TOP + len(ROOMS) * _STEP - (_STEP - _HEIGHT) + _TOP
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="860" height="{height}"',
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_ALL}" height="{height}"',
         '  font-family="sans-serif" font-size="13">',
-        f'<rect width="860" height="{height}" fill="white"/>',
+        f'<rect width="{_ALL}" height="{height}" fill="white"/>',
     ]
     places = list(ROOMS)
     for (here, there), count in sorted(arrows().items()):

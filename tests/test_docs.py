@@ -7,7 +7,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from PIL import Image, ImageSequence
 
 import agents
 import memory_envs
+from agents.algorithms.table import ALGORITHMS
 from agents.cells import CELLS
 from memory_envs import ENVIRONMENTS
 from tests.browser import NEEDS_BROWSER, open_page
@@ -23,6 +24,7 @@ from tests.browser import NEEDS_BROWSER, open_page
 ROOT = Path(__file__).parents[1]
 HOW_TO = sorted((ROOT / "docs" / "how-to").glob("*.md"))
 TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
+INTRODUCTIONS = [ROOT / "docs" / f"{name}.md" for name in ("index", "environments", "algorithms")]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
 README_BLOCKS = {
     language: re.findall(
@@ -125,6 +127,41 @@ def test_a_click_sorts_a_table(tmp_path: Path, column: int, clicks: int, order: 
     assert "".join(re.findall(r"<td>([abc])</td>", dom)) == order
 
 
+@NEEDS_BROWSER
+def test_a_table_of_words_is_not_sorted(tmp_path: Path) -> None:
+    page, script = tmp_path / "page.html", (ROOT / "docs" / "_static" / "sort.js").as_uri()
+    table = re.sub(r"1.2 M|\(30,000\)", "word", TABLE).format(script=script, column=0, clicks=1)
+    page.write_text(table, encoding="utf-8")
+    dom = open_page(tmp_path, page.as_uri(), "--dump-dom")
+    assert "sortable" not in dom
+    assert re.findall(r"<td>([abc])</td>", dom) == list("bca")
+
+
+COPIED = """<script>Object.defineProperty(navigator, "clipboard", {{value: {{
+  writeText: (text) => {{ document.title = text.replaceAll("\\n", "|"); }}
+}}}});</script><script src="{script}"></script><title></title>
+<div class="highlight"><pre>{code}</pre></div>
+<script>addEventListener("DOMContentLoaded", () => {{
+  document.querySelector("button").click();
+}});</script>"""
+
+
+@NEEDS_BROWSER
+@pytest.mark.parametrize(
+    ("code", "copied"),
+    [
+        ("pip install .\nmemory-envs list\n", "pip install .|memory-envs list"),
+        ("&gt;&gt;&gt; for k in x:\n...     f(k)\n3\n&gt;&gt;&gt; y\n", "for k in x:|    f(k)|y"),
+    ],
+)
+def test_a_click_copies_what_can_be_run(tmp_path: Path, code: str, copied: str) -> None:
+    page, script = tmp_path / "page.html", (ROOT / "docs" / "_static" / "copy.js").as_uri()
+    page.write_text(COPIED.format(script=script, code=code), encoding="utf-8")
+    dom = open_page(tmp_path, page.as_uri(), "--dump-dom")
+    assert f"<title>{copied}</title>" in dom
+    assert ">Copied</button>" in dom
+
+
 def test_every_task_has_a_small_moving_picture() -> None:
     script = _script("animations")
     paths = {script.path(task) for task in script.tasks()}
@@ -145,11 +182,37 @@ def test_the_cells_page_is_what_the_docstrings_say() -> None:
         assert f"`{name}`" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_every_family_says_what_its_success_is() -> None:
+def test_every_family_has_a_page_with_its_arguments_and_what_its_success_is() -> None:
+    for family in {spec.family for spec in ENVIRONMENTS.values()}:
+        page = (ROOT / "docs" / "environments" / f"{family}.md").read_text(encoding="utf-8")
+        assert "\n## Success\n" in page
+        assert "\n- `render_mode=None`: " in page
+
+
+def test_the_gallery_shows_every_task_and_says_what_it_is() -> None:
     page = (ROOT / "docs" / "environments.md").read_text(encoding="utf-8")
-    families = page.split("\n## ")[1:]
-    assert len(families) == len({spec.family for spec in ENVIRONMENTS.values()})
-    assert all("\n### Success\n" in family for family in families)
+    told = re.findall(
+        r"environments/([\w-]+)\.gif\)\*\*\w+\*\*\]\(environments/\1\.md\)\n\n([A-Z].*\.)\n:::",
+        page,
+    )
+    assert [slug for slug, _ in told] == [task.slug for task in _script("generate").tasks()]
+    assert len({(slug.partition("-")[0], what) for slug, what in told}) == len(told)
+
+
+def test_the_page_of_the_algorithms_names_them_with_their_classes() -> None:
+    page = (ROOT / "docs" / "algorithms.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([\w-]+)` \| `(\w+)` \|", page, re.MULTILINE)
+    assert rows == [(name, spec.class_name) for name, spec in ALGORITHMS.items()]
+
+
+def test_the_page_of_the_installation_has_every_extra_of_a_user() -> None:
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    section = project.partition("[project.optional-dependencies]\n")[2].partition("\n[")[0]
+    page = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| `pip install \"\.\[(\w+)\]\"` \|", page, re.MULTILINE)
+    extras = set(re.findall(r"^(\w+) = \[", section, re.MULTILINE))
+    assert extras - set(told) == {"docs", "dev", "all"}
+    assert set(told) <= extras
 
 
 def test_the_picture_of_the_rooms_shows_the_imports() -> None:
@@ -261,12 +324,26 @@ def test_ids_need_no_import_of_memory_envs(tmp_path: Path) -> None:
     assert run.returncode == 0, run.stderr
 
 
-@pytest.mark.parametrize("page", [*HOW_TO, *TUTORIALS], ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [*HOW_TO, *TUTORIALS, *INTRODUCTIONS], ids=lambda page: page.stem)
 def test_a_how_to_or_tutorial_runs_alone(page: Path, tmp_path: Path) -> None:
     """Its blocks, in order, are one script."""
-    blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-    run = run_alone(_shortened("\n".join(blocks)), tmp_path)
+    source = _script("page_scripts").script(page.read_text(encoding="utf-8"))
+    run = run_alone(_shortened(source), tmp_path)
     assert run.returncode == 0, run.stderr
+
+
+def test_the_code_of_a_tutorial_can_be_downloaded(tmp_path: Path) -> None:
+    pages, site = tmp_path / "pages", tmp_path / "site"
+    (pages / "tutorials").mkdir(parents=True)
+    site.mkdir()
+    (pages / "tutorials" / "it.md").write_text("```python\na = 1\n```\nso\n```python\nb = a\n```\n")
+    context = {"body": "<h1>It</h1><h1>Other</h1>"}
+    offer = _script("page_scripts").offer
+    offer(SimpleNamespace(srcdir=pages, outdir=site), "tutorials/it", "page.html", context, None)
+    assert (site / "tutorials" / "it.py").read_text() == "a = 1\n\nb = a\n"
+    assert re.findall(
+        r'<h1>(\w+)</h1>(?:\n<p class="download"><a href="([\w.]+)" download>)?', context["body"]
+    ) == [("It", "it.py"), ("Other", "")]
 
 
 def test_there_is_a_how_to_for_everything_that_can_be_added() -> None:

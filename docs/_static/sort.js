@@ -1,4 +1,4 @@
-// Sorts a table by the column whose header is clicked, or chosen with Enter; again turns it round.
+// Sorts a table that has numbers by the column whose header is clicked, or chosen with Enter; again turns it round.
 "use strict";
 
 // "(0.304)", "1,000", "0.967 - 1.000" and "4.5 M" count as their first number; "-" and "" as none.
@@ -16,12 +16,17 @@ function compare(a, b, numeric, sign) {
   return sign * (x - y);
 }
 
+// Whether most rows have a number in a column.
+function isNumeric(body, column) {
+  const texts = [...body.rows].map((row) => row.cells[column]?.textContent.trim() ?? "");
+  return texts.filter((text) => !Number.isNaN(number(text))).length > texts.length / 2;
+}
+
 function sortBy(table, header, column) {
   const sign = header.getAttribute("aria-sort") === "ascending" ? -1 : 1;
   const body = table.tBodies[0];
   const rows = [...body.rows].map((row) => ({ row, text: row.cells[column]?.textContent.trim() ?? "" }));
-  const numbers = rows.filter(({ text }) => !Number.isNaN(number(text))).length;
-  const numeric = numbers > rows.length / 2;
+  const numeric = isNumeric(body, column);
   rows.sort((a, b) => compare(a.text, b.text, numeric, sign));
   for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
   header.setAttribute("aria-sort", sign > 0 ? "ascending" : "descending");
@@ -30,7 +35,9 @@ function sortBy(table, header, column) {
 
 function makeSortable(table) {
   if (!table.tHead || !table.tBodies[0] || table.tBodies[0].rows.length < 3) return;
-  [...table.tHead.rows[0].cells].forEach((header, column) => {
+  const headers = [...table.tHead.rows[0].cells];
+  if (!headers.some((_, column) => isNumeric(table.tBodies[0], column))) return;
+  headers.forEach((header, column) => {
     if (header.textContent.trim() === "") return;
     header.classList.add("sortable");
     header.tabIndex = 0;

@@ -11,6 +11,15 @@ from memory_envs.core.vector import MemoryVectorEnv
 class AlgorithmicEnv(MemoryEnv[AlgorithmicState]):
     """The algorithmic tasks of Gym up to 2021, with its rules.
 
+    - Copy: write what is read.
+    - DuplicatedInput: every symbol stands twice; write it once.
+    - RepeatCopy: write the input three times, forward, backward and forward again.
+    - Reverse: write the input backwards.
+    - ReversedAddition: add two numbers that stand one below the other, least significant digit
+      first.
+    - ReversedAddition3: add three numbers that stand one below the other, least significant digit
+      first.
+
     A script written for the old ids changes the id and the API: `reset` returns an info, `step` two
     flags, and an action is an array in place of a tuple.
 
@@ -72,6 +81,12 @@ class AlgorithmicEnv(MemoryEnv[AlgorithmicState]):
     The number of target symbols; see `memory_envs.oracles`. In ReversedAddition3 the time limit is
     too short to look at every digit once the input has four columns and a carry is left over, or
     five columns: there only a player that knows the input reaches the optimum.
+
+    ## References
+
+    - Zaremba, Mikolov, Joulin & Fergus 2016, *Learning Simple Algorithms from Examples*,
+      arXiv:1511.07275.
+    - Brockman et al. 2016, *OpenAI Gym*, arXiv:1606.01540.
 
     ## Version History
 

@@ -70,6 +70,11 @@ class InvisibleGoalEnv(MemoryEnv[MazeState]):
     can then be expected, by the exact computation in `memory_envs.oracles.maze_search`; 495.9 if it
     were told where it is.
 
+    ## References
+
+    - Munkhdalai, Sordoni, Wang & Trischler 2019, *Metalearned Neural Memory*, arXiv:1907.09720.
+    - Miconi, Clune & Stanley 2018, *Differentiable plasticity*, arXiv:1804.02464.
+
     ## Version History
 
     - v0: first version.

@@ -132,6 +132,15 @@ class StreamEnv(MemoryEnv[StreamState]):
     DynamicNGrams, where `memory_envs.oracles.ngrams` says what can be expected at best: 150.0 of
     195 with the registered settings, by ``python -m benchmarks.ngrams_bound``.
 
+    ## References
+
+    - Graves, Wayne & Danihelka 2014, *Neural Turing Machines*, arXiv:1410.5401: Copy, RepeatCopy,
+      AssociativeRecall, DynamicNGrams, PrioritySort.
+    - Munkhdalai, Sordoni, Wang & Trischler 2019, *Metalearned Neural Memory*, arXiv:1907.09720:
+      DoubleCopy, DictionaryInference, bAbI.
+    - Weston et al. 2015, *Towards AI-Complete Question Answering*, arXiv:1502.05698: bAbI.
+    - Barrett, *Learning to Remember*: Logic, Tagging, Sentences.
+
     ## Version History
 
     - v0: first version.

@@ -83,6 +83,11 @@ class TapeEnv(MemoryEnv[TapeState]):
 
     The number of target symbols, end mark included; see `memory_envs.oracles`.
 
+    ## References
+
+    - Zaremba & Sutskever 2015, *Reinforcement Learning Neural Turing Machines*, arXiv:1505.00521;
+      the sections named above are its.
+
     ## Version History
 
     - v0: first version.
