@@ -1,6 +1,6 @@
 """The arguments of a stream environment, checked."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import FunctionType
 from typing import Any
 
@@ -24,18 +24,17 @@ from memory_envs.stream.tasks import TASKS
 from memory_envs.stream.text.texts import TEXTS, text_options, text_task
 
 _LARGEST_STREAM = 2**24  # numbers in the inputs of one row
-# What the environments' other arguments are called; no parameter of a task can be.
-_TAKEN = (
+# The arguments of every stream environment, and those of the vector environment alone.
+_ARGUMENTS = (
     "task",
-    "num_envs",
-    "autoreset_mode",
-    "render_mode",
     "min_length",
     "max_length",
     "delay",
     "distractors",
     "curriculum",
+    "render_mode",
 )
+_TAKEN = ("num_envs", "autoreset_mode", *_ARGUMENTS)  # no parameter of a task can be called so
 
 
 class StreamSettings:
@@ -70,12 +69,13 @@ class StreamSettings:
         distractors: int = 0,
     ) -> None:
         self.task, parameters = _find_task(task, dict(parameters))
+        options = text_options(task) if isinstance(task, str) and task in TEXTS else ()
         self.is_ours = isinstance(task, str) or task in TASKS.values()
         own = not self.is_ours
         if own:
             _check_fields(self.task)
         self.min_length, self.max_length = self._read_lengths(min_length, max_length)
-        self.parameters = _read_parameters(self.task, parameters)
+        self.parameters = _read_parameters(self.task, parameters, options)
         self._ask("check", self.min_length, self.max_length)
         self.delay = check_integer("delay", delay, 0, LARGEST_LENGTH)
         self.distractors = check_integer("distractors", distractors, 0)
@@ -97,10 +97,10 @@ class StreamSettings:
             highest = curriculum.max_level
             check_integer("curriculum.max_level", highest, self.min_length, self.max_length)
 
-    def _ask(self, field: str, *lengths: int) -> Any:
+    def _ask(self, field: str, *given: Any) -> Any:
         """Calls one of the task's functions; what a user's raises must say whose it is."""
         try:
-            return getattr(self.task, field)(*lengths, *self.parameters)
+            return getattr(self.task, field)(*given, *self.parameters)
         except Exception as error:
             if field == "check" and isinstance(error, ValueError):
                 raise  # which is how it objects
@@ -219,9 +219,12 @@ class StreamSettings:
                 for item in found:
                     if not space.contains(np.asarray(item, space.dtype)):
                         raise ValueError(f"{where} wrote {name} {shown(item)}; allowed: {space}")
-            if task.words is not None:
-                word = task.words(inputs[0], *self.parameters)
-                check_instance(f"task {task.name!r}: words' return value", word, str, "strings")
+            for field, item in (("words", inputs[0]), ("answer_words", targets[due[0]])):
+                if getattr(task, field) is not None:
+                    word = self._ask(field, item)
+                    check_instance(
+                        f"task {task.name!r}: {field}' return value", word, str, "strings"
+                    )
 
 
 def _numbers(space: spaces.Space[Any]) -> int:
@@ -241,15 +244,15 @@ def _find_task(
     return text_task(task, **options), parameters
 
 
-def _read_parameters(task: StreamTask, given: Mapping[str, Any]) -> tuple[int, ...]:
+def _read_parameters(
+    task: StreamTask, given: Mapping[str, Any], options: Sequence[str]
+) -> tuple[int, ...]:
+    """Returns the values of the task's parameters; `options` are those of its text, read before."""
     names = [parameter.name for parameter in task.parameters]
     for name in given:
         if name not in names:
-            others = ("task", "min_length", "max_length", "delay", "distractors", "curriculum")
-            allowed = [*others, "render_mode", *names]
-            raise TypeError(
-                f"argument {name!r} of task {task.name}; {allowed_names(name, allowed)}"
-            )
+            allowed = allowed_names(name, [*_ARGUMENTS, *names, *options])
+            raise TypeError(f"argument {name!r} of task {task.name}; {allowed}")
     return tuple(
         check_integer(name, given.get(name, default), lowest, highest)
         for name, default, lowest, highest in task.parameters
@@ -264,7 +267,7 @@ def _check_fields(task: StreamTask) -> None:
         function = getattr(task, field)
         if not callable(function):
             raise TypeError(f"task.{field} is {shown(function)}; allowed: functions")
-    for field in ("words", "question"):
+    for field in ("words", "answer_words", "question"):
         function = getattr(task, field)
         if function is not None and not callable(function):
             raise TypeError(f"task.{field} is {shown(function)}; allowed: None, functions")
