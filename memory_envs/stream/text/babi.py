@@ -134,15 +134,24 @@ def babi(
         TypeError, ValueError, FileNotFoundError: For a bad argument, or a bad file.
     """
     check_choice("split", split, SPLITS)
-    check_choice("level", level, LEVELS)
-    for name, value in (("pauses", pauses), ("question_pauses", question_pauses)):
-        if check_integer(name, value, 0, MOST_PAUSES) and level == "word":
-            raise ValueError(f"{name} is {value}; allowed with level word: 0")
+    check_level(level, pauses, question_pauses)
     files = [read_text(folder, "babi", f"qa{number}_{split}.txt", _SOURCE) for number in numbers]
     vocabulary = Vocabulary(folder)
     if level == "word":
         return _in_words(files, vocabulary)
     return _in_sentences(files, vocabulary, pauses, question_pauses)
+
+
+def check_level(level: str, pauses: int, question_pauses: int) -> None:
+    """Looks whether there is such a level, and whether it has such pauses; see `babi`.
+
+    Raises:
+        TypeError, ValueError: If not, naming the argument, its value and what is allowed.
+    """
+    check_choice("level", level, LEVELS)
+    for name, value in (("pauses", pauses), ("question_pauses", question_pauses)):
+        if check_integer(name, value, 0, MOST_PAUSES) and level == "word":
+            raise ValueError(f"{name} is {value}; allowed with level word: 0")
 
 
 def input_space(
