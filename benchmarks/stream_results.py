@@ -42,6 +42,7 @@ _LOOKS = [
 ]
 _TITLES = {
     "dictionary": "Dictionary inference (Fig. 2)",
+    "variants": "Dictionary inference with other settings",
     "sequences": "Double copy and priority sort (Fig. 4)",
     "copy": "Copy",
     "by-reward": "The same by reward",

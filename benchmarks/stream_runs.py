@@ -34,7 +34,7 @@ RECALL, DICTIONARY = "Stream-AssociativeRecall-v0", "Stream-DictionaryInference-
 BY_REWARD = (RECALL, DICTIONARY, "Stream-DictionaryInference-8x4-v0", COPY)
 BEST = ("mnm-p", "lstm", "gated-delta")
 LOOK_STEPS = 300_000
-PLANS = ("dictionary", "sequences", "copy", "by-reward", "first-look")
+PLANS = ("dictionary", "variants", "sequences", "copy", "by-reward", "first-look")
 
 
 def _steps(env: str) -> str:
@@ -49,6 +49,20 @@ def _dictionary() -> Iterator[PresetRun]:
                     env = f"Stream-DictionaryInference-{size}-v0"
                     name, changes = f"{size}-{memory}-{seed}", [_steps(env)]
                     yield PresetRun(name, env, "supervised", memory, seed, changes, stop_at=1.0)
+
+
+def _variants() -> Iterator[PresetRun]:
+    """What the paper's four had not learnt with its settings: a rate that ends, more updates."""
+    ending, longer = "a rate that goes to 0", "ten times as long"
+    for memory in ("mnm-p", "mnm-g"):
+        env = "Stream-DictionaryInference-8x4-v0"
+        changes = [_steps(env), 'algorithm.learning_rate={"start":0.001,"end":0.0}']
+        name = f"8x4-{memory}-ending-0"
+        yield PresetRun(name, env, "supervised", memory, 0, changes, ending, stop_at=1.0)
+    for memory in ("lstm", "salu"):
+        changes = [f"timesteps={10 * UPDATES * BATCH * STEPS[DICTIONARY]}"]
+        name = f"4x1-{memory}-longer-0"
+        yield PresetRun(name, DICTIONARY, "supervised", memory, 0, changes, longer, stop_at=1.0)
 
 
 def _sequences() -> Iterator[PresetRun]:
@@ -96,6 +110,7 @@ def plan(name: str) -> list[PresetRun]:
     """Returns the trainings of a plan, the most telling first."""
     makers: dict[str, Callable[[], Iterator[PresetRun]]] = {
         "dictionary": _dictionary,
+        "variants": _variants,
         "sequences": _sequences,
         "copy": _copy,
         "by-reward": _by_reward,

@@ -190,6 +190,12 @@ def test_trainings_have_the_papers_sizes_and_end_when_all_is_right() -> None:
     for size, trainings in (("4x1", 3), ("8x4", 3), ("12x8", 1), ("16x12", 1)):
         for memory in ("lstm", "salu", "mnm-g", "mnm-p"):
             assert counts[f"Stream-DictionaryInference-{size}-v0", memory] == trainings
+    longer = {run.memory: read_assignments(run.changes, "") for run in plan("variants")}
+    for memory in ("lstm", "salu"):
+        assert longer[memory] == {"timesteps": 10 * updates * 19}
+    for memory in ("mnm-p", "mnm-g"):
+        rate = {"start": 0.001, "end": 0.0}
+        assert longer[memory] == {"timesteps": updates * 89, "algorithm.learning_rate": rate}
     echo, *copies = plan("copy")
     changes = read_assignments(echo.changes, "")
     assert (changes["timesteps"], changes["n_envs"]) == (500 * 5, 1)

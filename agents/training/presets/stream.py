@@ -38,12 +38,19 @@ def _with_memory(**arguments: Any) -> Recipe:
 
 _SIZES = {"hidden_size": 100}
 _MNM = _with_memory(**_SIZES, memory_width=100)
+
+
+def _look_up_table(steps: int) -> dict[str, Recipe]:
+    """The paper's table is unbounded: here it has an entry for every step of a stream."""
+    recipe = _with_memory(**_SIZES, key_size=100, value_size=100, memory_size=steps)
+    return {"supervised/salu": recipe}
+
+
 _BY_GRADIENTS = {
     "supervised/lstm": _with_memory(**_SIZES),
     "supervised/mnm-g": _MNM,
     "supervised/mnm-p": _MNM,
-    # A table for every step of the longest streams, as the paper's is unbounded.
-    "supervised/salu": _with_memory(**_SIZES, key_size=100, value_size=100, memory_size=441),
+    **_look_up_table(441),  # as many as the longest dictionary has
     "supervised/*": SUPERVISED,
 }
 
@@ -139,8 +146,11 @@ RECIPES = {
     "Stream-Logic-v0": _mann_rl(replace(MANN_RL, evaluation_kwargs={"split": "dev"})),
     "Stream-Tagging-v0": _mann_rl(_TAGGING),
     "Stream-Sentences-v0": _mann_rl(_SENTENCES),
-    "Stream-DictionaryInference-4x1-v0": _whole_streams(4 * 19),
-    "Stream-DictionaryInference-8x4-v0": _whole_streams(89),
+    "Stream-DictionaryInference-4x1-v0": _whole_streams(4 * 19) | _look_up_table(19),
+    "Stream-DictionaryInference-8x4-v0": _whole_streams(89) | _look_up_table(89),
+    "Stream-DictionaryInference-12x8-v0": _look_up_table(233),
+    "Stream-DoubleCopy-v0": _look_up_table(151),
+    "Stream-PrioritySort-v0": _look_up_table(37),
     "*": {
         "ppo/lstm": PPO,
         "ppo/*": PPO,
