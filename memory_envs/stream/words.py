@@ -179,7 +179,7 @@ def _answer_word(settings: StreamSettings) -> Callable[[npt.NDArray[Any]], str]:
         return lambda item: (
             "" if item[0] == NO_ANSWER else words(item[0] if flat else item, *parameters)
         )
-    if not flat and (space.nvec == 2).all():
+    if isinstance(space, spaces.MultiDiscrete) and (space.nvec == 2).all():
         return lambda item: "" if item[0] == NO_ANSWER else bit_word(item)
     return _number_word
 

@@ -190,7 +190,7 @@ def test_a_scripts_agent_is_checked_by_its_own_lines(tmp_path: Path) -> None:
 def test_a_script_trains_for_as_many_steps_as_it_is_told_or_a_few_more(tmp_path: Path) -> None:
     path = tmp_path / "script.py"
     path.write_text(AGENT, encoding="utf-8")
-    steps = []
+    steps: list[Any] = []
 
     class Probe(ProbeEnv):
         def step(self, action: Any) -> Any:

@@ -33,7 +33,8 @@ def test_cleanrl_learns_from_what_it_played(
 ) -> None:
     """The first minibatch of an update finds the probabilities of the rollout again."""
     monkeypatch.setattr(cleanrl, "STEPS", 16)
-    seeds, missed = [], []
+    seeds: list[int] = []
+    missed: list[float] = []
     loss_of, make_vec = cleanrl.loss_of, Trial.make_vec
 
     def noted(policy: Any, value: Any, chosen: Any, logprobs: Any, gain: Any, returns: Any) -> Any:
@@ -43,9 +44,14 @@ def test_cleanrl_learns_from_what_it_played(
         return loss_of(policy, value, chosen, logprobs, gain, returns)
 
     def made(trial: Trial, *arguments: Any, **kwargs: Any) -> Any:
-        env = make_vec(trial, *arguments, **kwargs)
+        env: Any = make_vec(trial, *arguments, **kwargs)
         reset = env.reset
-        env.reset = lambda *, seed, **rest: (seeds.append(seed), reset(seed=seed, **rest))[1]  # type: ignore[method-assign, func-returns-value]
+
+        def reset_with(seed: int) -> Any:
+            seeds.append(seed)
+            return reset(seed=seed)
+
+        env.reset = reset_with
         return env
 
     monkeypatch.setattr(cleanrl, "loss_of", noted)
@@ -78,7 +84,7 @@ def test_cleanrls_advantages_by_hand() -> None:
     rewards, values, after = torch.rand(4, 1), torch.rand(4, 1), torch.rand(1)
     done = torch.tensor([0.0, 0.0, 1.0, 0.0, 0.0])[:, None]  # two episodes of two steps
     found = cleanrl.estimate(rewards, values, done, after)[:, 0]
-    factor, following = cleanrl.GAMMA * cleanrl.GAE_LAMBDA, [values[1], 0.0, values[3], after]
+    factor, following = cleanrl.GAMMA * cleanrl.GAE_LAMBDA, [values[1], 0 * after, values[3], after]
     errors = [rewards[t] + cleanrl.GAMMA * following[t] - values[t] for t in range(4)]
     expected = [errors[0] + factor * errors[1], errors[1], errors[2] + factor * errors[3]]
     torch.testing.assert_close(found, torch.cat([*expected, errors[3]]))
