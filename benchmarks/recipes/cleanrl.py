@@ -73,9 +73,10 @@ def loss_of(
     ratio = (policy.log_prob(chosen) - logprobs).exp()
     gain = (gain - gain.mean()) / (gain.std() + 1e-8)
     clipped = ratio.clamp(1 - CLIP, 1 + CLIP)
-    loss = -torch.min(gain * ratio, gain * clipped).mean()
+    loss: Tensor = -torch.min(gain * ratio, gain * clipped).mean()
     loss += VALUE * 0.5 * ((value - returns) ** 2).mean()
-    return loss - ENTROPY * policy.entropy().mean()
+    loss -= ENTROPY * policy.entropy().mean()
+    return loss
 
 
 def ppo_lstm(trial: Trial) -> Any:
@@ -118,8 +119,9 @@ def ppo_lstm(trial: Trial) -> Any:
                 start = (first[0][rows], first[1][rows])
                 policy, value = agent.unroll(seen[:, rows], done[:-1, rows], start)
                 steps = (x[:, rows] for x in (chosen, logprobs, advantages, returns))
+                loss: Any = loss_of(policy, value, *steps)
                 optimizer.zero_grad()
-                loss_of(policy, value, *steps).backward()
+                loss.backward()
                 nn.utils.clip_grad_norm_(agent.parameters(), MAX_NORM)
                 optimizer.step()
         if (update + 1) % max(updates // 5, 1) == 0:

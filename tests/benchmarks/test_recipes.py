@@ -75,7 +75,7 @@ def test_cleanrls_steps_by_hand() -> None:
     alone, of_alone = agent.unroll(seen[2:, 1:], torch.zeros(3, 1), (new[:1], new[:1]))
     torch.testing.assert_close(policy.logits[2:, 1:], alone.logits)
     torch.testing.assert_close(value[2:, 1:], of_alone)
-    turn = Turn(seen[0].numpy(), np.ones(2, np.bool_), None, np.arange(2))
+    turn = Turn(seen[0].numpy(), np.ones(2, np.bool_), None, np.arange(2, dtype=np.uint64))
     actions, _ = cleanrl.best_actions(agent)(turn, None)
     assert actions.tolist() == policy.probs[0].argmax(dim=1).tolist()
 
@@ -96,7 +96,8 @@ def test_cleanrls_loss_is_ppos() -> None:
     chosen, gain = torch.zeros(4, dtype=torch.long), torch.tensor([1.0, 1.0, -1.0, -1.0])
     logprobs = torch.log(torch.tensor([0.5 / 2, 0.5 / 0.5, 0.5 / 2, 0.5 / 0.5]))
     value = torch.zeros(4, requires_grad=True)
-    loss = cleanrl.loss_of(Categorical(logits=logits), value, chosen, logprobs, gain, gain)
+    policy = Categorical(logits=logits)
+    loss: Any = cleanrl.loss_of(policy, value, chosen, logprobs, gain, gain)
     ratios = torch.tensor([1.2, 0.5, 2.0, 0.8])
     scaled = gain / (gain.std() + 1e-8)
     expected = -(ratios * scaled).mean() + 0.5 * cleanrl.VALUE - cleanrl.ENTROPY * np.log(2)
