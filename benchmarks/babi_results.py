@@ -198,8 +198,7 @@ def _wrong(env: str, line: Mapping[str, str]) -> float | None:
         text = line.get("train/wrong_answers")
         return float(text) if text else None
     text = line.get("evaluation/return")
-    optimum: float = read_optima()[env]["optimum"]
-    return 1.0 - float(text) / optimum if text else None
+    return 1.0 - float(text) / float(read_optima()[env]["optimum"]) if text else None
 
 
 def page(results: dict[str, list[Record]]) -> str:

@@ -19,6 +19,7 @@ from agents.benchmark.results import Result
 from agents.benchmark.submission import Submission, read_submission, write_submission
 from agents.saving.atomic import write_text
 from benchmarks.recorded import notes
+from memory_envs.arguments import check_choice, check_integer
 
 ROOT = Path(__file__).parents[1]
 SUBMISSIONS = ROOT / "benchmarks" / "submissions"
@@ -74,8 +75,12 @@ def keep(results: Iterable[Result]) -> None:
 
 def _check(result: Result) -> None:
     title = f"{result.agent} on {result.task} of {result.suite}, seed {result.seed}"
-    if result.agent not in ABOUT or result.suite not in SUITES or result.seed >= SEEDS:
-        raise ValueError(f"{title} is not published; see benchmarks/leaderboards.py")
+    try:
+        check_choice("agent", result.agent, ABOUT)
+        check_choice("suite", result.suite, SUITES)
+        check_integer("seed", result.seed, 0, SEEDS - 1)
+    except ValueError as error:
+        raise ValueError(f"{title}: {error}") from error
     commit = result.provenance.get("commit") or "+"
     if commit.endswith("+"):
         raise ValueError(f"{title}: commit is {commit!r}; allowed: one of a clean tree")

@@ -1,8 +1,13 @@
-"""Results and where they lie: folders that the benchmark filled, and files of submissions."""
+"""Results and where they lie: folders that the benchmark filled, and files of submissions.
+
+A submission says what its agent is called; what the command line called it, the results' commands
+still tell.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,5 +47,6 @@ def _read(path: Path) -> Iterable[Run]:
     if path.is_dir():
         return [Run(read_result(file), file.parent) for file in sorted(path.rglob(RESULT))]
     if path.exists():
-        return [Run(result, path) for result in read_submission(path).results]
+        sent = read_submission(path)
+        return [Run(replace(result, agent=sent.agent), path) for result in sent.results]
     raise ResultError(f"{path} is not there; allowed: folders of results and submissions")

@@ -59,6 +59,8 @@ def _check(value: Any, schema: Mapping[str, Any], name: str) -> None:
     unknown = schema.keys() - _SAID - _ASKED
     if unknown:
         raise NotImplementedError(f"{SCHEMA.name}: {sorted(unknown)[0]}; known: {sorted(_ASKED)}")
+    if schema.get("additionalProperties", False) is not False:
+        raise NotImplementedError(f"{SCHEMA.name}: additionalProperties; known: false alone")
     if "$ref" in schema:
         _check(value, read_schema()["$defs"][schema["$ref"].removeprefix("#/$defs/")], name)
     if "const" in schema and (value != schema["const"] or isinstance(value, bool)):
@@ -91,7 +93,7 @@ def _check_fields(value: Mapping[str, Any], schema: Mapping[str, Any], name: str
     for field, item in value.items():
         if field in fields:
             _check(item, fields[field], _inside(name, field))
-        elif schema.get("additionalProperties", True) is False:
+        elif "additionalProperties" in schema:
             allowed = ", ".join(sorted(fields))
             raise SchemaError(f"{_inside(name, field)} is unknown; allowed: {allowed}")
 

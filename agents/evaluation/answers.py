@@ -18,7 +18,7 @@ from memory_envs.scoring.rows import Rows
 from memory_envs.stream import StreamBatch, StreamVectorEnv
 
 # Of all streams that are computed at once: compiled memories keep some 10,000 numbers of a step.
-_MOST_STEPS = 4096
+MOST_STEPS = 4096
 
 
 class Marks(NamedTuple):
@@ -39,7 +39,7 @@ def mark(policy: MemoryPolicy, batch: StreamBatch) -> list[Marks]:
     """Marks the most probable answers to some streams, a part of them at a time."""
     policy.set_training_mode(False)
     marks = []
-    for part in in_parts(batch, _MOST_STEPS):
+    for part in in_parts(batch, MOST_STEPS):
         packed = pack(part)
         streams = as_streams(packed, policy.device)
         given = answer(policy, streams)[0].mode()

@@ -18,11 +18,11 @@ import torch
 
 from agents.algorithms.packing import in_parts, pack
 from agents.algorithms.supervised import answer, as_streams
+from agents.evaluation.answers import MOST_STEPS
 from agents.networks.policy import MemoryPolicy
 from memory_envs.stream import StreamBatch
 from memory_envs.stream.text.typed import StoryReader, TypedLine
 
-_MOST_STEPS = 4096  # of all streams that are computed at once
 _CANDIDATES = 3
 
 
@@ -133,7 +133,7 @@ def _scores(policy: MemoryPolicy, batch: StreamBatch, due: int) -> npt.NDArray[n
     """Returns the log-probabilities of B rows' answers ``(B, due, answers)``."""
     policy.set_training_mode(False)
     found = []
-    for part in in_parts(batch, _MOST_STEPS):
+    for part in in_parts(batch, MOST_STEPS):
         packed = pack(part)
         answers = answer(policy, as_streams(packed, policy.device))[0]
         # Answers come step by step; here row by row, and of a row in the order of its steps.

@@ -30,8 +30,8 @@ from torch.distributions import Categorical
 
 from agents.evaluation.conformance import Adapter, Judged, Rollout, Step
 from agents.evaluation.conformance.adapter import MakeEnv
+from agents.evaluation.conformance.probe import STEPS
 
-STEPS = 16  # of a rollout: each row then ends at least two episodes
 LEARNING_RATE = 3e-3
 _FIRST_OF_UPDATE = "optimizer.zero_grad()"
 

@@ -25,9 +25,9 @@ from ray.rllib.utils.debug import update_global_seed_if_necessary
 
 from agents.evaluation.conformance import Adapter, Judged, Rollout, Step
 from agents.evaluation.conformance.adapter import MakeEnv
+from agents.evaluation.conformance.probe import STEPS
 from memory_envs.scoring.makers import from_rllib
 
-STEPS = 16  # of a rollout: each row then ends at least two episodes
 MODULE = "default_policy"
 EPOCHS = 4
 

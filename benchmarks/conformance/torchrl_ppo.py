@@ -30,9 +30,9 @@ from torchrl.objectives.value import GAE
 
 from agents.evaluation.conformance import Adapter, Judged, Rollout, Step
 from agents.evaluation.conformance.adapter import MakeEnv
+from agents.evaluation.conformance.probe import STEPS
 from memory_envs.scoring.makers import from_torchrl
 
-STEPS = 16  # of a rollout: each row then ends at least two episodes
 HIDDEN = 32
 GAMMA, LAMBDA = 0.99, 0.95
 EPOCHS = 4

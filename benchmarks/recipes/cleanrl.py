@@ -52,6 +52,33 @@ class Agent(nn.Module):
         return Categorical(logits=self.actor(hidden)), self.critic(hidden)[..., 0]
 
 
+def estimate(rewards: Tensor, values: Tensor, done: Tensor, after: Tensor) -> Tensor:
+    """Returns generalised advantages ``(T, B)``; `after` is the value behind the last step.
+
+    Where ``done[t]``, an episode starts at step t. As in CleanRL, a time limit counts as an end.
+    """
+    advantage, advantages = torch.zeros_like(after), torch.zeros_like(values)
+    for t in reversed(range(values.shape[0])):
+        going_on = 1 - done[t + 1]
+        delta = rewards[t] + GAMMA * after * going_on - values[t]
+        advantage = delta + GAMMA * GAE_LAMBDA * going_on * advantage
+        advantages[t], after = advantage, values[t]
+    return advantages
+
+
+def loss_of(
+    policy: Any, value: Tensor, chosen: Tensor, logprobs: Tensor, gain: Tensor, returns: Tensor
+) -> Tensor:
+    """Returns PPO's loss of a minibatch, of the policy and value that its steps have now."""
+    ratio = (policy.log_prob(chosen) - logprobs).exp()
+    gain = (gain - gain.mean()) / (gain.std() + 1e-8)
+    clipped = ratio.clamp(1 - CLIP, 1 + CLIP)
+    loss: Tensor = -torch.min(gain * ratio, gain * clipped).mean()
+    loss += VALUE * 0.5 * ((value - returns) ** 2).mean()
+    loss -= ENTROPY * policy.entropy().mean()
+    return loss
+
+
 def ppo_lstm(trial: Trial) -> Any:
     """Learns for `trial.timesteps` steps, and returns the most probable actions."""
     torch.manual_seed(trial.seed)
@@ -84,26 +111,15 @@ def ppo_lstm(trial: Trial) -> Any:
                 following, rewards[t] = torch.as_tensor(shown), torch.as_tensor(reward)
                 done[t + 1] = torch.as_tensor(terminated | truncated)
             hidden, _ = agent.step(following, done[STEPS], state)
-            after, advantage = agent.critic(hidden)[:, 0], torch.zeros(ENVS)
-            advantages = torch.zeros(STEPS, ENVS)
-            for t in reversed(range(STEPS)):
-                # As in CleanRL, a time limit counts as an end.
-                delta = rewards[t] + GAMMA * after * (1 - done[t + 1]) - values[t]
-                advantage = delta + GAMMA * GAE_LAMBDA * (1 - done[t + 1]) * advantage
-                advantages[t], after = advantage, values[t]
+            advantages = estimate(rewards, values, done, agent.critic(hidden)[:, 0])
             returns = advantages + values
         for _ in range(EPOCHS):
             # Minibatches are of whole columns, each unrolled from its first state.
             for rows in torch.randperm(ENVS).chunk(MINIBATCHES):
                 start = (first[0][rows], first[1][rows])
                 policy, value = agent.unroll(seen[:, rows], done[:-1, rows], start)
-                ratio = (policy.log_prob(chosen[:, rows]) - logprobs[:, rows]).exp()
-                gain = advantages[:, rows]
-                gain = (gain - gain.mean()) / (gain.std() + 1e-8)
-                clipped = ratio.clamp(1 - CLIP, 1 + CLIP)
-                loss = -torch.min(gain * ratio, gain * clipped).mean()
-                loss += VALUE * 0.5 * ((value - returns[:, rows]) ** 2).mean()
-                loss -= ENTROPY * policy.entropy().mean()
+                steps = (x[:, rows] for x in (chosen, logprobs, advantages, returns))
+                loss: Any = loss_of(policy, value, *steps)
                 optimizer.zero_grad()
                 loss.backward()
                 nn.utils.clip_grad_norm_(agent.parameters(), MAX_NORM)

@@ -14,7 +14,7 @@ from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
 from ray.tune.registry import register_env
 
 from agents.benchmark.trial import Trial
-from benchmarks.recipes.common import flatten
+from benchmarks.recipes.common import Seeded, flatten
 from memory_envs.scoring.makers import from_rllib
 
 BATCH = 2_048
@@ -24,7 +24,8 @@ def ppo_lstm(trial: Trial) -> Any:
     """Learns for `trial.timesteps` steps, and returns the most probable actions."""
     flatten(trial)
     ray.init(num_cpus=1, include_dashboard=False, ignore_reinit_error=True)
-    register_env("trial", lambda config: trial.make())
+    # RLlib seeds NumPy and the environments alike, and NumPy takes no seed as large as a trial's.
+    register_env("trial", lambda config: Seeded(trial.make(), trial.env_seed))
     config = (
         PPOConfig()
         .environment("trial")

@@ -1,6 +1,6 @@
 """The arguments of a stream environment, checked."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import FunctionType
 from typing import Any
 
@@ -25,18 +25,17 @@ from memory_envs.stream.tasks import TASKS
 from memory_envs.stream.text.texts import TEXTS, text_options, text_task
 
 _LARGEST_STREAM = 2**24  # numbers in the inputs of one row
-# What the environments' other arguments are called; no parameter of a task can be.
-_TAKEN = (
+# The arguments of every stream environment, and those of the vector environment alone.
+_ARGUMENTS = (
     "task",
-    "num_envs",
-    "autoreset_mode",
-    "render_mode",
     "min_length",
     "max_length",
     "delay",
     "distractors",
     "curriculum",
+    "render_mode",
 )
+_TAKEN = ("num_envs", "autoreset_mode", *_ARGUMENTS)  # no parameter of a task can be called so
 
 
 class StreamSettings:
@@ -71,12 +70,13 @@ class StreamSettings:
         distractors: int = 0,
     ) -> None:
         self.task, parameters = _find_task(task, dict(parameters))
+        options = text_options(task) if isinstance(task, str) and task in TEXTS else ()
         self.is_ours = isinstance(task, str) or task in TASKS.values()
         own = not self.is_ours
         if own:
             _check_fields(self.task)
         self.min_length, self.max_length = self._read_lengths(min_length, max_length)
-        self.parameters = _read_parameters(self.task, parameters)
+        self.parameters = _read_parameters(self.task, parameters, options)
         self._ask("check", self.min_length, self.max_length)
         self.delay = check_integer("delay", delay, 0, LARGEST_LENGTH)
         self.distractors = check_integer("distractors", distractors, 0)
@@ -221,8 +221,7 @@ class StreamSettings:
                     if not space.contains(np.asarray(item, space.dtype)):
                         raise ValueError(f"{where} wrote {name} {shown(item)}; allowed: {space}")
             self._try_words("words", inputs[0])
-            if isinstance(self.answers, spaces.Discrete):
-                self._try_words("answer_words", targets[due[0]])
+            self._try_words("answer_words", targets[due[0]])
 
     def _try_words(self, field: str, item: Any) -> None:
         """Looks what a user's task calls an input, or an answer."""
@@ -248,15 +247,15 @@ def _find_task(
     return text_task(task, **options), parameters
 
 
-def _read_parameters(task: StreamTask, given: Mapping[str, Any]) -> tuple[int, ...]:
+def _read_parameters(
+    task: StreamTask, given: Mapping[str, Any], options: Sequence[str]
+) -> tuple[int, ...]:
+    """Returns the values of the task's parameters; `options` are those of its text, read before."""
     names = [parameter.name for parameter in task.parameters]
     for name in given:
         if name not in names:
-            others = ("task", "min_length", "max_length", "delay", "distractors", "curriculum")
-            allowed = [*others, "render_mode", *names]
-            raise TypeError(
-                f"argument {name!r} of task {task.name}; {allowed_names(name, allowed)}"
-            )
+            allowed = allowed_names(name, [*_ARGUMENTS, *names, *options])
+            raise TypeError(f"argument {name!r} of task {task.name}; {allowed}")
     return tuple(
         check_integer(name, given.get(name, default), lowest, highest)
         for name, default, lowest, highest in task.parameters

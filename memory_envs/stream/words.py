@@ -171,15 +171,15 @@ def _own_word(settings: StreamSettings) -> Callable[[npt.NDArray[Any]], str]:
 
 
 def _answer_word(settings: StreamSettings) -> Callable[[npt.NDArray[Any]], str]:
-    words, parameters = settings.task.words, settings.parameters
-    space, shows_symbols = settings.answers, isinstance(settings.inputs, spaces.Discrete)
-    if settings.task.answer_words is not None:
-        words, shows_symbols = settings.task.answer_words, True
-    if isinstance(space, spaces.Discrete):
-        if words is None or not shows_symbols:
-            return _number_word
-        return lambda item: "" if item[0] == NO_ANSWER else words(item[0], *parameters)
-    if (space.nvec == 2).all():
+    task, parameters, space = settings.task, settings.parameters, settings.answers
+    flat = isinstance(space, spaces.Discrete)
+    alike = flat and isinstance(settings.inputs, spaces.Discrete)
+    words = task.words if task.answer_words is None and alike else task.answer_words
+    if words is not None:
+        return lambda item: (
+            "" if item[0] == NO_ANSWER else words(item[0] if flat else item, *parameters)
+        )
+    if isinstance(space, spaces.MultiDiscrete) and (space.nvec == 2).all():
         return lambda item: "" if item[0] == NO_ANSWER else bit_word(item)
     return _number_word
 

@@ -1,11 +1,15 @@
 """bAbI's trainings, their errors, and the page of their results."""
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agents import Supervised, make_vec_env
+from agents.cli.optima import read_optima
+from agents.evaluation.answers import Answered
 from agents.training.plan import first_plan
 from agents.training.recipes import read_assignments
 from benchmarks import babi, babi_results
@@ -63,6 +67,8 @@ def test_a_training_is_tested_at_its_best(
             15: 1000,
             17: 1000,
         }
+    asked = babi.ask(chosen.path, "test", {"level": "sentence"}, (15, 17))
+    assert chosen.test == asked != chosen.valid
     others = [
         babi.mean_error(babi.ask(path, "valid", {"level": "sentence"}, (15, 17)))
         for path in (tmp_path / "tiny" / "checkpoints").glob("model-[1-9]*.zip")
@@ -75,6 +81,58 @@ def test_a_training_is_tested_at_its_best(
     assert f"{chosen.test[17].error:6.1%}" in capsys.readouterr().out
     with pytest.raises(ValueError, match="there is no checkpoint"):
         babi.choose([])
+
+
+def test_a_task_with_an_error_of_five_per_cent_has_not_failed() -> None:
+    assert babi.failed({1: Answered(1000, 50), 2: Answered(1000, 51), 3: Answered(10, 0)}) == 1
+    assert babi.mean_error({1: Answered(1000, 50), 2: Answered(100, 1)}) == pytest.approx(0.03)
+
+
+def test_the_words_of_an_answer_are_one_question(tmp_path: Path) -> None:
+    env = make_vec_env("Stream-bAbI-QA19-v0", 2, split="test")
+    policy_kwargs = {"memory": "lstm", "memory_kwargs": {"hidden_size": 8}, "net_arch": []}
+    Supervised("MemoryPolicy", env, seed=0, policy_kwargs=policy_kwargs).save(tmp_path / "m.zip")
+    (answered,) = babi.ask(tmp_path / "m.zip", "test", {}, (19,)).values()
+    assert answered.questions == 1000  # with two words each
+
+
+def _part(folder: Path, lines: list[dict[str, float]]) -> Path:
+    folder.mkdir()
+    names = list(dict.fromkeys(name for line in lines for name in line))
+    with (folder / "progress.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows(lines)
+    return folder
+
+
+def test_a_course_goes_on_where_a_training_was_continued(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def line(steps: int, updates: int, seconds: float, wrong: float) -> dict[str, float]:
+        return {
+            "time/total_timesteps": steps,
+            "train/n_updates": updates,
+            "time/time_elapsed": seconds,
+            "train/wrong_answers": wrong,
+        }
+
+    evaluated = {"time/total_timesteps": 200, "evaluation/return": 1.0}
+    parts = [
+        _part(tmp_path / "0", [line(100, 10, 60, 0.5), line(200, 20, 120, 0.25), evaluated]),
+        _part(tmp_path / "1", [line(300, 30, 60, 0.125)]),
+        _part(tmp_path / "2", [line(400, 40, 30, 0.0625)]),
+    ]
+    course = [[100, 10, 1.0, 50], [200, 20, 2.0, 25], [300, 30, 3.0, 12.5], [400, 40, 3.5, 6.25]]
+    assert babi_results._course("Stream-bAbI-v0", parts) == course
+    optimum = read_optima()["Stream-bAbI-QA6-v0"]["optimum"]
+    alone = [[200, 20, 2.0, pytest.approx(100 * (1 - 1 / optimum), abs=0.01)]]
+    assert babi_results._course("Stream-bAbI-QA6-v0", parts) == alone
+    monkeypatch.setattr(babi_results, "_POINTS", 2)
+    found = babi_results._course("Stream-bAbI-v0", parts)
+    assert found == [[200, 20, 2.0, 37.5], [400, 40, 3.5, 9.38]]
+    # A checkpoint stands at the first point that has as many steps.
+    assert [babi_results._at(course, steps, 1) for steps in (50, 200, 201, 999)] == [10, 20, 30, 40]
 
 
 def _record(run: PresetRun, errors: dict[str, float], **more: Any) -> dict[str, Any]:

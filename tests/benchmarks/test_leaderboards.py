@@ -37,23 +37,24 @@ def result(agent: str, seed: int = 0, score: float = 0.5, **changes: Any) -> Res
 
 
 def test_results_join_the_submission_of_their_agent() -> None:
-    leaderboards.keep([result("ppo/lstm", 0), result("random"), result("ppo/lstm", 1)])
-    leaderboards.keep([result("ppo/lstm", 1, score=0.75)])
+    leaderboards.keep([result("ppo/lstm", 1), result("random")])
+    leaderboards.keep([result("ppo/lstm", 1, score=0.75), result("ppo/lstm", 0)])
     (lstm, random) = (read_submission(leaderboards.path_of(a)) for a in ("ppo/lstm", "random"))
     assert [found.score for found in lstm.results] == [0.5, 0.75]
     assert len(random.results) == 1
     page = leaderboards.page(leaderboards.published())
     assert "0.625 ± 0.125" in page
     assert leaderboards.command("quick") in page
+    assert leaderboards.command("maze") not in page, "there is no result of it"
     assert "Machine: P, 2 cores" in page
 
 
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"agent": "ppo/ntm"}, r"ppo/ntm on .* is not published"),
-        ({"seed": 3}, r"seed 3 is not published"),
-        ({"suite": "streams"}, r"of streams, seed 0 is not published"),
+        ({"agent": "ppo/ntm"}, r"ppo/ntm on .*: agent is 'ppo/ntm'; allowed: random, ppo/none"),
+        ({"seed": 3}, r"seed 3: seed is 3; allowed: integers from 0 to 2"),
+        ({"suite": "streams"}, r"of streams, .*: suite is 'streams'; allowed: quick, tape-easy"),
         ({"provenance": {"commit": "0123456+"}}, r"commit is '0123456\+'; allowed: one of a clean"),
         ({"provenance": {}}, r"allowed: one of a clean tree"),
     ],

@@ -223,13 +223,20 @@ def test_wrong_arguments_are_named() -> None:
         gym.make(_id(1), split="dev")
     with pytest.raises(ValueError, match="level is 'letter'; allowed: word, sentence"):
         gym.make(_id(1), level="letter")
-    with pytest.raises(TypeError, match="level is 3; allowed: word, sentence"):
+    with pytest.raises(ValueError, match="level is 3; allowed: word, sentence"):
         gym.make(_id(1), level=3)
+    with pytest.raises(ValueError, match=r"split is \['dev'\]; allowed: train, valid, test"):
+        gym.make(_id(1), split=["dev"])
+    with pytest.raises(TypeError, match=r"argument 'levl' of task bAbI; .*did you mean 'level'"):
+        gym.make(_id(1), levl="sentence")
     with pytest.raises(TypeError, match="argument 'level' of task Logic"):
         gym.make("Stream-Logic-v0", level="word")
     with pytest.raises(ValueError, match="pauses is 11; allowed: integers from 0 to 10"):
         gym.make(_id(1), level="sentence", pauses=11)
     with pytest.raises(ValueError, match="question_pauses is 1; allowed with level word: 0"):
         gym.make(_id(1), question_pauses=1)
-    with pytest.raises(TypeError, match=r"pauses is \[1\]; allowed: integers"):
+    with pytest.raises(TypeError, match=r"pauses is \[1\]; allowed: integers from 0 to 10"):
         gym.make(_id(1), level="sentence", pauses=[1])
+    gym.make(_id(15), level="sentence", split="test", pauses=1)
+    with pytest.raises(TypeError, match=r"pauses is True; allowed: integers from 0 to 10"):
+        gym.make(_id(15), level="sentence", split="test", pauses=True)

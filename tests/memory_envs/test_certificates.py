@@ -130,6 +130,16 @@ def test_a_delay_puts_the_data_out_of_view() -> None:
     assert plain.memoryless.upper == 1.5
 
 
+def test_steps_of_a_delay_in_view_take_the_place_of_data() -> None:
+    vectors = {"bits": 2, "top": 3}
+    plain, delayed = (_settings("PrioritySort", 6, 8, **vectors, delay=n) for n in (0, 3))
+    assert KNOWN["PrioritySort"](delayed, 10) == KNOWN["PrioritySort"](plain, 7)
+    assert KNOWN["PrioritySort"](delayed, 10).upper < KNOWN["PrioritySort"](plain, 10).upper
+    # Nothing of 20 vectors is in view, and six actions of eight bits each are notes.
+    upper = notes._upper(_settings("Copy", 20, 20, bits=8, delay=4), 6)
+    assert upper == pytest.approx(notes.most_right(160, 2, 48.0) / 8)
+
+
 # The bits to carry: formulas against listing, and by hand.
 
 

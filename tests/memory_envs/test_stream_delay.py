@@ -397,6 +397,55 @@ def test_a_task_of_ones_own_can_be_delayed(task: StreamTask, space: spaces.Space
         assert not batch.mask[: length + 7, row].any()
 
 
+def _sample_of_some_size(row: Any, length: int, inputs: Any, targets: Any) -> int:
+    size = 1 + draw(row, 4)
+    for t in range(size):
+        inputs[t] = 1
+    targets[size - 1] = 1
+    return int(size)
+
+
+def test_a_stream_that_ends_before_its_question_is_delayed_at_its_end() -> None:
+    two = lambda: spaces.Discrete(2)  # noqa: E731
+    task = StreamTask(
+        "Sizes", _sample_of_some_size, lambda length: 4, two, two, question=lambda length: 3
+    )
+    batch = _batch(task, delay=2)
+    assert set(batch.sizes.tolist()) == {3, 4, 5, 6}
+    for row, size in enumerate((batch.sizes - 2).tolist()):
+        begin = min(3, size)
+        shown = [1] * begin + [2, 2] + [1] * (size - begin)
+        assert batch.inputs[: size + 2, row].tolist() == shown
+        assert np.flatnonzero(batch.mask[:, row]).tolist() == [size - 1 if size < 4 else size + 1]
+
+
+def _sample_sparse(row: Any, length: int, inputs: Any, targets: Any) -> int:
+    for t in range(length):
+        if draw(row, 2):
+            inputs[t] = 1
+    end = length + draw(row, 2)
+    targets[end] = 1
+    return int(end + 1)
+
+
+def test_each_stream_of_distractors_is_drawn_into_blank_arrays() -> None:
+    two = lambda: spaces.Discrete(2)  # noqa: E731
+    task = StreamTask(
+        "Sparse",
+        _sample_sparse,
+        lambda length: length + 2,
+        two,
+        two,
+        min_length=2,
+        max_length=2,
+        question=lambda length: length,
+    )
+    batch = _batch(task, 4000, delay=8, distractors=8)
+    shown = batch.inputs[2:10] - 3
+    assert set(np.unique(shown)) == {0, 1}
+    assert (abs(shown.mean(axis=1) - 0.5) < 0.05).all()
+
+
 @pytest.mark.parametrize(
     ("question", "message"),
     [

@@ -172,6 +172,30 @@ def test_small_whole_numbers_may_be_shown_negative_ones_too() -> None:
     assert env.render().splitlines()[1].split() == ["input", "-1,100"]
 
 
+def test_answers_in_parts_have_the_words_that_they_are_given() -> None:
+    def sample(row: Any, length: int, inputs: Any, targets: Any) -> int:
+        inputs[0] = 1
+        targets[0, 0], targets[0, 1] = 1, 0
+        return 1
+
+    task = StreamTask(
+        "Pairs",
+        sample,
+        _steps,
+        lambda: spaces.Discrete(2),
+        lambda: spaces.MultiDiscrete([2, 2]),
+        words=lambda symbol: "ab"[symbol],
+        answer_words=lambda pair: "".join("xy"[number] for number in pair),
+        max_length=1,
+    )
+    env: Any = StreamEnv(task, "ansi")
+    env.reset(seed=0)
+    env.step([0, 1])
+    view = env.view()
+    words = {word for word in view.names[0] if word}
+    assert {"b", "yx", "xy"} < words
+
+
 def test_a_task_can_be_registered(registry: dict[str, Any]) -> None:
     name = register_stream_task(PREVIOUS)
     assert name == "Stream-Previous-v0"
@@ -356,6 +380,7 @@ def test_a_part_of_a_target_is_named() -> None:
         ("words", _raises, "task 'Buggy': words failed with KeyError"),
         ("answer_words", lambda symbol, symbols: 3, "'Buggy': answer_words' return value is 3"),
         ("answer_words", _raises, "task 'Buggy': answer_words failed with KeyError"),
+        ("answer_words", 3, "task.answer_words is 3; allowed: None, functions"),
     ],
 )
 def test_a_bug_in_another_function_is_named(field: str, function: Any, message: str) -> None:

@@ -13,12 +13,11 @@ from torch import Tensor
 from agents.algorithms.on_policy import MemoryOnPolicyAlgorithm
 from agents.environments.vec_env import GymnasiumVecEnv
 from agents.evaluation.conformance.adapter import Adapter, Judged, MakeEnv, Rollout, Step
+from agents.evaluation.conformance.probe import STEPS
 from agents.networks.distributions import Categorical
 from agents.networks.inputs import read_masks
 from agents.saving.model_file import setting_names
 from memory_envs.scoring.makers import from_predict
-
-STEPS = 16  # of a rollout or more: each row then ends at least two episodes
 
 
 class OnPolicyMaker:

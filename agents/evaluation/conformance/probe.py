@@ -13,6 +13,7 @@ from gymnasium import spaces
 CHOICES = 3
 SIZE = 4
 _SHORTEST, _LONGEST = 3, 6
+STEPS = 16  # of an adapter's rollouts, or more: each row then ends at least two episodes
 
 
 class Taken(NamedTuple):

@@ -11,9 +11,9 @@ import torch
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from agents.evaluation.conformance.adapter import Adapter, Judged, MakeEnv, Rollout, Step
+from agents.evaluation.conformance.probe import STEPS
 from memory_envs.scoring.makers import from_predict
 
-STEPS = 16  # of a rollout: each row then ends at least two episodes
 _SETTINGS = (
     "learning_rate",
     "batch_size",

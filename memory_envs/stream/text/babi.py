@@ -15,7 +15,7 @@ Words and answers have the same numbers in all tasks and all splits, those of ``
 ``answers.txt``: what learnt all tasks together plays each of them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any, TypeVar
 
@@ -28,6 +28,7 @@ from memory_envs.stream.task import NO_ANSWER, StreamTask
 from memory_envs.stream.text.files import Folder, Text, has_text, read_text
 from memory_envs.stream.text.sequences import (
     Sequences,
+    join,
     name_of,
     same,
     sample_rows,
@@ -133,15 +134,24 @@ def babi(
         TypeError, ValueError, FileNotFoundError: For a bad argument, or a bad file.
     """
     check_choice("split", split, SPLITS)
-    check_choice("level", level, LEVELS)
-    for name, value in (("pauses", pauses), ("question_pauses", question_pauses)):
-        if check_integer(name, value, 0, MOST_PAUSES) and level == "word":
-            raise ValueError(f"{name} is {value}; allowed with level word: 0")
+    check_level(level, pauses, question_pauses)
     files = [read_text(folder, "babi", f"qa{number}_{split}.txt", _SOURCE) for number in numbers]
     vocabulary = Vocabulary(folder)
     if level == "word":
         return _in_words(files, vocabulary)
     return _in_sentences(files, vocabulary, pauses, question_pauses)
+
+
+def check_level(level: str, pauses: int, question_pauses: int) -> None:
+    """Looks whether there is such a level, and whether it has such pauses; see `babi`.
+
+    Raises:
+        TypeError, ValueError: If not, naming the argument, its value and what is allowed.
+    """
+    check_choice("level", level, LEVELS)
+    for name, value in (("pauses", pauses), ("question_pauses", question_pauses)):
+        if check_integer(name, value, 0, MOST_PAUSES) and level == "word":
+            raise ValueError(f"{name} is {value}; allowed with level word: 0")
 
 
 def input_space(
@@ -189,7 +199,7 @@ def _in_words(files: list[Text], vocabulary: Vocabulary) -> StreamTask:
         inputs = word_steps([words.of(word, text, line) for word in line.words], len(due))
         return inputs, [NO_ANSWER] * len(line.words) + [answers.of(a, text, line) for a in due]
 
-    sequences = _lay_out(files, steps)
+    sequences = join(_stories(files, steps))
     return _task(
         sequences,
         sample_symbols,
@@ -215,7 +225,7 @@ def _in_sentences(
         due = NO_ANSWER if line.answer is None else answers.of(line.answer, text, line)
         return shown, [NO_ANSWER] * (len(shown) - 1) + [due]
 
-    sequences = _lay_out(files, steps)
+    sequences = join(_stories(files, steps))
     # As wide in every task, so that what learnt all of them plays each.
     width = max(SENTENCE_WORDS, *map(len, sentences))
     table = np.zeros((len(sentences), width), np.int32)
@@ -231,18 +241,18 @@ def _in_sentences(
     )
 
 
-def _lay_out(files: list[Text], steps: Any) -> Sequences:
-    """Returns all stories, one after the other.
+def _stories(files: list[Text], steps: Any) -> Iterator[tuple[list[int], list[int]]]:
+    """Yields the inputs and the right answers of each story.
 
     Args:
         files: The files of stories.
         steps: Function from a file and a line to the inputs and the right answers of its steps.
     """
-    sizes, shown, wanted = [0], [], []
     for text in files:
         known: dict[tuple[tuple[str, ...], str | None], tuple[list[int], list[int]]] = {}
         for story in read_stories(text):
-            size = 0
+            shown: list[int] = []
+            wanted: list[int] = []
             for line in story:
                 key = line.words, line.answer
                 if key not in known:
@@ -250,10 +260,7 @@ def _lay_out(files: list[Text], steps: Any) -> Sequences:
                 inputs, targets = known[key]
                 shown += inputs
                 wanted += targets
-                size += len(inputs)
-            sizes.append(size)
-    starts = np.cumsum(sizes, dtype=np.int64)
-    return Sequences(starts, np.array(shown, np.int32), np.array(wanted, np.int32))
+            yield shown, wanted
 
 
 def _task(

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
-from memory_envs.arguments import allowed_names, check_choice, check_integer, shown
+from memory_envs.arguments import allowed_names, check_integer, shown
 from memory_envs.stream.text.babi import (
-    LEVELS,
     SENTENCE_WORDS,
     Vocabulary,
+    check_level,
     input_space,
     sentence_steps,
     word_steps,
@@ -90,15 +90,16 @@ class StoryReader:
         answer_words: int = 1,
         width: int = SENTENCE_WORDS,
     ) -> None:
-        self._by_words = check_choice("level", level, LEVELS) == "word"
+        check_level(level, pauses, question_pauses)
+        self._by_words = level == "word"
         most = MOST_ANSWER_WORDS if self._by_words else 1
         self.due = check_integer("answer_words", answer_words, 1, most)
         self.answers = vocabulary.answer_words if self._by_words else vocabulary.answers
+        self._width = check_integer("width", width, 1)
         self.observation_space = input_space(vocabulary, level, width)
         self.action_space = spaces.Discrete(len(self.answers))
         self._numbers = {word: number for number, word in enumerate(vocabulary.words) if number}
         self._pauses, self._question_pauses = pauses, question_pauses
-        self._width = width
 
     def steps(self, line: TypedLine) -> npt.NDArray[np.int64]:
         """Returns what a line shows, step by step: ``(steps,)`` words, or ``(steps, width)``.

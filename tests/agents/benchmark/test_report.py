@@ -129,9 +129,11 @@ def test_the_best_without_memory_stands_beside_a_task(
     monkeypatch.setitem(SUITES, "some", suite)
     evaluation = evaluated(0.5, random_return=scale[0], optimal_return=scale[1])
     result = make_result("a", "one", 0, 0.5, evaluation=evaluation)
-    boards = leaderboards([result])
+    other = make_result("a", "another", 0, 0.5, evaluation=evaluated(0.5, random_return=3.0))
+    boards = leaderboards([other, result])
     assert f"| one | {words} | 0.500 |" in report_markdown(boards)
-    shown = page_data(boards, [Run(result, Path())])["boards"][0]["memoryless"]
+    runs = [Run(run, Path()) for run in (other, result)]
+    shown = page_data(boards, runs)["boards"][0]["memoryless"]
     assert shown.get("one", {"words": "-"})["words"] == words
 
 
@@ -157,11 +159,13 @@ def test_submissions_stand_beside_results(make_result: Make, tmp_path: Path) -> 
     own, other = (make_result(agent, "one", 0, 0.5) for agent in ("own", "other"))
     write_result(own, tmp_path / "results" / "deep")
     submission = tmp_path / "other.json"
-    write_submission(Submission("other", "some", "somewhere", "a guess", (other,)), submission)
+    write_submission(Submission("Guess", "some", "somewhere", "a guess", (other,)), submission)
     runs = read_runs([tmp_path / "results", submission])
-    assert [run.result.agent for run in runs] == ["other", "own"]
+    # By the name that the submission gives, not by what its sender's command line said.
+    assert [run.result.agent for run in runs] == ["Guess", "own"]
+    assert [run.source for run in runs] == [submission, tmp_path / "results" / "deep"]
     text, _ = write_report([submission, tmp_path / "results"], tmp_path / "out")
-    assert "`other`" in text.read_text(encoding="utf-8")
+    assert "`Guess`" in text.read_text(encoding="utf-8")
     with pytest.raises(ResultError, match=r"other.json and .*other.json are results of the same"):
         read_runs([submission, submission])
     broken = tmp_path / "broken.json"

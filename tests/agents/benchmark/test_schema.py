@@ -3,6 +3,8 @@
 import copy
 import dataclasses
 import json
+import math
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -100,11 +102,58 @@ def test_what_is_written_is_allowed_and_what_is_changed_is_mostly_not(
         check(data, "submission")
 
 
-def test_a_word_that_is_not_checked_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(read_schema()["$defs"]["text"], "maxLength", 3)
-    with pytest.raises(NotImplementedError, match=rf"{SCHEMA.name}: maxLength"):
-        check(
-            {"format": FORMAT, "agent": "a"}
-            | dict.fromkeys(("authors", "code", "about", "results"), "x"),
-            "submission",
-        )
+@pytest.mark.parametrize(
+    ("path", "value", "complaint"),
+    [
+        (("seed",), True, "result 1: seed is True; allowed: an integer"),
+        (("seed",), 1.5, "result 1: seed is 1.5; allowed: an integer"),
+        (("seed",), -1, "result 1: seed is -1; allowed: from 0 on"),
+        (("minutes",), -0.5, "result 1: minutes is -0.5; allowed: from 0 on"),
+        (("format",), True, "result 1: format is True; allowed: 1"),
+        (("more",), 1, "result 1: more is unknown; allowed: agent, command, curve"),
+        (("curve",), {}, "result 1: curve is {}; allowed: a list"),
+        (("curve", 1, "steps"), "7", "result 1: curve 2: steps is '7'; allowed: an integer"),
+        (("curve", 1, "x"), 7, "result 1: curve 2: x is unknown; allowed: return_mean, score"),
+        (("evaluation", "score"), math.nan, "evaluation.score is nan; allowed: a number or null"),
+        (("evaluation", "return_mean"), math.inf, "evaluation.return_mean is inf; allowed: a numb"),
+        (("evaluation", "return_mean"), None, "evaluation.return_mean is None; allowed: a number"),
+    ],
+)
+def test_what_is_wrong_is_named(
+    path: tuple[Any, ...], value: Any, complaint: str, make_result: Callable[..., Result]
+) -> None:
+    data = _submission(make_result("a", "t", 0, 0.5))
+    inner: Any = data["results"][0]
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    with pytest.raises(SchemaError, match=re.escape(complaint)):
+        check(data, "submission")
+
+
+def test_what_is_missing_is_named_and_what_may_be_is_allowed(
+    make_result: Callable[..., Result],
+) -> None:
+    evaluation = make_result("a", "t", 0, 0.5).evaluation
+    for field in evaluation:
+        data = _submission(make_result("a", "t", 0, 0.5))
+        del data["results"][0]["evaluation"][field]
+        with pytest.raises(SchemaError, match=rf"result 1: evaluation\.{field} is missing"):
+            check(data, "submission")
+    data = _submission(make_result("a", "t", 0, 0.5)) | {"agent": " a\nb"}
+    data["results"][0] |= {"seed": 2.0, "minutes": 0, "curve": []}
+    data["results"][0]["evaluation"] |= {"more": "words", "score": None}
+    check(data, "submission")
+    with pytest.raises(SchemaError, match="results is \\[\\]; allowed: a list of 1 at least"):
+        check(data | {"results": []}, "submission")
+
+
+@pytest.mark.parametrize(
+    ("word", "asked"), [("maxLength", 3), ("additionalProperties", {"type": "string"})]
+)
+def test_a_word_that_is_not_checked_is_refused(
+    word: str, asked: Any, make_result: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(read_schema()["$defs"]["text"], word, asked)
+    with pytest.raises(NotImplementedError, match=rf"{SCHEMA.name}: {word}; known: "):
+        check(_submission(make_result("a", "t", 0, 0.5)), "submission")

@@ -51,13 +51,15 @@ def set_threads() -> Iterator[Callable[[int], None]]:
 
 @pytest.mark.parametrize("cls", BOTH)
 @pytest.mark.parametrize(
-    ("threads", "block_bytes", "blocks"), [(2, 1, 4), (2, 2**30, 2), (9, 1, 4)]
+    ("threads", "block_bytes", "blocks", "layer_norm"),
+    [(2, 1, 4, False), (2, 2**30, 2, True), (9, 1, 4, True)],
 )
 def test_neither_threads_nor_blocks_change_what_comes_of_a_row(
     cls: type[FusedMNM],
     threads: int,
     block_bytes: int,
     blocks: int,
+    layer_norm: bool,
     set_threads: Callable[[int], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -65,7 +67,8 @@ def test_neither_threads_nor_blocks_change_what_comes_of_a_row(
 
     Gradients by parameters are sums over rows, in an order that is PyTorch's.
     """
-    cell, xs, starts = make_mnm(cls), torch.randn(5, 20, INPUT_SIZE), starts_of("random", 5, 20)
+    cell, xs = make_mnm(cls, layer_norm=layer_norm), torch.randn(5, 20, INPUT_SIZE)
+    starts = starts_of("random", 5, 20)
     set_threads(1)
     expected = run(cell, xs, starts)
     set_threads(threads)

@@ -52,6 +52,17 @@ def test_a_question_is_answered(level: str, models: dict[str, list[str]], capsys
     ]
 
 
+def test_questions_need_no_mark_and_are_explained_once(
+    models: dict[str, list[str]], capsys: Capture
+) -> None:
+    asked = ["--question", "Where is Mary", "Where is John.", " Where is Mary? "]
+    assert main(["ask", *models["sentence"], "--story", TOLD[0], *asked]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    questions = [line.partition("  ")[0] for line in lines if line.startswith("Where")]
+    assert questions == ["Where is Mary?", "Where is John?", "Where is Mary?"]
+    assert [line.startswith("Before each sentence") for line in lines].count(True) == 1
+
+
 def test_the_vocabulary_is_printed(models: dict[str, list[str]], capsys: Capture) -> None:
     assert main(["ask", *models["sentence"], "--vocabulary"]) == 0
     words, answers = capsys.readouterr().out.splitlines()

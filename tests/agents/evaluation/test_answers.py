@@ -38,7 +38,7 @@ def _model(env_id: str, memory: str = "lstm", **kwargs: Any) -> Supervised:
 def test_it_comes_to_what_playing_comes_to(
     env_id: str, kwargs: dict[str, Any], memory: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(answers, "_MOST_STEPS", 40)
+    monkeypatch.setattr(answers, "MOST_STEPS", 40)
     model = _model(env_id, memory, **kwargs)
     rows = open_rows(env_id, 30, kwargs)
     whole = play_model(model, True, rows, 50, 3)

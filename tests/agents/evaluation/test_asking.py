@@ -67,6 +67,14 @@ def test_what_cannot_be_shown_is_said() -> None:
         reader.steps(read_lines("the " * 12)[0])
     with pytest.raises(ValueError, match=r"answer_words is 2; allowed: integers from 1 to 1"):
         StoryReader(Vocabulary(), "sentence", answer_words=2)
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"level": "sentence", "pauses": -1}, "pauses is -1; allowed: integers from 0 to 10"),
+        ({"question_pauses": 1}, "question_pauses is 1; allowed with level word: 0"),
+        ({"level": "sentence", "width": 0}, "width is 0; allowed: integers from 1 on"),
+    ]
+    for arguments, message in wrong:
+        with pytest.raises(ValueError, match=message):
+            StoryReader(Vocabulary(), **arguments)
     with pytest.raises(ValueError, match="lines end without a question"):
         ask(_policy("word"), StoryReader(Vocabulary()), ASKED[:1])
 
@@ -82,7 +90,7 @@ def _policy(level: str, memory: str = "gru") -> Any:
 def test_leaving_out_is_asking_without(
     level: str, memory: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asking, "_MOST_STEPS", 50)
+    monkeypatch.setattr(asking, "MOST_STEPS", 50)
     policy, reader = _policy(level, memory), StoryReader(Vocabulary(), level)
     lines = read_lines(f"{STORY} Where is John?")
     reply = ask(policy, reader, lines)
