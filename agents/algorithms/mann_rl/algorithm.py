@@ -28,7 +28,7 @@ from agents.algorithms.mann_rl.replay import Pairs, Replay, Step
 from agents.algorithms.model import Env
 from agents.algorithms.supervised import streams_of
 from agents.networks.sb3_words import ALGORITHM_WORDS, refuse_unknown
-from memory_envs.arguments import check_instance, check_integer, check_number, shown
+from memory_envs.arguments import check_flag, check_integer, check_number, shown
 from memory_envs.stream import StreamVectorEnv
 
 
@@ -132,8 +132,7 @@ class MannRL(MemoryAlgorithm):
         self.memory_samples = check_integer("memory_samples", memory_samples, 1, history - 1)
         self.memory_clamp = check_number("memory_clamp", memory_clamp, 0.0, above=True)
         self.gamma = check_number("gamma", gamma, 0.0, 1.0)
-        check_instance("next_loss", next_loss, bool, "True, False")
-        self.next_loss = next_loss
+        self.next_loss = check_flag("next_loss", next_loss)
         self.memory_max_grad_norm = check_number(
             "memory_max_grad_norm", memory_max_grad_norm, 0.0, math.inf, above=True
         )

@@ -64,7 +64,7 @@ BAD: dict[str, list[Any]] = {
     "memory_max_grad_norm": NORM,
     "rms_prop_eps": ABOVE_NOUGHT,
     **dict.fromkeys(("normalize_advantage", "normalize_value", "use_rms_prop"), FLAG),
-    **dict.fromkeys(("causality", "online_baseline", "offline_baseline"), FLAG),
+    **dict.fromkeys(("causality", "online_baseline", "offline_baseline", "next_loss"), FLAG),
 }
 BAD_OF_POLICIES: dict[str, list[Any]] = {
     "encoder_size": OPTIONAL_INTEGER,
@@ -118,7 +118,7 @@ def _refuses(make: Any, name: str, value: Any) -> None:
 def _constructor(spec: AlgorithmSpec) -> Any:
     cls: Any = spec.load_class()
     if "stream" in spec.families:
-        env = make_vec_env("Stream-Logic-v0", 16)
+        env = make_vec_env("Stream-Logic-v0", 128)
     else:
         env = make_vec_env(ENV, 2, forced_emission=True, on_error="continue")
 

@@ -396,7 +396,7 @@ def test_bad_arguments_are_named(kwargs: dict[str, Any], message: str) -> None:
 
 
 def test_other_environments_are_refused() -> None:
-    with pytest.raises(TypeError, match="next_loss is 1; allowed: True, False"):
+    with pytest.raises(TypeError, match="next_loss is 1; allowed: False, True"):
         _model(next_loss=1)
     with pytest.raises(TypeError, match="allowed: ids of the family stream"):
         MannRL("MannRLPolicy", "CartPole-v1")

@@ -167,7 +167,9 @@ def test_wrappers_whose_work_would_not_be_learned_are_refused() -> None:
         _model().set_env(VecNormalize(make_vec_env(COPY, 5, **SMALL)))
     with pytest.raises(TypeError, match="VecFrameStack; allowed"):
         Supervised("MemoryPolicy", VecFrameStack(make_vec_env(COPY, 2), 2))
-    model = Supervised("MemoryPolicy", VecMonitor(make_vec_env(COPY, 2)))
+    with pytest.warns(UserWarning, match="already wrapped"):
+        monitored = VecMonitor(make_vec_env(COPY, 2))
+    model = Supervised("MemoryPolicy", monitored)
     assert model.learn(1).num_timesteps > 1
 
 
