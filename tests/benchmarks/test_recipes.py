@@ -35,7 +35,9 @@ def test_cleanrl_learns_from_what_it_played(
     monkeypatch.setattr(cleanrl, "STEPS", 16)
     seeds: list[int] = []
     missed: list[float] = []
-    loss_of, make_vec = cleanrl.loss_of, Trial.make_vec
+    ends: list[Any] = []
+    heeded: list[bool] = []
+    loss_of, make_vec, agent_step = cleanrl.loss_of, Trial.make_vec, cleanrl.Agent.step
 
     def noted(policy: Any, value: Any, chosen: Any, logprobs: Any, gain: Any, returns: Any) -> Any:
         # Returns are advantages and the values as they were.
@@ -52,8 +54,22 @@ def test_cleanrl_learns_from_what_it_played(
             return reset(seed=seed)
 
         env.reset = reset_with
+        step = env.step
+
+        def step_with(actions: Any) -> Any:
+            found = step(actions)
+            ends[:] = [found[2] | found[3]]
+            return found
+
+        env.step = step_with
         return env
 
+    def stepped(agent: Any, seen: Any, starts: Any, state: Any) -> Any:
+        if ends and not torch.is_grad_enabled():  # in a rollout
+            heeded.append(bool((starts.numpy() == ends[0]).all()))
+        return agent_step(agent, seen, starts, state)
+
+    monkeypatch.setattr(cleanrl.Agent, "step", stepped)
     monkeypatch.setattr(cleanrl, "loss_of", noted)
     monkeypatch.setattr(Trial, "make_vec", made)
     monkeypatch.setattr(Trial, "report", lambda trial, policy: None)
@@ -63,6 +79,8 @@ def test_cleanrl_learns_from_what_it_played(
     assert len(missed) == 3 * each
     assert max(missed[::each]) < 1e-5 < max(missed)
     assert seeds == [trial.env_seed]
+    assert len(heeded) == 3 * 17 - 1
+    assert all(heeded)  # what begins forgets, at the beginning of a rollout, too
 
 
 def test_cleanrls_steps_by_hand() -> None:

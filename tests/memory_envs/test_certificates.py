@@ -20,12 +20,14 @@ from memory_envs.certificates import (
     heads,
     notes,
     read_certificates,
+    search,
 )
+from memory_envs.certificates.algorithmic import _templates as algorithmic_templates
 from memory_envs.certificates.bits import carried
 from memory_envs.certificates.counts import Stream, best_value, count
 from memory_envs.certificates.players import ALGORITHMIC_PLAYERS, TAPE_PLAYERS
 from memory_envs.certificates.scripts import NotEnumerableError, outcomes
-from memory_envs.certificates.search import play
+from memory_envs.certificates.search import FloatArray, play
 from memory_envs.certificates.stream_tasks import KNOWN
 from memory_envs.certificates.streams import list_streams
 from memory_envs.certificates.strings import list_strings, turns_round
@@ -420,14 +422,27 @@ def test_plain_lines_and_environment_agree() -> None:
     assert returns.mean() == pytest.approx(value, abs=5 * returns.std() / 140)
 
 
-def test_the_search_finds_what_needs_no_memory() -> None:
-    from memory_envs.certificates.algorithmic import _templates
-    from memory_envs.certificates.search import found_value
-
+def test_the_search_finds_what_needs_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     # Of all tables of a move and a symbol for every symbol in view, one copies without a mistake.
     rules: Any = make("Algorithmic/Copy-v0").rules
-    found = found_value(rules, _templates(rules.settings), 8.0, np.random.default_rng(0))
-    assert 2.8 < found <= read_certificates()["Algorithmic/Copy-v0"].best.upper
+    templates = algorithmic_templates(rules.settings)
+
+    def found() -> float:
+        return search.found_value(rules, templates, 8.0, np.random.default_rng(0))
+
+    assert 2.8 < found() <= read_certificates()["Algorithmic/Copy-v0"].best.upper
+    # Of the tables for each discount it is the better one that plays.
+    nothing = np.full((templates.num_kinds, templates.num_actions), 1.0 / templates.num_actions)
+    improve = search._improve
+    for good in search._DISCOUNTS:
+
+        def once(
+            rules: Any, templates: Any, discount: float, rng: Any, good: float = good
+        ) -> FloatArray:
+            return improve(rules, templates, discount, rng) if discount == good else nothing
+
+        monkeypatch.setattr(search, "_improve", once)
+        assert found() > 2.8
 
 
 # Players, over the registry.

@@ -92,8 +92,12 @@ def test_leaving_out_is_asking_without(
 ) -> None:
     monkeypatch.setattr(asking, "MOST_STEPS", 50)
     policy, reader = _policy(level, memory), StoryReader(Vocabulary(), level)
+    with torch.no_grad():  # a new policy is almost indifferent to what it is told
+        for parameter in policy.parameters():
+            parameter.mul_(10.0)
     lines = read_lines(f"{STORY} Where is John?")
     reply = ask(policy, reader, lines)
+    assert max(abs(each.change) for each in reply.left_out) > 1e-3
     assert reply.question == "Where is John?"
     assert [each.line for each in reply.left_out] == [line.text for line in lines[:-1]]
     probability = dict(reply.candidates)
