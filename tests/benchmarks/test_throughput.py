@@ -397,6 +397,7 @@ def test_the_tables_in_the_docs_are_those_of_the_results() -> None:
         "speed-memory.json",
         "speed-cells.json",
         "speed-rl-ntm.json",
+        "speed-text.json",
     ]
     for name, block in blocks:
         path = ROOT / name
