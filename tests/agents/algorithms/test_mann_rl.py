@@ -44,6 +44,9 @@ def test_streams_are_laid_out_whole_one_after_the_other() -> None:
     assert columns.inputs[:, 0].tolist() == [0, 1, 2, 300, 400, 401]
     assert columns.inputs[:, 1].tolist() == [100, 101, 200, 201, 202, 203]
     assert columns.starts[:, 0].tolist() == [True, False, False, True, True, False]
+    # The last stream of the first column is cut off: it has no end here.
+    assert columns.ends[:, 0].tolist() == [False, False, True, True, False, False]
+    assert columns.ends[:, 1].tolist() == [False, True, False, False, False, True]
     assert (columns.targets == columns.inputs + 1).all()
     assert columns.due.all()
 
@@ -265,6 +268,33 @@ def test_the_answers_teach_the_memory_net_nothing() -> None:
     assert all(p.grad is not None for p in model.policy.action.parameters())
 
 
+def test_every_token_of_the_columns_is_a_timestep() -> None:
+    model = _model().learn(1)
+    assert model.num_timesteps == model.rollout_batch().targets.size
+
+
+def test_the_memory_net_s_gradient_has_a_largest_norm_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its optimizer divides by the gradient's size, so that few steps show what it was cut to."""
+    clip, norms = torch.nn.utils.clip_grad_norm_, []
+
+    def watch(parameters: Any, largest: float) -> torch.Tensor:
+        norms.append(largest)
+        return clip(parameters, largest)
+
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", watch)
+    _model(max_grad_norm=0.5, memory_max_grad_norm=0.003).learn(1)
+    assert set(norms) == {0.003}
+
+
+def test_a_memory_net_without_outputs_does_not_see_them() -> None:
+    net = _model(policy_kwargs={"memory_net": "input"}).policy.memory_net.eval()
+    assert net.linear.in_features == 11 + 48
+    memory, inputs, outputs = torch.rand(3, 48), torch.rand(3, 11), torch.rand(2, 3, 11)
+    assert torch.equal(*(net(memory, inputs, each) for each in outputs))
+
+
 def test_times_are_drawn_at_random_from_the_whole_history() -> None:
     replay, generator = Replay(6), torch.Generator().manual_seed(0)
     for number in range(6):
@@ -296,6 +326,7 @@ def test_predictions_are_the_most_probable_or_drawn_and_heed_masks() -> None:
         probabilities = model.policy.step(inputs, memory)[0].softmax(dim=1)[0]
     going_on = np.zeros(4000, np.bool_)
     obs = symbol.numpy()
+    model.policy.set_training_mode(True)  # as it is left by a training; nobody plays so
     best, _ = model.predict(obs, memory, going_on, deterministic=True)
     assert set(best.tolist()) == {int(probabilities.argmax())}
     drawn, _ = model.predict(obs, memory, going_on)
