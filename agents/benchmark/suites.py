@@ -122,8 +122,10 @@ def _popgym(timesteps: int) -> tuple[Task, ...]:
     return tuple(Task(_short(env), f"popgym:{env}", timesteps) for env in ids)
 
 
-# They come from data sets, and ask for an answer at every step.
-_TEXTS = ("Logic", "Tagging", "Sentences")
+def _is_drawn(env: str) -> bool:
+    """Says whether a stream is drawn anew each time, and is not one of a data set's texts."""
+    task = ENVIRONMENTS[env].task
+    return task not in ("Logic", "Tagging", "Sentences") and not task.startswith("bAbI")
 
 
 SUITES: dict[str, Suite] = {
@@ -138,7 +140,7 @@ SUITES: dict[str, Suite] = {
         Suite(
             "streams",
             "symbols and vectors to be recalled",
-            _ids("stream", 4_000_000, lambda env: ENVIRONMENTS[env].task not in _TEXTS),
+            _ids("stream", 4_000_000, _is_drawn),
         ),
         Suite(
             "generalisation",

@@ -31,6 +31,40 @@ def test_every_tape_is_in_the_suite_of_its_tier() -> None:
         assert {task.env for task in SUITES[name].tasks} == ids
 
 
+def test_a_suite_is_what_it_was() -> None:
+    """Scores are of a suite as a whole: a task more, or fewer steps, and they mean another thing.
+
+    New environments do not join a suite by themselves; a suite that changes gets another name.
+    """
+    sizes = {
+        name: (len(suite.tasks), sum(task.timesteps for task in suite.tasks))
+        for name, suite in SUITES.items()
+    }
+    assert sizes == {
+        "quick": (5, 900_000),
+        "tape-easy": (8, 2_400_000),
+        "tape": (8, 8_000_000),
+        "tape-hard": (8, 80_000_000),
+        "algorithmic": (6, 12_000_000),
+        "maze": (3, 3_000_000),
+        "streams": (10, 40_000_000),
+        "generalisation": (8, 26_000_000),
+        "popgym": (28, 28_000_000),
+    }
+    assert [task.name for task in SUITES["streams"].tasks] == [
+        "Stream-Copy",
+        "Stream-RepeatCopy",
+        "Stream-AssociativeRecall",
+        "Stream-PrioritySort",
+        "Stream-DynamicNGrams",
+        "Stream-DoubleCopy",
+        "Stream-DictionaryInference-4x1",
+        "Stream-DictionaryInference-8x4",
+        "Stream-DictionaryInference-12x8",
+        "Stream-DictionaryInference-16x12",
+    ]
+
+
 def test_generalisation_asks_for_lengths_that_training_has_not() -> None:
     for task in SUITES["generalisation"].tasks:
         trained = ENVIRONMENTS[task.env].kwargs.get("max_length", 20)  # the NTM paper's, of streams
