@@ -13,6 +13,7 @@ from memory_envs.certificates.certificate import Certificate
 from memory_envs.certificates.interval import Interval, exact, up_to
 from memory_envs.certificates.players import ALGORITHMIC_PLAYERS
 from memory_envs.certificates.search import Templates, found_value
+from memory_envs.certificates.windows import solved, with_windows
 from memory_envs.core.rules import IntArray
 
 _WRONG = -0.5  # the least that an episode costs which is not brought to its end
@@ -24,7 +25,7 @@ def certify_algorithmic(env_id: str, rules: AlgorithmicRules, ks: Sequence[int])
     best = _best(settings)
     player = ALGORITHMIC_PLAYERS[settings.task.name]
     if player.window == 0:
-        memoryless = Interval(best.lower, best.upper, "found", "exact")
+        memoryless = solved(best)
     else:
         widest = max(_widths(settings))
         returns = settings.task.target_cells(widest) + 1.5
@@ -33,16 +34,7 @@ def certify_algorithmic(env_id: str, rules: AlgorithmicRules, ks: Sequence[int])
         upper = _upper_bound(settings)
         if upper is not None and upper < best.upper:
             memoryless = Interval(lower, upper, "sampled", "proven")
-    observations, windows = {}, {}
-    for k in ks:
-        observations[k] = memoryless
-        if k > 1:
-            observations[k] = up_to(best, memoryless.lower, memoryless.lower_by)
-        windows[k] = up_to(best, memoryless.lower, memoryless.lower_by)
-        if k >= player.window:
-            windows[k] = Interval(best.lower, best.upper, "found", best.upper_by)
-            if player.window == 0:
-                observations[k] = windows[k]
+    observations, windows = with_windows(best, memoryless, ks, player.window)
     method = "by theorems on heads"
     return Certificate(env_id, "algorithmic", best, memoryless, observations, windows, method)
 

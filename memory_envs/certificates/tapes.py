@@ -13,6 +13,7 @@ from memory_envs.certificates.players import TAPE_PLAYERS
 from memory_envs.certificates.scripts import NotEnumerableError
 from memory_envs.certificates.search import Templates, found_value
 from memory_envs.certificates.strings import list_strings, turns_round
+from memory_envs.certificates.windows import solved, with_windows
 from memory_envs.core.rng import seed_rows
 from memory_envs.core.rules import IntArray, new_outcome
 from memory_envs.tape.rules import TapeRules
@@ -55,24 +56,16 @@ def certify_tape(env_id: str, rules: TapeRules, ks: Sequence[int]) -> Certificat
     player = TAPE_PLAYERS.get(task.name) if task in TASKS.values() else None
     if player is not None and settings.symbols < player.min_symbols:
         player = None
-    if player is not None and player.window == 0:
-        memoryless = Interval(best.lower, best.upper, "found", "exact")
+    window = None if player is None else player.window
+    if window == 0:
+        memoryless = solved(best)
     else:
         width = float(settings.task.target_cells(settings.max_length) + 1)
         lower = max(found_value(rules, _templates(settings), width, np.random.default_rng(0)), 0.0)
         memoryless = up_to(best, min(lower, best.upper), "sampled")
         if upper is not None and upper < best.upper:
             memoryless = Interval(lower, upper, "sampled", "proven")
-    observations, windows = {}, {}
-    for k in ks:
-        observations[k] = memoryless
-        if k > 1:
-            observations[k] = up_to(best, memoryless.lower, memoryless.lower_by)
-        windows[k] = up_to(best, memoryless.lower, memoryless.lower_by)
-        if player is not None and k >= player.window:
-            windows[k] = Interval(best.lower, best.upper, "found", "exact")
-            if player.window == 0:
-                observations[k] = windows[k]
+    observations, windows = with_windows(best, memoryless, ks, window)
     return Certificate(env_id, "tape", best, memoryless, observations, windows, method)
 
 
