@@ -2,7 +2,8 @@
 
 They are made of the submissions in benchmarks/submissions, a file for each agent. Those of the
 agents below are this project's own: FOLDER, which `memory-envs benchmark` filled, replaces in them
-what it has. Others are left as they are.
+what it has. Others are left as they are. Without a submission there are no pages; the first ones
+are to be named in docs/index.md and docs/results/index.md.
 """
 
 import argparse
@@ -102,7 +103,8 @@ def page(runs: Sequence[Run]) -> str:
     }
     lines = [
         "[The same as a page](../_static/leaderboard.html) that sorts, filters and shows curves.",
-        "Made by",
+        "[What is measured, and how results are sent](../how-to/benchmark-your-agent.md). Those of",
+        "this project are by",
         "",
         "```console",
         *map(command, suites),
@@ -112,9 +114,30 @@ def page(runs: Sequence[Run]) -> str:
         f"Machine: {'; '.join(sorted(machines))}; each run had one thread. Commits, versions and",
         "curves stand in the files of `benchmarks/submissions/`.",
         "",
+        "## The agents",
+        "",
+        *_agents(runs),
+        "",
     ]
     title, _, rest = report_markdown(leaderboards(results)).partition("\n")
     return f"{title}\n\n" + "\n".join(lines) + rest + notes(PAGE)
+
+
+def _agents(runs: Sequence[Run]) -> list[str]:
+    """Returns a table of who was sent by whom."""
+    lines = ["| agent | what it is | by | code |", "| --- | --- | --- | --- |"]
+    for path in dict.fromkeys(run.source for run in runs):
+        sent = read_submission(path)
+        lines.append(f"| `{sent.agent}` | {sent.about} | {sent.authors} | {sent.code} |")
+    return lines
+
+
+def pages(runs: Sequence[Run]) -> dict[Path, str]:
+    """Returns the files that show results; none if there are none."""
+    if not runs:
+        return {}
+    board = report_page(leaderboards([run.result for run in runs]), runs)
+    return {PAGE: page(runs), BOARD: board}
 
 
 def main() -> None:
@@ -124,9 +147,8 @@ def main() -> None:
     folder = parser.parse_args().results
     if folder is not None:
         keep(run.result for run in read_runs([folder]))
-    runs = published()
-    write_text(PAGE, page(runs))
-    write_text(BOARD, report_page(leaderboards([run.result for run in runs]), runs))
+    for path, text in pages(published()).items():
+        write_text(path, text)
 
 
 if __name__ == "__main__":

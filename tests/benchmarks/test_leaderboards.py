@@ -6,9 +6,12 @@ from typing import Any
 import pytest
 
 from agents.benchmark.results import Point, Result
-from agents.benchmark.submission import read_submission
+from agents.benchmark.submission import check_submission, read_submission
 from agents.benchmark.suites import SUITES
 from benchmarks import leaderboards
+
+PUBLISHED = leaderboards.SUBMISSIONS
+PAGES = (leaderboards.PAGE, leaderboards.BOARD)
 
 
 @pytest.fixture(autouse=True)
@@ -68,3 +71,57 @@ def test_what_is_not_of_the_plan_is_refused(changes: dict[str, Any], complaint: 
 
 def test_each_agent_has_a_file_of_its_own() -> None:
     assert len({leaderboards.path_of(agent) for agent in leaderboards.ABOUT}) == 8
+
+
+def check_published(docs: Path) -> None:
+    """Compares the pages with the submissions, and what names pages with those that there are.
+
+    Without submissions there are no pages, and none is named.
+    """
+    expected = leaderboards.pages(leaderboards.published())
+    for path in (leaderboards.PAGE, leaderboards.BOARD):
+        found = path.read_text(encoding="utf-8") if path.exists() else None
+        assert found == expected.get(path), f"{path}: run python -m benchmarks.leaderboards"
+    contents = {"index.md": "\nresults/leaderboard\n", "results/index.md": "](leaderboard.md)"}
+    for name, words in contents.items():
+        named = words in (docs / name).read_text(encoding="utf-8")
+        assert named == bool(expected), f"{name} names the leaderboard: {named}"
+
+
+def test_what_is_published_is_what_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leaderboards, "SUBMISSIONS", PUBLISHED)
+    check_published(leaderboards.PAGE.parents[1])
+
+
+def test_what_is_published_passes_the_checks_of_submissions() -> None:
+    """Played again, random and optimal play give the scale that the files say."""
+    for path in sorted(PUBLISHED.glob("*.json")):
+        wrong = [found for found in check_submission(read_submission(path)) if found.wrong]
+        assert not wrong, path
+
+
+def test_pages_are_written_once_there_is_a_result_and_are_held_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, path in zip(("PAGE", "BOARD"), PAGES, strict=True):
+        monkeypatch.setattr(leaderboards, name, tmp_path / "docs" / path.name)
+    monkeypatch.setattr("sys.argv", ["leaderboards"])
+    docs = tmp_path / "docs"
+    (docs / "results").mkdir(parents=True)
+    for name in ("index.md", "results/index.md"):
+        (docs / name).write_text("nothing yet", encoding="utf-8")
+    leaderboards.main()
+    check_published(docs)
+    leaderboards.keep([result("ppo/lstm"), result("random")])
+    leaderboards.main()
+    with pytest.raises(AssertionError, match=r"index\.md names the leaderboard: False"):
+        check_published(docs)
+    (docs / "index.md").write_text("results\nresults/leaderboard\n", encoding="utf-8")
+    (docs / "results/index.md").write_text("[Leaderboards](leaderboard.md)", encoding="utf-8")
+    check_published(docs)
+    text = leaderboards.PAGE.read_text(encoding="utf-8")
+    assert "| `ppo/lstm` | Recurrent PPO of this project, LSTM. | memory-envs |" in text
+    assert "have presets" in text
+    leaderboards.keep([result("random", score=0.9)])
+    with pytest.raises(AssertionError, match=r"run python -m benchmarks\.leaderboards"):
+        check_published(docs)
