@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from agents.benchmark.report.memoryless import Memoryless, memoryless_score
+from agents.benchmark.report.certified import Certified, certified_scores
 from agents.benchmark.report.statistics import (
     Estimate,
     Scores,
@@ -60,15 +60,15 @@ class Leaderboard:
         improvements: Of neighbours in the order of scores, how probably the better one's run is
             the better one: agent, agent, probability.
         results: The runs.
-        memoryless: By task, what is certified of the score of the best policy without memory;
-            tasks of which nothing is are left out.
+        certified: By task, what the best policies score without memory and with it; tasks of which
+            nothing is certified are left out.
     """
 
     suite: str
     standings: tuple[Standing, ...]
     improvements: tuple[tuple[str, str, Estimate], ...]
     results: tuple[Result, ...]
-    memoryless: dict[str, Memoryless]
+    certified: dict[str, Certified]
 
 
 def leaderboards(results: Sequence[Result]) -> list[Leaderboard]:
@@ -97,9 +97,9 @@ def _leaderboard(suite: str, results: list[Result]) -> Leaderboard:
         (better, worse, estimate_improvement(scores[better], scores[worse], generator))
         for better, worse in pairwise(ranked)
     )
-    found = {task: memoryless_score(suite, task, results) for task in tasks}
-    memoryless = {task: bounds for task, bounds in found.items() if bounds is not None}
-    return Leaderboard(suite, tuple(standings), improvements, tuple(results), memoryless)
+    found = {task: certified_scores(suite, task, results) for task in tasks}
+    certified = {task: bounds for task, bounds in found.items() if bounds is not None}
+    return Leaderboard(suite, tuple(standings), improvements, tuple(results), certified)
 
 
 def _rank(standing: Standing) -> tuple[bool, float, str]:

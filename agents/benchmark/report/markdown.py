@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from agents.benchmark.report.leaderboard import Leaderboard, Standing
-from agents.benchmark.report.memoryless import Memoryless
 from agents.benchmark.report.statistics import Estimate
 from agents.benchmark.results import Result
 from agents.benchmark.suites import SUITES
@@ -16,9 +15,17 @@ _HEAD = """# Leaderboard
 
 The score of a run is (return - random) / (optimal - random) over 1,000 fresh episodes: 0 for random
 play, 1 for optimal play. A suite's score is the interquartile mean over all its tasks and seeds,
-with a 95 % interval of the stratified bootstrap. P(better) is how probably a run of an agent beats
-one of the agent in the next line. An agent of which a task is missing has no score of the suite.
-"Without memory" is what is certified of the best policy that sees the present observation alone.
+with a 95 % interval of the stratified bootstrap, which is too narrow where seeds are few. P(better)
+is how probably a run of an agent beats one of the agent in the next line. An agent of which a task
+is missing has no score of the suite. Minutes are of training and of all evaluations.
+
+"Without memory" and "with memory" are what is certified of the best policy that sees the present
+observation alone, and of the best one that remembers all it saw. Where the latter is below 1,
+optimal play knows what is not shown, such as the place of a maze's goal, and no agent scores 1.
+
+This project's agents (`ppo/lstm` and their kind) have presets, settings and a curriculum that were
+chosen for many of these tasks. Classes of Stable-Baselines3's kind have their own defaults, which
+were not, and no curriculum: the difference between the two is not one of memories alone.
 """
 
 
@@ -50,12 +57,18 @@ def _standing(line: Standing, better: Estimate | None) -> list[str]:
     return [
         name,
         "-" if line.score is None else f"{line.score.value:.3f}",
-        "-" if line.score is None else f"{line.score.low:.3f} to {line.score.high:.3f}",
+        _interval(line.score),
         number(line.success),
         "-" if better is None else f"{better.value:.2f}",
         str(line.seeds),
         f"{line.minutes:.1f}",
     ]
+
+
+def _interval(score: Estimate | None) -> str:
+    if score is None or score.low is None or score.high is None:
+        return "-"
+    return f"{score.low:.3f} to {score.high:.3f}"
 
 
 def _tasks(board: Leaderboard) -> str:
@@ -66,8 +79,11 @@ def _tasks(board: Leaderboard) -> str:
     for task in tasks:
         runs = [result for result in board.results if result.task == task]
         cells = [_cell([run for run in runs if run.agent == name]) for name in agents]
-        rows.append([task, bounds_words(board.memoryless.get(task)), *cells])
-    return table(("task", "without memory", *(f"`{agent}`" for agent in agents)), rows)
+        known = board.certified.get(task)
+        bounds = ("-", "-") if known is None else (known.memoryless.words(), known.best.words())
+        rows.append([task, *bounds, *cells])
+    names = (f"`{agent}`" for agent in agents)
+    return table(("task", "without memory", "with memory", *names), rows)
 
 
 def _cell(runs: Sequence[Result]) -> str:
@@ -84,16 +100,6 @@ def measured(runs: Sequence[Result]) -> tuple[list[float], str]:
     if len(scores) == len(runs):
         return scores, ""
     return [run.evaluation["return_mean"] for run in runs], " (return)"
-
-
-def bounds_words(bounds: Memoryless | None) -> str:
-    """Returns between which bounds the best score without memory lies, in words."""
-    if bounds is None:
-        return "-"
-    if bounds.high is None:
-        return f"from {bounds.low:.3f}" if bounds.low > 0 else "unknown"
-    low, high = f"{bounds.low:.3f}", f"{bounds.high:.3f}"
-    return high if low == high else f"{low} to {high}"
 
 
 def number(value: float | None) -> str:

@@ -9,7 +9,7 @@ the two where it is installed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -25,13 +25,13 @@ class Estimate(NamedTuple):
 
     Attributes:
         value: The number.
-        low: Low end.
-        high: High end.
+        low: Low end; None for a single run, which says nothing of others.
+        high: High end, likewise.
     """
 
     value: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
 
 
 def interquartile_mean(scores: Scores) -> float:
@@ -49,16 +49,24 @@ def estimate(
 ) -> Estimate:
     """Returns a statistic with its stratified bootstrap interval.
 
-    The runs of each task are drawn anew, task by task, as many as there are.
+    The runs of each task are drawn anew, task by task, as many as there are. Of few runs such an
+    interval is too narrow (``python -m benchmarks.intervals``): those drawn differ less than runs
+    do.
 
     Args:
         scores: Of shape ``(runs, tasks)``.
         statistic: Makes a number of such an array.
         generator: Draws the resamples.
     """
+    if len(scores) < 2:
+        return Estimate(statistic(scores), None, None)
     values = [statistic(_resample(scores, generator)) for _ in range(_RESAMPLES)]
+    return Estimate(statistic(scores), *_ends(values))
+
+
+def _ends(values: Sequence[float]) -> tuple[float, float]:
     low, high = np.percentile(values, _TAILS)
-    return Estimate(statistic(scores), float(low), float(high))
+    return float(low), float(high)
 
 
 def _resample(scores: Scores, generator: np.random.Generator) -> Scores:
@@ -82,12 +90,13 @@ def probability_of_improvement(first: Scores, second: Scores) -> float:
 
 def estimate_improvement(first: Scores, second: Scores, generator: np.random.Generator) -> Estimate:
     """Returns `probability_of_improvement` with its stratified bootstrap interval."""
+    if min(len(first), len(second)) < 2:
+        return Estimate(probability_of_improvement(first, second), None, None)
     values = [
         probability_of_improvement(_resample(first, generator), _resample(second, generator))
         for _ in range(_RESAMPLES)
     ]
-    low, high = np.percentile(values, _TAILS)
-    return Estimate(probability_of_improvement(first, second), float(low), float(high))
+    return Estimate(probability_of_improvement(first, second), *_ends(values))
 
 
 def performance_profile(scores: Scores, thresholds: npt.NDArray[np.float64]) -> Scores:

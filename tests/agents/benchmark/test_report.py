@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from agents.benchmark.reading import Run, read_runs
+from agents.benchmark.report.certified import certified_scores
 from agents.benchmark.report.curves import mean_curve
 from agents.benchmark.report.leaderboard import leaderboards
 from agents.benchmark.report.markdown import report_markdown
@@ -16,6 +17,7 @@ from agents.benchmark.report.write import write_report
 from agents.benchmark.results import Point, Result, ResultError, write_result
 from agents.benchmark.submission import Submission, write_submission
 from agents.benchmark.suites import SUITES, Suite, Task
+from memory_envs import evaluate
 
 Make = Callable[..., Result]
 Patch = pytest.MonkeyPatch
@@ -39,6 +41,8 @@ def test_the_best_comes_first_and_who_misses_a_task_last(results: list[Result]) 
     good, bad, partial = board.standings
     assert good.score is not None
     assert bad.score is not None
+    assert good.score.low is not None
+    assert good.score.high is not None
     assert good.score.low <= good.score.value <= good.score.high
     assert good.score.value == pytest.approx((0.81 + 0.82 + 0.9 + 0.91) / 4)
     assert partial.score is None
@@ -58,7 +62,7 @@ def test_markdown_has_a_line_for_each_agent_and_task(results: list[Result]) -> N
     text = report_markdown(leaderboards(results))
     assert re.search(r"\| `good` \| 0\.\d{3} \| 0\.\d{3} to 0\.\d{3} \|", text)
     assert "`partial` (missing: two)" in text
-    assert re.search(r"\| two \| - \| 0\.810 ± 0\.008 \| 0\.310 ± 0\.008 \| - \|", text)
+    assert re.search(r"\| two \| - \| - \| 0\.810 ± 0\.008 \| 0\.310 ± 0\.008 \| - \|", text)
 
 
 def test_a_curve_is_the_mean_at_common_steps(make_result: Make) -> None:
@@ -112,18 +116,24 @@ def evaluated(score: float, **changes: float | None) -> dict[str, float | None]:
 @pytest.mark.parametrize(
     ("env", "scale", "words"),
     [
-        # The certificate of Reverse says 0.79 to 3.44, of Copy 4, of the maze 111 and no more.
-        ("Tape-Reverse-Easy-v0", (0.0, 4.0), "0.198 to 0.860"),
-        ("Tape-Reverse-Easy-v0", (3.9, 4.0), "0.000"),  # random play has no memory either
-        ("Tape-Copy-Easy-v0", (0.0, 4.0), "1.000"),
-        ("Tape-Copy-Easy-v0", (0.0, 3.99), "1.000"),  # no more than optimal play
-        ("Maze-InvisibleGoal-9x9-v0", (0.0, 400.0), "from 0.278"),
-        ("Maze-InvisibleGoal-9x9-v0", (120.0, 400.0), "unknown"),
-        ("Tape-Reverse-Easy-v0", (None, None), "-"),
+        # The certificate of Reverse says 0.79 to 3.44, of Copy 4, of the maze 111 and no more; with
+        # memory 4, 4 and 467.9, for optimal play is shown the goal.
+        ("Tape-Reverse-Easy-v0", (0.0, 4.0), ("0.198 to 0.860", "1.000")),
+        ("Tape-Reverse-Easy-v0", (3.9, 4.0), ("0.000", "1.000")),  # random play has no memory
+        ("Tape-Copy-Easy-v0", (0.0, 4.0), ("1.000", "1.000")),
+        ("Tape-Copy-Easy-v0", (0.0, 3.99), ("1.000", "1.000")),  # no more than optimal play
+        ("Maze-InvisibleGoal-9x9-v0", (0.0, 520.0), ("from 0.213", "0.900")),
+        ("Maze-InvisibleGoal-9x9-v0", (120.0, 520.0), ("unknown", "0.870")),
+        ("Maze-InvisibleGoal-11x11-v0", (0.0, 400.0), ("from 0.161", "0.735 to 0.748")),
+        ("Tape-Reverse-Easy-v0", (None, None), ("-", "-")),
     ],
 )
-def test_the_best_without_memory_stands_beside_a_task(
-    env: str, scale: tuple[float, float], words: str, make_result: Make, monkeypatch: Patch
+def test_what_the_best_score_stands_beside_a_task(
+    env: str,
+    scale: tuple[float, float],
+    words: tuple[str, str],
+    make_result: Make,
+    monkeypatch: Patch,
 ) -> None:
     suite = Suite("some", "one task", (Task("one", env, 1000),))
     monkeypatch.setitem(SUITES, "some", suite)
@@ -131,10 +141,31 @@ def test_the_best_without_memory_stands_beside_a_task(
     result = make_result("a", "one", 0, 0.5, evaluation=evaluation)
     other = make_result("a", "another", 0, 0.5, evaluation=evaluated(0.5, random_return=3.0))
     boards = leaderboards([other, result])
-    assert f"| one | {words} | 0.500 |" in report_markdown(boards)
+    assert f"| one | {words[0]} | {words[1]} | 0.500 |" in report_markdown(boards)
     runs = [Run(run, Path()) for run in (other, result)]
-    shown = page_data(boards, runs)["boards"][0]["memoryless"]
-    assert shown.get("one", {"words": "-"})["words"] == words
+    shown = page_data(boards, runs)["boards"][0]["certified"].get("one", {})
+    found = [shown.get(name, {"words": "-"})["words"] for name in ("memoryless", "best")]
+    assert tuple(found) == words
+
+
+@pytest.mark.parametrize(
+    ("suite", "task", "most"),
+    [
+        ("maze", "Maze-InvisibleGoal-9x9", 0.88),
+        ("maze", "Maze-InvisibleGoal-11x11", 0.72),
+        ("maze", "Maze-InvisibleGoal-13x13", 0.72),
+        ("streams", "Stream-DynamicNGrams", 0.55),
+    ],
+)
+def test_where_nobody_scores_1_is_as_the_documentation_says(
+    suite: str, task: str, most: float, make_result: Make
+) -> None:
+    known = SUITES[suite].find(task)
+    assert known is not None
+    evaluation = evaluate("random", known.env).to_dict()
+    found = certified_scores(suite, task, [make_result("a", task, 0, 0.0, evaluation=evaluation)])
+    assert found is not None
+    assert found.best.high == pytest.approx(most, abs=0.005)
 
 
 def test_another_task_in_evaluations_has_no_certificate(
@@ -144,7 +175,7 @@ def test_another_task_in_evaluations_has_no_certificate(
     monkeypatch.setitem(SUITES, "some", Suite("some", "longer", (task,)))
     evaluation = evaluated(0.5, random_return=0.0, optimal_return=10.0)
     (board,) = leaderboards([make_result("a", "one", 0, 0.5, evaluation=evaluation)])
-    assert board.memoryless == {}
+    assert board.certified == {}
 
 
 def test_no_results_are_an_error(tmp_path: Path) -> None:

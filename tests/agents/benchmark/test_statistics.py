@@ -31,12 +31,22 @@ def test_an_interval_resamples_within_tasks() -> None:
     assert found.low == found.value == found.high
 
 
+def test_a_single_run_has_no_interval() -> None:
+    """One of no width would say that nothing else can come."""
+    one, generator = np.array([[0.1, 0.9]]), np.random.default_rng(0)
+    assert estimate(one, interquartile_mean, generator) == (0.5, None, None)
+    assert estimate_improvement(one, one - 1, generator) == (1.0, None, None)
+    assert estimate_improvement(np.repeat(one, 3, axis=0), one, generator)[1:] == (None, None)
+
+
 def test_an_interval_holds_the_true_mean_about_as_often_as_it_says() -> None:
     generator = np.random.default_rng(0)
     held = 0
     for _ in range(60):
         scores = generator.normal(0.5, 0.1, size=(20, 4))
         found = estimate(scores, lambda x: float(x.mean()), generator)
+        assert found.low is not None
+        assert found.high is not None
         held += found.low <= 0.5 <= found.high
     # Binomial with 60 draws of 0.93 or so, as 20 runs are few: under 47 in one of a thousand.
     assert held >= 47
@@ -57,6 +67,8 @@ def test_the_probability_of_improvement_counts_pairs_task_by_task() -> None:
     assert probability_of_improvement(first, second) == pytest.approx(expected)
     assert probability_of_improvement(second, first) == pytest.approx(1 - expected)
     found = estimate_improvement(first, second, np.random.default_rng(0))
+    assert found.low is not None
+    assert found.high is not None
     assert found.low <= found.value <= found.high
 
 

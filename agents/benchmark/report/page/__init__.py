@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from agents.benchmark.reading import Run
+from agents.benchmark.report.certified import Bounds
 from agents.benchmark.report.curves import mean_curve
 from agents.benchmark.report.leaderboard import THRESHOLDS, Leaderboard, Standing
-from agents.benchmark.report.markdown import bounds_words, measured
-from agents.benchmark.report.memoryless import Memoryless
+from agents.benchmark.report.markdown import measured
 from agents.benchmark.suites import SUITES
 from agents.evaluation.pages import embedded_json, fill_places, read_part
 from agents.saving.atomic import write_text
@@ -50,7 +50,10 @@ def _board(board: Leaderboard, runs: Sequence[Run]) -> dict[str, Any]:
         "suite": board.suite,
         "about": SUITES[board.suite].about if board.suite in SUITES else "",
         "tasks": tasks,
-        "memoryless": {task: _bounds(bounds) for task, bounds in board.memoryless.items()},
+        "certified": {
+            task: {name: _bounds(bounds) for name, bounds in found._asdict().items()}
+            for task, found in board.certified.items()
+        },
         "agents": [
             {
                 **_standing(standing),
@@ -66,9 +69,9 @@ def _board(board: Leaderboard, runs: Sequence[Run]) -> dict[str, Any]:
     }
 
 
-def _bounds(bounds: Memoryless) -> dict[str, Any]:
-    """The line that is drawn is the bound that nobody without memory passes."""
-    return {"words": bounds_words(bounds), "high": bounds.high}
+def _bounds(bounds: Bounds) -> dict[str, Any]:
+    """The line that is drawn is the bound that nobody of the kind passes."""
+    return {"words": bounds.words(), "high": bounds.high}
 
 
 def _of(runs: Sequence[Run], agent: str, task: str) -> list[Run]:

@@ -88,20 +88,21 @@ function drawDetail(board) {
   close.onclick = () => { state.open = null; draw(); };
   element("h2", row.agent, at("detail"));
   const cards = element("div", null, at("detail"), "cards");
-  for (const task of board.tasks) if (row.tasks[task]) drawCard(task, row.tasks[task], board.memoryless[task], cards);
+  for (const task of board.tasks) if (row.tasks[task]) drawCard(task, row.tasks[task], board.certified[task], cards);
 }
 
-// `memoryless` is what is certified of the best score without memory; a dashed line in the curve.
-function drawCard(task, found, memoryless, cards) {
+// `certified` is what the best policies score; that without memory is a dashed line in the curve.
+function drawCard(task, found, certified, cards) {
   const card = element("div", null, cards, "card");
   element("h3", task, card);
   const runs = found.runs.map((run, i) => `seed ${run.seed}: ${shown(found.values[i])} in ${run.steps.toLocaleString("en")} steps, ${shown(run.minutes, 1)} min`);
   for (const words of runs) element("p", words, card);
-  if (memoryless && found.unit === "score") element("p", `without memory: ${memoryless.words}`, card);
+  if (certified && found.unit === "score")
+    element("p", `best without memory: ${certified.memoryless.words}; with memory: ${certified.best.words}`, card);
   const curve = found.curve;
   if (curve) {
     const line = { xs: curve.steps, ys: curve.means, lows: curve.lows, highs: curve.highs, colour: COLOURS[0] };
-    const limits = curve.quantity === "score" ? { bottom: Math.min(0, ...curve.lows), top: Math.max(1, ...curve.highs), dashed: memoryless && memoryless.high } : {};
+    const limits = curve.quantity === "score" ? { bottom: Math.min(0, ...curve.lows), top: Math.max(1, ...curve.highs), dashed: certified && certified.memoryless.high } : {};
     card.append(plot([line], { ...limits, unit: " steps" }));
     element("p", `${curve.quantity} on held-out episodes, mean and range over seeds`, card);
   }

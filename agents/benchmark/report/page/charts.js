@@ -18,13 +18,14 @@ function element(name, content, parent, className) {
   return made;
 }
 
-// An interval between 0 and 1, with a dot at its value.
+// An interval between 0 and 1, with a dot at its value; of a single run there is the dot alone.
 function intervalBar([value, low, high]) {
   const at = number => 100 * Math.min(1, Math.max(0, number));
   const bar = svg("svg", { class: "bar", viewBox: "0 0 100 10", preserveAspectRatio: "none", role: "img" });
-  bar.setAttribute("aria-label", `${value.toFixed(3)}, between ${low.toFixed(3)} and ${high.toFixed(3)}`);
+  const words = low === null ? "of a single run" : `between ${low.toFixed(3)} and ${high.toFixed(3)}`;
+  bar.setAttribute("aria-label", `${value.toFixed(3)}, ${words}`);
   for (const mark of [0, 50, 100]) svg("line", { class: "rule", x1: mark, x2: mark, y1: 0, y2: 10 }, bar);
-  svg("line", { class: "span", x1: at(low), x2: at(high), y1: 5, y2: 5 }, bar);
+  if (low !== null) svg("line", { class: "span", x1: at(low), x2: at(high), y1: 5, y2: 5 }, bar);
   svg("rect", { class: "dot", x: at(value) - 0.8, y: 1.5, width: 1.6, height: 7 }, bar);
   return bar;
 }
