@@ -14,11 +14,12 @@ from pathlib import Path
 from types import FrameType
 
 from agents.benchmark.results import Result
-from agents.benchmark.run import INTERRUPTED, Job, job_words, run
+from agents.benchmark.run import ELSEWHERE, INTERRUPTED, Job, RunningElsewhereError, job_words, run
 
 # What a launcher says of each job when it ends: the result, or why there is none.
 Report = Callable[[Job, Result | str], None]
 INTERRUPTED_WORDS = "interrupted; the same command goes on"
+_ELSEWHERE_WORDS = "is being run by another process; the same command shows it once it is done"
 _LOG = "log.txt"
 # One thread each: the networks are small, and two threads on busy cores are slower than one.
 _THREADS = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
@@ -66,6 +67,8 @@ def _run_process(job: Job, command: str, stopping: threading.Event) -> Result | 
             _wait(process)
     if process.returncode == INTERRUPTED or asked:
         return INTERRUPTED_WORDS
+    if process.returncode == ELSEWHERE:
+        return _ELSEWHERE_WORDS
     result = job.result() if process.returncode == 0 else None
     return result or f"failed with exit code {process.returncode}: {_last_line(log)} ({log})"
 
@@ -129,6 +132,8 @@ def launch_ray(jobs: Sequence[Job], command: str, at_once: int, report: Report) 
             job = waiting.pop(ready)
             try:
                 report(job, ray.get(ready))
+            except RunningElsewhereError:
+                report(job, _ELSEWHERE_WORDS)
             except ray.exceptions.RayError as error:
                 report(job, f"failed: {str(error).strip().splitlines()[-1]}")
     finally:

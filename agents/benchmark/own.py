@@ -58,7 +58,9 @@ class OwnAgent:
         recipe = last.read_settings()["recipe"]
         model = load(last.newest_model())
         trial.steps = model.num_timesteps
-        return from_predict(model, deterministic=recipe["deterministic"])
+        policy = from_predict(model, deterministic=recipe["deterministic"])
+        trial.report(policy)  # no evaluation on the way follows the last update
+        return policy
 
     def _plan(self, trial: Trial, parts: list[RunDirectory]) -> Plan | None:
         """Returns what is left to train; None if nothing is."""
@@ -68,6 +70,9 @@ class OwnAgent:
             except FinishedError:
                 return None
         changes = {**self._settings, "timesteps": trial.timesteps}
+        # The curve is of what is judged in the end, as that of `Trial.report` is.
+        for name, value in trial.evaluation_kwargs().items():
+            changes[f"evaluation_kwargs.{name}"] = value
         plan = first_plan(trial.env, self._algorithm, self._memory, changes, trial.seed)
         if plan.recipe.env_kwargs:
             raise ValueError(

@@ -38,7 +38,8 @@ def read_runs(paths: Iterable[Path]) -> list[Run]:
             if first is not run:
                 raise ResultError(
                     f"{run.source} and {first.source} are results of the same run: "
-                    f"{run.result.agent} on {run.result.task}, seed {run.result.seed}"
+                    f"{run.result.agent} on {run.result.task}, seed {run.result.seed}; leave one "
+                    "of the two out"
                 )
     return [found[key] for key in sorted(found)]
 

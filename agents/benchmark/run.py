@@ -9,6 +9,7 @@ import fcntl
 import json
 import re
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,14 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from agents.benchmark.entrants import find_agent
-from agents.benchmark.results import RESULT, Result, read_result, write_result
+from agents.benchmark.results import RESULT, Result, ResultError, read_result, write_result
 from agents.benchmark.suites import SUITES, Task
 from agents.benchmark.trial import Trial
 from agents.saving.atomic import write_json
 from agents.training.provenance import provenance
 
-INTERRUPTED = 130  # exit code
+INTERRUPTED, ELSEWHERE = 130, 75  # exit codes; the second is that of "try again later"
 _CLOCK, _LOCK = "clock.json", "lock"
+_TICK = 10.0  # seconds between two looks at the clock
 
 
 @dataclass(frozen=True)
@@ -66,10 +68,19 @@ class Job:
         """Returns what it came to; None if it has not been run to its end.
 
         Raises:
-            ResultError: If its file is damaged.
+            ResultError: If its file is damaged, or that of an agent with nearly the same name,
+                which has the same folder.
         """
         path = self.folder / RESULT
-        return read_result(path) if path.exists() else None
+        if not path.exists():
+            return None
+        found = read_result(path)
+        if found.agent != self.agent:
+            raise ResultError(
+                f"{path} is a result of agent {found.agent!r}, not of {self.agent!r}; allowed: the "
+                "same words for the same agent, and another folder for another"
+            )
+        return found
 
 
 class RunningElsewhereError(Exception):
@@ -88,7 +99,7 @@ def run(job: Job, command: str = "") -> Result:
 
     Raises:
         RunningElsewhereError: If another process is at it.
-        ResultError: If its result is there and damaged.
+        ResultError: If its result is there and damaged, see `Job.result`.
         Exception: Whatever the agent raises.
     """
     job.folder.mkdir(parents=True, exist_ok=True)
@@ -122,30 +133,45 @@ def run(job: Job, command: str = "") -> Result:
 
 @contextmanager
 def _alone(job: Job) -> Iterator[None]:
-    """Lets one process at a time into a run's folder; the lock ends with the process."""
+    """Lets one process at a time into a run's folder; the lock ends with the process.
+
+    On a file system that knows no locks nothing would be kept apart, and the error stands.
+    """
     with (job.folder / _LOCK).open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             raise RunningElsewhereError(f"{job.title} is being run by another process") from None
         yield
 
 
 @contextmanager
 def _clocked(folder: Path) -> Iterator[dict[str, Any]]:
-    """Adds the minutes of a block to those of earlier parts; a part that was killed has none."""
+    """Adds the minutes of a block to those of earlier parts, up to their end or their last tick."""
     path = folder / _CLOCK
     clock = {"parts": 0, "minutes": 0.0}
     if path.exists():
         clock = json.loads(path.read_text(encoding="utf-8"))
     clock["parts"] += 1
-    write_json(path, clock)
-    began = time.monotonic()
+    before, began, over = clock["minutes"], time.monotonic(), threading.Event()
+
+    def look() -> None:
+        clock["minutes"] = before + (time.monotonic() - began) / 60
+        write_json(path, clock)
+
+    def tick() -> None:  # a part that is killed has no other chance
+        while not over.wait(_TICK):
+            look()
+
+    look()
+    ticking = threading.Thread(target=tick, daemon=True)
+    ticking.start()
     try:
         yield clock
     finally:
-        clock["minutes"] += (time.monotonic() - began) / 60
-        write_json(path, clock)
+        over.set()
+        ticking.join()
+        look()
 
 
 def _file_name(words: str) -> str:
@@ -164,9 +190,12 @@ def main() -> int:
 
     try:
         run(Job(**given["job"]), given["command"])
-    except (InterruptedTrialError, KeyboardInterrupt, RunningElsewhereError) as end:
+    except (InterruptedTrialError, KeyboardInterrupt) as end:
         print(str(end) or "interrupted", flush=True)
         return INTERRUPTED
+    except RunningElsewhereError as error:
+        print(error, flush=True)
+        return ELSEWHERE
     return 0
 
 

@@ -1,34 +1,36 @@
 """Results that somebody sends: one file, and what can be verified of it without trusting it.
 
 Random and optimal play are played again on the seeds of the evaluation, which are the same for
-everybody. An agent that came along, as ``module:function`` that returns a policy for a task, is
-played again, too. That a training took the steps that it says cannot be verified.
+everybody. An agent that came along, as ``module:function`` that returns what a trial's training
+came to, is played again, too. That a training took the steps that it says cannot be verified.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from agents.benchmark.results import FORMAT, Result, ResultError, result_from
 from agents.benchmark.schema import SchemaError, check
 from agents.benchmark.suites import SUITES, Task
-from agents.benchmark.trial import EPISODES, SEED
+from agents.benchmark.trial import EPISODES, SEED, Trial
 from agents.saving.atomic import write_json
-from memory_envs import evaluate
 from memory_envs.scoring.result import EvaluationResult
 
 # What is added up in another order, on another processor, differs by this at most.
 _ROUNDING = 1e-6
+TO_BE_SAID = "(say it here)"  # what stands in a field that its sender has yet to fill in
 _FIELDS = ("format", "agent", "authors", "code", "about", "results")
 _MEASURED = ("return_mean", "success", "length_mean", "score")
 
-# Makes the policy that a task was evaluated with.
-Replay = Callable[[Task], Any]
+# An agent that does not train: it returns the policy that was evaluated on the trial's task for its
+# seed, and wraps environments as they were in training.
+Replay = Callable[[Trial], Any]
 
 
 @dataclass(frozen=True)
@@ -93,10 +95,10 @@ def check_submission(submission: Submission, replay: Replay | None = None) -> It
 
     Args:
         submission: The submission.
-        replay: Makes the policy of a task, to be played again; None if none came along.
+        replay: Returns what is to be played again; None if none came along.
     """
+    yield _said(submission)
     yield _whole(submission.results)
-    replayed: dict[str, EvaluationResult] = {}
     known: dict[str, EvaluationResult] = {}
     for result in submission.results:
         title = f"{result.suite}, {result.task}, seed {result.seed}"
@@ -105,13 +107,17 @@ def check_submission(submission: Submission, replay: Replay | None = None) -> It
             yield Finding(title, "there is no such task")
             continue
         if task.name not in known:
-            known[task.name] = _play("random", task)
+            known[task.name] = _play(lambda trial: "random", task, result.seed)
         yield Finding(f"{title}: rules", "; ".join(_broken_rules(result, task)))
         yield Finding(f"{title}: scale", _wrong_scale(result, known[task.name]))
         if replay is not None:
-            if task.name not in replayed:
-                replayed[task.name] = _play(replay(task), task)
-            yield Finding(f"{title}: played again", _differs(result, replayed[task.name]))
+            again = _play(replay, task, result.seed)
+            yield Finding(f"{title}: played again", _differs(result, again))
+
+
+def _said(submission: Submission) -> Finding:
+    empty = [name for name in _FIELDS[1:-1] if getattr(submission, name) == TO_BE_SAID]
+    return Finding("who, where and what", f"{', '.join(empty)} not filled in" if empty else "")
 
 
 def _whole(results: Sequence[Result]) -> Finding:
@@ -184,6 +190,7 @@ def _same(value: Any, other: Any) -> bool:
     )
 
 
-def _play(policy: Any, task: Task) -> EvaluationResult:
-    kwargs: Mapping[str, Any] = task.evaluation_kwargs
-    return evaluate(policy, task.env, EPISODES, SEED, env_kwargs=kwargs)
+def _play(replay: Replay, task: Task, seed: int) -> EvaluationResult:
+    with TemporaryDirectory() as folder:
+        trial = Trial(task, seed, Path(folder))
+        return trial.judge(replay(trial))

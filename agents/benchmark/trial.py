@@ -39,17 +39,20 @@ class Trial:
         folder: A folder of its own, for whatever the agent keeps.
 
     Attributes:
+        task: The task's name.
         env: The environment's id.
         timesteps: Environment steps that the training may take, all rows together.
         seed: Seed of everything random in the agent.
         folder: A folder of its own; it is there, and holds what an interrupted trial left.
         steps: Environment steps so far. What `make` and `make_vec` make counts them, unless it runs
-            in another process; who steps by other means adds them here.
+            in another process; who steps by other means, or goes on from what an interrupted trial
+            left, adds them here.
         curve: What was reported so far.
     """
 
     def __init__(self, task: Task, seed: int, folder: Path) -> None:
-        self.env, self.timesteps, self.seed, self.folder = task.env, task.timesteps, seed, folder
+        self.task, self.env, self.timesteps = task.name, task.env, task.timesteps
+        self.seed, self.folder = seed, folder
         self.steps = 0
         self.curve: list[Point] = []
         self._evaluation_kwargs = dict(task.evaluation_kwargs)

@@ -15,6 +15,7 @@ import tyro
 
 from agents.benchmark.suites import SUITES, Suite, find_suite
 from agents.cli.common import Count, UsageError, checked, option
+from agents.cli.strangers import find_modules_here
 from memory_envs.arguments import check_choice, check_integer
 
 if TYPE_CHECKING:  # imported when something runs: the help needs no PyTorch
@@ -35,7 +36,7 @@ class Benchmark:
     of your own, module:function; or random or oracle. Settings may follow in the same argument:
     "stable_baselines3:PPO stack=4". What is done is not done again, and what was interrupted goes
     on, with the same command.
-    Exit codes: 0 done, 1 some failed, 2 wrong usage, 130 interrupted.
+    Exit codes: 0 done, 1 some failed or are run elsewhere, 2 wrong usage, 130 interrupted.
     """
 
     suite: Annotated[
@@ -72,8 +73,7 @@ class Benchmark:
         checked(check_choice, "--launcher", self.launcher, _LAUNCHERS)
         if self.launcher == "ray" and importlib.util.find_spec("ray") is None:
             raise UsageError('--launcher ray needs Ray: pip install "memory-envs[ray]"')
-        if "" not in sys.path:
-            sys.path.insert(0, "")  # module:function may lie in the working directory
+        find_modules_here()  # module:function may lie in the working directory
         from agents.benchmark.entrants import find_agent
 
         for words in self.agent:
@@ -181,13 +181,12 @@ class ReportCommand:
 
     def _submit(self, paths: Sequence[Path], path: Path) -> int:
         from agents.benchmark.reading import read_runs
-        from agents.benchmark.submission import Submission, write_submission
+        from agents.benchmark.submission import TO_BE_SAID, Submission, write_submission
 
         results = [run.result for run in checked(read_runs, paths)]
         agents = sorted({result.agent for result in results})
         agent: str = checked(check_choice, "--agent", self.agent, agents)
         own = tuple(result for result in results if result.agent == agent)
-        empty = "(say it here)"
-        write_submission(Submission(agent, empty, empty, empty, own), path)
+        write_submission(Submission(agent, TO_BE_SAID, TO_BE_SAID, TO_BE_SAID, own), path)
         print(f"{path}: {len(own)} results; fill in authors, code and about")
         return 0

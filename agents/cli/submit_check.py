@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -23,8 +22,8 @@ class SubmitCheck:
     file: Annotated[Path | None, tyro.conf.Positional, option("FILE")] = None
     """The submission."""
     replay: Annotated[str | None, option("module:function")] = None
-    """Plays the agent again: a function of a task (see `agents.benchmark.suites.Task`) that returns
-    the policy with which the task was evaluated."""
+    """Plays the agent again: a function of a trial, as agents are, that loads what was trained on
+    its `task` with its `seed`, and returns it as a policy."""
 
     def run(self) -> int:
         """Looks at everything, and says what it found."""
@@ -34,11 +33,9 @@ class SubmitCheck:
         from agents.cli.strangers import find_named
 
         submission = checked(read_submission, self.file)
-        if "" not in sys.path:
-            sys.path.insert(0, "")
         replay = None if self.replay is None else find_named("--replay", self.replay)
         if replay is not None and not callable(replay):
-            raise UsageError(f"--replay is {self.replay!r}; allowed: a function of a task")
+            raise UsageError(f"--replay is {self.replay!r}; allowed: a function of a trial")
         wrong = 0
         for finding in check_submission(submission, replay):
             wrong += bool(finding.wrong)

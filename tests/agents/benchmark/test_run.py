@@ -1,5 +1,6 @@
 """Runs: trained once, counted once, taken up where they stopped, and judged by the same rule."""
 
+import errno
 import fcntl
 import json
 import os
@@ -17,11 +18,12 @@ from agents.benchmark.launch import launch_processes
 from agents.benchmark.reading import read_runs
 from agents.benchmark.results import RESULT, Result, ResultError, read_result
 from agents.benchmark.run import Job, RunningElsewhereError, run
-from agents.benchmark.suites import SUITES, Suite
+from agents.benchmark.suites import SUITES, Suite, Task
 from agents.benchmark.trial import Trial
 from memory_envs.wrappers import FlatActions
 
 HERE = "tests.agents.benchmark.entrants_here"
+ENV = "Tape-Copy-Easy-v0"
 OWN = "ppo/lstm n_envs=16 algorithm.n_steps=64 algorithm.batch_size=512"
 
 
@@ -60,7 +62,7 @@ def test_who_takes_too_many_steps_is_seen(tiny: Suite, make_result: Callable[...
 def test_this_projects_agents_learn_and_leave_a_run_behind(tiny: Suite, tmp_path: Path) -> None:
     found = run(job(OWN, tmp_path))
     assert found.steps == 2048
-    assert found.curve[0].steps == 0
+    assert (found.curve[0].steps, found.curve[-1].steps) == (0, found.steps)
     assert found.curve[0].score is not None
     folder = job(OWN, tmp_path).folder / "part-0"
     assert (folder / "trace.txt").exists()
@@ -89,7 +91,28 @@ def test_stable_baselines_classes_learn_with_their_defaults(
     settings = "n_envs=2 n_steps=64 n_epochs=1 stack=2" if name == "PPO" else "learning_starts=64"
     found = run(job(f"stable_baselines3:{name} {settings}", tmp_path))
     assert 2048 <= found.steps < 2200
-    assert found.curve
+    assert (found.curve[0].steps, found.curve[-1].steps) == (0, found.steps)
+
+
+def test_a_budget_is_met_by_the_nearest_number_of_rollouts(tiny: Suite, tmp_path: Path) -> None:
+    """SB3 cuts no rollout: of 1,800 steps each, 2,048 would take two, far over the budget."""
+    settings = "n_envs=2 n_steps=900 batch_size=600 n_epochs=1"
+    found = run(job(f"stable_baselines3:PPO {settings}", tmp_path))
+    assert found.steps == 1800
+    assert not found.over_budget
+
+
+def test_the_curve_of_ours_is_of_what_is_judged(
+    tiny: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trained on short strings, asked for long ones, on the way as in the end."""
+    longer = Suite("tiny", "", (Task("copy", ENV, 2048, {"min_length": 9, "max_length": 9}),))
+    monkeypatch.setitem(SUITES, "tiny", longer)
+    agent = f"{OWN} algorithm.learning_rate=0"
+    found = run(job(agent, tmp_path))
+    kept = json.loads((job(agent, tmp_path).folder / "part-0" / "evaluation.json").read_text())
+    assert kept["optimal_return"] == found.evaluation["optimal_return"] == 10.0
+    assert found.curve[-1].return_mean == pytest.approx(found.evaluation["return_mean"], abs=0.2)
 
 
 def test_a_wrapped_trial_is_judged_by_what_the_environment_pays(
@@ -114,6 +137,40 @@ def test_two_processes_are_not_at_the_same_run(tiny: Suite, tmp_path: Path) -> N
         with pytest.raises(RunningElsewhereError, match="random on copy, seed 0"):
             run(one)
     assert run(one).parts == 1
+
+
+def test_a_folder_that_cannot_be_locked_is_not_called_busy(
+    tiny: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(*_: Any) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    with pytest.raises(OSError, match="No locks available"):
+        run(job("random", tmp_path))
+
+
+def test_who_is_run_elsewhere_is_not_called_interrupted(tmp_path: Path) -> None:
+    (waiting,) = jobs_of(("waiter",), tmp_path)
+    waiting.folder.mkdir(parents=True)
+    told: list[Any] = []
+    with (waiting.folder / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        launch_processes([waiting], "the command", 1, lambda _job, outcome: told.append(outcome))
+    assert told == ["is being run by another process; the same command shows it once it is done"]
+
+
+def test_the_minutes_of_a_part_that_is_killed_are_kept(
+    tiny: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agents.benchmark.run._TICK", 0.005)
+    assert run(job(f"{HERE}:watches_the_clock", tmp_path)).minutes >= 0
+
+
+def test_agents_that_would_share_a_folder_are_told_apart(tiny: Suite, tmp_path: Path) -> None:
+    run(job(f"{HERE}:random_learner rows=8", tmp_path))
+    with pytest.raises(ResultError, match=r"is a result of agent .*r rows=8', not of .*r  rows=8'"):
+        run(job(f"{HERE}:random_learner  rows=8", tmp_path))
 
 
 def test_two_results_of_one_run_are_refused(tiny: Suite, tmp_path: Path) -> None:

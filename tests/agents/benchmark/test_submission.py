@@ -6,17 +6,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from agents.benchmark.results import Result, ResultError
 from agents.benchmark.run import Job, run
 from agents.benchmark.submission import (
+    TO_BE_SAID,
     Submission,
     check_submission,
     read_submission,
     write_submission,
 )
 from agents.benchmark.suites import Suite
+from agents.benchmark.trial import Trial
+from memory_envs.scoring.makers import from_function
+from memory_envs.wrappers import FlatActions
 
 
 @pytest.fixture
@@ -35,7 +40,7 @@ def wrongs(submission: Submission, **arguments: Any) -> list[str]:
 def test_what_was_written_is_read_and_nothing_is_wrong(sent: Submission, tmp_path: Path) -> None:
     write_submission(sent, tmp_path / "sent.json")
     assert read_submission(tmp_path / "sent.json") == sent
-    assert wrongs(sent, replay=lambda task: "random") == []
+    assert wrongs(sent, replay=lambda trial: "random") == []
 
 
 def changed(result: Result, **evaluation: Any) -> Result:
@@ -67,10 +72,37 @@ def test_what_is_not_true_is_found(
     assert any(message in words for words in found), found
 
 
+def test_what_nobody_filled_in_is_found(sent: Submission) -> None:
+    assert wrongs(replace(sent, code=TO_BE_SAID, about=TO_BE_SAID)) == ["code, about not filled in"]
+
+
 def test_an_agent_that_plays_otherwise_is_found(sent: Submission) -> None:
-    found = wrongs(sent, replay=lambda task: "oracle")
+    found = wrongs(sent, replay=lambda trial: "oracle")
     assert len(found) == 2
     assert all("return_mean is" in words and "played again" in words for words in found)
+
+
+def test_what_each_seed_came_to_is_played_again_as_it_was_wrapped(
+    tiny: Suite, tmp_path: Path
+) -> None:
+    def writes(trial: Trial) -> Any:
+        """Emits one symbol, which depends on the seed, in flat actions."""
+        trial.wrap(FlatActions)
+        space: Any = trial.make().unwrapped.action_space
+        action = int(np.ravel_multi_index((2, 1, trial.seed), space.nvec))
+        return from_function(lambda observations: np.full(len(observations), action))
+
+    results = [run(Job("tiny", "copy", "random", seed, str(tmp_path))) for seed in (0, 1)]
+    played = [
+        replace(result, evaluation=trial.judge(writes(trial)).to_dict())
+        for result in results
+        for trial in [Trial(tiny.tasks[0], result.seed, tmp_path)]
+    ]
+    assert played[0].score != played[1].score
+    sent = Submission("writer", "somebody", "https://example.org", "Writes.", tuple(played))
+    assert wrongs(sent, replay=writes) == []
+    swapped = replace(sent, results=tuple(replace(r, seed=1 - r.seed) for r in played))
+    assert len(wrongs(swapped, replay=writes)) == 2
 
 
 @pytest.mark.parametrize(
