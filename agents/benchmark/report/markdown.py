@@ -17,7 +17,8 @@ The score of a run is (return - random) / (optimal - random) over 1,000 fresh ep
 play, 1 for optimal play. A suite's score is the interquartile mean over all its tasks and seeds,
 with a 95 % interval of the stratified bootstrap, which is too narrow where seeds are few. P(better)
 is how probably a run of an agent beats one of the agent in the next line. An agent of which a task
-is missing has no score of the suite. Minutes are of training and of all evaluations.
+is missing has no score of the suite. Minutes are of training and of all evaluations; the latter
+take longer where observations are wrapped, as for Stable-Baselines3's classes.
 
 "Without memory" and "with memory" are what is certified of the best policy that sees the present
 observation alone, and of the best one that remembers all it saw. Where the latter is below 1,
