@@ -261,7 +261,6 @@ class MannRL(MemoryAlgorithm):
         self._update_learning_rate(self.optimizer)
         policy.set_training_mode(True)
         policy.memory_net.eval()
-        self._replay.clear()
         inputs, targets, starts = self._encoded(batch)
         pulls = grads_of_targets(targets, policy.action.choices, inputs.dtype)
         steps = ActionSteps(policy.action, self.optimizer, self.max_grad_norm)
@@ -276,6 +275,7 @@ class MannRL(MemoryAlgorithm):
             answers.append(logs)
             losses = logs.gather(1, target).neg_()[:, 0]
             self._replay.add(Step(memory, now, outputs, losses, fresh))
+            # After so many steps the replay has none of the streams before these.
             if self.memory_iterations and t % (self.settle + self.history) == 0:
                 memory_losses += [self._train_memory() for _ in range(self.memory_iterations)]
                 net = FoldedMemoryNet(policy.memory_net)

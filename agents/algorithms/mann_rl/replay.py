@@ -48,10 +48,6 @@ class Replay:
         """Keeps a step; the oldest goes if there are too many."""
         self._steps.append(step)
 
-    def clear(self) -> None:
-        """Forgets all steps."""
-        self._steps.clear()
-
     def sample(self, count: int, generator: torch.Generator) -> Pairs:
         """Draws pairs (t, t + 1) without replacement; pairs that two streams share are left out.
 

@@ -493,7 +493,10 @@ def test_a_curriculum_counts_the_episodes_that_were_learned_from() -> None:
     settings: dict[str, Any] = {"learning_rate": 0.0, "memory_iterations": 0}
     model = MannRL("MannRLPolicy", env, seed=1, stats_window_size=999, **settings)
     model.learn(1, CurriculumCallback(curriculum))
-    successes = model.ep_success_buffer
+    successes, episodes = model.ep_success_buffer, model.ep_info_buffer
     assert successes is not None
+    assert episodes is not None
+    assert any(0 < episode["r"] < episode["l"] for episode in episodes)  # right in parts
+    assert list(successes) == [episode["r"] == episode["l"] for episode in episodes]
     assert 0.0 < np.mean(successes) < 1.0
     assert curriculum.running_error == pytest.approx(1.0 - np.mean(successes))
