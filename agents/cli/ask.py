@@ -108,8 +108,9 @@ class Ask:
         space = getattr(player.policy, "observation_space", None)
         width = (getattr(space, "shape", None) or (SENTENCE_WORDS,))[0]
         pauses = [kwargs.get(name, 0) for name in ("pauses", "question_pauses")]
+        shows = kwargs.get("pauses_show", "nothing")
         count = 1 if self.answer_words is None else self.answer_words
-        return checked(StoryReader, vocabulary, level, *pauses, count, width)
+        return checked(StoryReader, vocabulary, level, *pauses, shows, count, width)
 
 
 def _policy(player: Player, reader: StoryReader) -> MemoryPolicy:

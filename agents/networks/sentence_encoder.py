@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from memory_envs.arguments import check_choice, check_flag, check_integer, check_number, shown
 
-POSITIONS = ("fixed", "learned", "none")
+POSITIONS = ("fixed", "waves", "learned", "none")
 
 
 class SentenceEncoder(nn.Module):
@@ -28,8 +28,12 @@ class SentenceEncoder(nn.Module):
         size: Numbers in an embedding, and in what comes out.
         positions: ``"fixed"`` weighs number k of d in the embedding of word j of J by
             ``(1 - j / J) - (k / d) (1 - 2 j / J)`` (position encoding, Sukhbaatar et al. 2015,
-            section 4.1), ``"learned"`` by a number of its own that starts at 1 (Henaff et al.
-            2017), ``"none"`` by 1.
+            section 4.1), ``"waves"`` by ``cos(pi j f)``, where f is 0 for the first half of the
+            numbers and rises from 0 to 1 over the second, ``"learned"`` by a number of its own that
+            starts at 1 (Henaff et al. 2017), ``"none"`` by 1. With ``"fixed"`` the weights of
+            neighbours are much alike: what is told apart by the order of two words alone, as the
+            ways to and fro between two rooms, is nearly the same vector. With ``"waves"`` half of
+            the vector says which words there are, and half, in what order.
         word_dropout: Share of words that are left out in training; the others weigh more, so that
             the expected sum stays as it is.
         sentence_dropout: Share of sentences that are left out in training, all their words.
@@ -40,7 +44,7 @@ class SentenceEncoder(nn.Module):
         TypeError, ValueError: If an argument is not valid.
     """
 
-    fixed: Tensor
+    table: Tensor
 
     def __init__(
         self,
@@ -65,7 +69,8 @@ class SentenceEncoder(nn.Module):
         self.weights = (
             nn.Parameter(torch.ones(width, size)) if self.positions == "learned" else None
         )
-        self.register_buffer("fixed", _position_weights(width, size), persistent=False)
+        table = _waves(width, size) if self.positions == "waves" else _fixed(width, size)
+        self.register_buffer("table", table, persistent=False)
         self.norm = nn.LayerNorm(size) if check_flag("layer_norm", layer_norm) else nn.Identity()
 
     def forward(self, obs: Tensor) -> Tensor:
@@ -73,7 +78,9 @@ class SentenceEncoder(nn.Module):
         words = obs.long().reshape(obs.shape[0], -1)
         embedded = self.embedding(words)
         if self.positions == "fixed":
-            embedded = embedded * self.fixed[(words != 0).sum(dim=1)]
+            embedded = embedded * self.table[(words != 0).sum(dim=1)]
+        elif self.positions == "waves":
+            embedded = embedded * self.table
         elif self.weights is not None:
             embedded = embedded * self.weights
         if self.training and self.word_dropout:
@@ -111,9 +118,16 @@ def _kept(like: Tensor, dropout: float) -> Tensor:
     return nn.functional.dropout(torch.ones(like.shape, device=like.device), dropout)
 
 
-def _position_weights(width: int, size: int) -> Tensor:
+def _fixed(width: int, size: int) -> Tensor:
     """Returns the weights ``(width + 1, width, size)`` of the words of sentences of J words."""
     lengths = torch.arange(width + 1).clamp(min=1)[:, None, None]
     share = torch.arange(1, width + 1)[None, :, None] / lengths
     depth = torch.arange(1, size + 1)[None, None, :] / size
     return (1 - share) - depth * (1 - 2 * share)
+
+
+def _waves(width: int, size: int) -> Tensor:
+    """Returns the weights ``(width, size)`` of the words at each position."""
+    positions = torch.arange(1, width + 1)[:, None]
+    frequencies = (2 * torch.arange(1, size + 1) / size - 1).clamp(min=0)
+    return torch.cos(math.pi * positions * frequencies)

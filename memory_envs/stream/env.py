@@ -82,11 +82,13 @@ class StreamEnv(MemoryEnv[StreamState]):
       a placeholder, ``-``, for every word of its answer, at which that word is due.
     - Sentence by sentence (`level="sentence"`): a step shows the numbers of a sentence's words,
       zeros behind its end. The answer is due when the question is shown; several words, such as
-      ``apple,milk``, are one answer. With `pauses`, so many steps with nothing, zeros, follow every
-      sentence, and `question_pauses` further ones a question; its answer is due at the last.
+      ``apple,milk``, are one answer. With `pauses`, so many steps follow every sentence, and
+      `question_pauses` further ones a question; its answer is due at the last. They show nothing,
+      zeros, or with `pauses_show="sentence"` the sentence again.
 
     Words and answers have the same numbers in all 20 tasks. Task 3's training stories are a
-    stand-in: 185 of the release, and 1,615 of its generator, whose stories are shorter.
+    stand-in: 185 of the release, and 1,615 that are written as these are
+    (`memory_envs.stream.text.task3`).
 
     ## Episode End
 
@@ -118,7 +120,8 @@ class StreamEnv(MemoryEnv[StreamState]):
             `split`, "train", "dev" or, of Tagging, "test", and of bAbI "train", "valid" or "test";
             and `data`, a folder with files of the same names and formats in the place of those that
             come with the package. For bAbI also `level`, "word" or "sentence", and with the latter
-            `pauses` and `question_pauses`, 0 unless given.
+            `pauses` and `question_pauses`, 0 unless given, and `pauses_show`, "nothing" or
+            "sentence".
 
     ## Memory Demand
 

@@ -7,9 +7,10 @@ stops and question marks are words. After a question there is a placeholder for 
 answer, at which that word is due. At the level of sentences, as of the other models in Table 1, a
 step shows a sentence, filled up with nothing to the length of the longest; the answer is due when
 the question is shown, and several words, parted by commas, are one answer. A memory then has one
-step for what takes six or seven word by word, and reads once before it answers. Pauses, steps in
-which nothing is shown, give it time: after every sentence, and further ones after a question, whose
-answer is due at the last.
+step for what takes six or seven word by word, and reads once before it answers. Pauses give it
+time: steps after every sentence, and further ones after a question, whose answer is due at the
+last. They show nothing, or the sentence again: then it need not be kept in mind while the memory is
+asked about it, and much less has to be learned before a second look into the memory is of use.
 
 Words and answers have the same numbers in all tasks and all splits, those of ``words.txt`` and
 ``answers.txt``: what learnt all tasks together plays each of them.
@@ -42,6 +43,7 @@ BABI = tuple(range(1, 21))
 JOINT = "bAbI"
 SPLITS = ("train", "valid", "test")
 LEVELS = ("word", "sentence")
+PAUSES_SHOW = ("nothing", "sentence")
 MOST_PAUSES = 10
 SENTENCE_WORDS = 12  # of the longest sentence of all tasks, the full stop among them
 # The word of number 0: what stands in the place of an answer, and behind the end of a sentence.
@@ -118,6 +120,7 @@ def babi(
     level: str = "word",
     pauses: int = 0,
     question_pauses: int = 0,
+    pauses_show: str = "nothing",
 ) -> StreamTask:
     """Returns the stories of some of the tasks as one stream task.
 
@@ -127,22 +130,23 @@ def babi(
         folder: A folder with ``qa1_train.txt`` and so on, one a task and split, and perhaps with
             ``words.txt`` and ``answers.txt``; None for the package's.
         level: What a step shows, "word" or "sentence".
-        pauses: Steps with nothing after every sentence.
-        question_pauses: Further ones after a question.
+        pauses: Further steps after every sentence, in which nothing new is shown.
+        question_pauses: Yet further ones after a question.
+        pauses_show: What they show, "nothing", or "sentence" for the sentence again.
 
     Raises:
         TypeError, ValueError, FileNotFoundError: For a bad argument, or a bad file.
     """
     check_choice("split", split, SPLITS)
-    check_level(level, pauses, question_pauses)
+    check_level(level, pauses, question_pauses, pauses_show)
     files = [read_text(folder, "babi", f"qa{number}_{split}.txt", _SOURCE) for number in numbers]
     vocabulary = Vocabulary(folder)
     if level == "word":
         return _in_words(files, vocabulary)
-    return _in_sentences(files, vocabulary, pauses, question_pauses)
+    return _in_sentences(files, vocabulary, pauses, question_pauses, pauses_show)
 
 
-def check_level(level: str, pauses: int, question_pauses: int) -> None:
+def check_level(level: str, pauses: int, question_pauses: int, pauses_show: str) -> None:
     """Looks whether there is such a level, and whether it has such pauses; see `babi`.
 
     Raises:
@@ -152,6 +156,8 @@ def check_level(level: str, pauses: int, question_pauses: int) -> None:
     for name, value in (("pauses", pauses), ("question_pauses", question_pauses)):
         if check_integer(name, value, 0, MOST_PAUSES) and level == "word":
             raise ValueError(f"{name} is {value}; allowed with level word: 0")
+    if check_choice("pauses_show", pauses_show, PAUSES_SHOW) != "nothing" and level == "word":
+        raise ValueError(f"pauses_show is {pauses_show!r}; allowed with level word: 'nothing'")
 
 
 def input_space(
@@ -178,16 +184,16 @@ def word_steps(words: list[int], answers: int) -> list[int]:
     return words + [0] * answers
 
 
-def sentence_steps(sentence: T, nothing: T, pauses: int, question_pauses: int) -> list[T]:
+def sentence_steps(sentence: T, nothing: T, pauses: int, pauses_show: str) -> list[T]:
     """Returns what the steps of a line show sentence by sentence; an answer is due at the last.
 
     Args:
         sentence: The line.
-        nothing: What a pause shows.
-        pauses: Steps with nothing after every sentence.
-        question_pauses: Further ones, if the line is a question.
+        nothing: What stands for nothing.
+        pauses: Steps after it in which nothing new is shown.
+        pauses_show: See `babi`.
     """
-    return [sentence] + [nothing] * (pauses + question_pauses)
+    return [sentence] + [sentence if pauses_show == "sentence" else nothing] * pauses
 
 
 def _in_words(files: list[Text], vocabulary: Vocabulary) -> StreamTask:
@@ -211,7 +217,7 @@ def _in_words(files: list[Text], vocabulary: Vocabulary) -> StreamTask:
 
 
 def _in_sentences(
-    files: list[Text], vocabulary: Vocabulary, pauses: int, question_pauses: int
+    files: list[Text], vocabulary: Vocabulary, pauses: int, question_pauses: int, pauses_show: str
 ) -> StreamTask:
     words = _Numbers("word", vocabulary.words)
     answers = _Numbers("answer", vocabulary.answers)
@@ -220,8 +226,8 @@ def _in_sentences(
     def steps(text: Text, line: Line) -> tuple[list[int], list[int]]:
         sentence = tuple(words.of(word, text, line) for word in line.words)
         number = sentences.setdefault(sentence, len(sentences))
-        asks = line.answer is not None
-        shown = sentence_steps(number, 0, pauses, question_pauses if asks else 0)
+        further = 0 if line.answer is None else question_pauses
+        shown = sentence_steps(number, 0, pauses + further, pauses_show)
         due = NO_ANSWER if line.answer is None else answers.of(line.answer, text, line)
         return shown, [NO_ANSWER] * (len(shown) - 1) + [due]
 

@@ -22,8 +22,8 @@ TEXTS: dict[str, Callable[..., StreamTask]] = {
 
 def text_options(name: str) -> tuple[str, ...]:
     """Returns the arguments of an environment that choose the text of a task."""
-    of_babi = ("level", "pauses", "question_pauses") if name.startswith(JOINT) else ()
-    return ("split", "data", *of_babi)
+    of_babi = ("level", "pauses", "question_pauses", "pauses_show")
+    return ("split", "data", *(of_babi if name.startswith(JOINT) else ()))
 
 
 def text_task(name: str, **options: Any) -> StreamTask:

@@ -65,8 +65,9 @@ class StoryReader:
     Args:
         vocabulary: The words that are known.
         level: What a step shows, "word" or "sentence".
-        pauses: Steps with nothing after every sentence.
-        question_pauses: Further ones after a question.
+        pauses: Further steps after every sentence.
+        question_pauses: Yet further ones after a question.
+        pauses_show: What they show, "nothing" or "sentence".
         answer_words: At the level of words, how many words are due after a question. A model is
             shown that many placeholders, in training as many as the right answer has.
         width: At the level of sentences, the most words of one, its full stop among them.
@@ -87,10 +88,11 @@ class StoryReader:
         level: str = "word",
         pauses: int = 0,
         question_pauses: int = 0,
+        pauses_show: str = "nothing",
         answer_words: int = 1,
         width: int = SENTENCE_WORDS,
     ) -> None:
-        check_level(level, pauses, question_pauses)
+        check_level(level, pauses, question_pauses, pauses_show)
         self._by_words = level == "word"
         most = MOST_ANSWER_WORDS if self._by_words else 1
         self.due = check_integer("answer_words", answer_words, 1, most)
@@ -100,6 +102,7 @@ class StoryReader:
         self.action_space = spaces.Discrete(len(self.answers))
         self._numbers = {word: number for number, word in enumerate(vocabulary.words) if number}
         self._pauses, self._question_pauses = pauses, question_pauses
+        self._pauses_show = pauses_show
 
     def steps(self, line: TypedLine) -> npt.NDArray[np.int64]:
         """Returns what a line shows, step by step: ``(steps,)`` words, or ``(steps, width)``.
@@ -117,8 +120,8 @@ class StoryReader:
                 f"{self._width}, the full stop or question mark among them"
             )
         sentence, nothing = words + [0] * (self._width - len(words)), [0] * self._width
-        further = self._question_pauses if line.asks else 0
-        return np.array(sentence_steps(sentence, nothing, self._pauses, further), np.int64)
+        pauses = self._pauses + (self._question_pauses if line.asks else 0)
+        return np.array(sentence_steps(sentence, nothing, pauses, self._pauses_show), np.int64)
 
     def _number(self, word: str) -> int:
         if word not in self._numbers:

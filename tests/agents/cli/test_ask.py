@@ -63,6 +63,16 @@ def test_questions_need_no_mark_and_are_explained_once(
     assert [line.startswith("Before each sentence") for line in lines].count(True) == 1
 
 
+def test_pauses_show_what_they_are_told_to(models: dict[str, list[str]], capsys: Capture) -> None:
+    # Of an untrained model the probabilities, to the digit, tell what it was shown.
+    said = {}
+    for show in ("", "pauses_show=nothing", "pauses_show=sentence"):
+        pauses = ["question_pauses=1", *([show] if show else [])]
+        assert main(["ask", *models["sentence"], *pauses, *STORY, "--json"]) == 0
+        said[show] = capsys.readouterr().out
+    assert said[""] == said["pauses_show=nothing"] != said["pauses_show=sentence"]
+
+
 def test_the_vocabulary_is_printed(models: dict[str, list[str]], capsys: Capture) -> None:
     assert main(["ask", *models["sentence"], "--vocabulary"]) == 0
     words, answers = capsys.readouterr().out.splitlines()

@@ -33,10 +33,15 @@ def test_lines_are_sentences_with_their_ends() -> None:
 
 
 @pytest.mark.parametrize(
-    ("level", "pauses"), [("word", {}), ("sentence", {"pauses": 1, "question_pauses": 2})]
+    ("level", "pauses"),
+    [
+        ("word", {}),
+        ("sentence", {"pauses": 1, "question_pauses": 2}),
+        ("sentence", {"question_pauses": 1, "pauses_show": "sentence"}),
+    ],
 )
 def test_a_typed_story_is_shown_as_the_environment_shows_it(
-    level: str, pauses: dict[str, int]
+    level: str, pauses: dict[str, Any]
 ) -> None:
     kwargs: dict[str, Any] = {"level": level, "split": "test", **pauses}
     env: Any = gym.make_vec("Stream-bAbI-QA1-v0", num_envs=1, **kwargs).unwrapped

@@ -32,6 +32,29 @@ def test_positions_weigh_as_in_the_paper() -> None:
         np.testing.assert_allclose(vector, wanted, rtol=1e-5, atol=1e-6)
 
 
+def test_half_of_the_numbers_say_which_words_there_are_half_in_what_order() -> None:
+    size = 6
+    encoder = SentenceEncoder(SPACE, size, positions="waves")
+    found = encoder(SENTENCES).detach().numpy()
+    for sentence, vector in zip(SENTENCES.tolist(), found, strict=True):
+        wanted = np.zeros(size)
+        for j, word in enumerate((word for word in sentence if word), start=1):
+            weights = np.array([1, 1, 1, *np.cos(np.pi * j * np.array([1 / 3, 2 / 3, 1]))])
+            wanted += weights * _embedded(encoder, word)
+        np.testing.assert_allclose(vector, wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_waves_tell_the_way_to_from_the_way_fro() -> None:
+    ways = torch.tensor([[1, 2, 3, 4, 5, 6, 7], [1, 2, 3, 6, 5, 4, 7]])
+    turned = {}
+    for positions in ("fixed", "waves"):
+        torch.manual_seed(0)
+        encoder = SentenceEncoder(spaces.MultiDiscrete([8] * 7), 256, positions, layer_norm=True)
+        to, fro = encoder(ways).detach()
+        turned[positions] = float((to - fro).norm() / to.norm())
+    assert turned["waves"] > 2 * turned["fixed"]
+
+
 @pytest.mark.parametrize("positions", ["learned", "none"])
 def test_other_weights_begin_as_a_plain_sum(positions: str) -> None:
     encoder = SentenceEncoder(SPACE, 4, positions=positions)
@@ -111,7 +134,7 @@ def test_what_are_no_sentences_is_refused(space: spaces.Space[Any]) -> None:
     ("kwargs", "message"),
     [
         ({"size": 0}, "size is 0; allowed: integers from 1 on"),
-        ({"positions": "sine"}, "positions is 'sine'; allowed: fixed, learned, none"),
+        ({"positions": "sine"}, "positions is 'sine'; allowed: fixed, waves, learned, none"),
         ({"word_dropout": 1.0}, "word_dropout is 1.0; allowed: numbers from 0 to below 1"),
         ({"sentence_dropout": -1}, "sentence_dropout is -1; allowed: numbers from 0 to 1"),
         ({"layer_norm": 1}, "layer_norm is 1; allowed: False, True"),
