@@ -37,6 +37,7 @@ PAPER = {LOGIC: 0.99, TAGGING: 0.97, SENTENCES: 0.97}  # F1 on the training set
 _TITLES = {
     "tasks": "The paper's three tasks",
     "next-loss": "The same, paid for the next step's loss",
+    "ending": "Paid so, with learning rates that end at 0",
     "question": "What does Q-learning add?",
 }
 _MEASURES = {"f1": "F1", "right": "right", "whole": "whole"}
@@ -166,14 +167,13 @@ def page(results: dict[str, list[Record]]) -> str:
         "those of the clock and of the processor; each training has one thread of a machine with",
         "two cores that did other work at the same time.",
     ]
-    tables = {"tasks": _tasks_table, "next-loss": _tasks_table, "question": _question_table}
     for name, title in _TITLES.items():
         runs = results.get(name)
         if runs:
             lines += ["", f"## {title}", "", f"For example: `{runs[0]['command']}`", ""]
             if name == "question":
                 lines += [*_QUESTION, "", f"![{title}](../images/{FIGURE.name})", ""]
-            lines += tables[name](runs)
+            lines += _question_table(runs) if name == "question" else _tasks_table(runs)
             lines += _baselines(len(_LAST) + 2) if name == "tasks" else []
     lines += machines(run for runs in results.values() for run in runs)
     return "\n".join(lines) + "\n" + notes(PAGE)

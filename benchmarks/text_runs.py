@@ -2,10 +2,10 @@
 
 See `benchmarks.runs` for how they are trained. `tasks` are the three of Barrett, *Learning to
 Remember*, with its Tables 1 to 3, and `next-loss` the same where a step of the memory is paid for
-the loss of the step after, as in the paper's code. `question` is an experiment: what does learning
-by Q-learning add to a memory-net that stays as it began, and how far from gradients through time
-is it? Everything else is equal, the number of tokens included. The most telling trainings of a plan
-come first.
+the loss of the step after, as in the paper's code; in `ending`, both learning rates go down to 0
+besides. `question` is an experiment: what does learning by Q-learning add to a memory-net that
+stays as it began, and how far from gradients through time is it? Everything else is equal, the
+number of tokens included. The most telling trainings of a plan come first.
 """
 
 from collections.abc import Callable, Iterator
@@ -28,6 +28,11 @@ _THROUGH_TIME = [
     'evaluation_kwargs={"split":"dev"}',
 ]
 _NEXT_LOSS = "algorithm.next_loss=true"
+# From where they are in the paper, for logic and tagging.
+_ENDING = [
+    'algorithm.learning_rate={"start":0.0001,"end":0.0}',
+    'algorithm.memory_learning_rate={"start":0.00001,"end":0.0}',
+]
 # What each is called, and is: algorithm, memory, and changes of the preset.
 _KINDS: dict[str, tuple[str, str, list[str]]] = {
     "Q-learning": ("mann_rl", "input_output", []),
@@ -39,7 +44,7 @@ _KINDS: dict[str, tuple[str, str, list[str]]] = {
 }
 _WIDTHS = {LOGIC: 59, TAGGING: 225}  # of the hidden layer: an input and the memory
 _MEMORIES = {LOGIC: 48, TAGGING: 175}
-PLANS = ("tasks", "next-loss", "question")
+PLANS = ("tasks", "next-loss", "ending", "question")
 
 
 def short(env: str) -> str:
@@ -54,6 +59,10 @@ def _tasks(*further: str) -> Iterator[PresetRun]:
         changes = [f"timesteps={timesteps}", *further]
         name = f"{short(env)}-0"
         yield PresetRun(name, env, "mann_rl", "input_output", 0, changes, stop_at=stop_at)
+
+
+def _ending() -> Iterator[PresetRun]:
+    return (run for run in _tasks(_NEXT_LOSS, *_ENDING) if run.env != SENTENCES)
 
 
 def _question() -> Iterator[PresetRun]:
@@ -80,6 +89,7 @@ def plan(name: str) -> list[PresetRun]:
     makers: dict[str, Callable[[], Iterator[PresetRun]]] = {
         "tasks": _tasks,
         "next-loss": partial(_tasks, _NEXT_LOSS),
+        "ending": _ending,
         "question": _question,
     }
     return list(makers[name]())

@@ -29,7 +29,7 @@ from agents.saving.spaces_json import (
 from memory_envs.arguments import argument_names, shown
 
 _FORMAT = 1
-_SCHEDULES = ("learning_rate", "ent_coef", "clip_range", "clip_range_vf")
+_SCHEDULES = ("learning_rate", "memory_learning_rate", "ent_coef", "clip_range", "clip_range_vf")
 # Where training stands: attribute names, all integers.
 _COUNTERS = ("num_timesteps", "_n_updates", "_total_timesteps", "_episode_num")
 # Constructor arguments that do not belong to the model: they are given anew when it is loaded.

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from agents import make_vec_env
 from agents.training.plan import first_plan
-from agents.training.recipes import read_assignments
+from agents.training.recipes import make_model, read_assignments
 from benchmarks import text_results
 from benchmarks.runs import PresetRun, train
 from benchmarks.text_runs import BUDGETS, LOGIC, PLANS, SEEDS, TAGGING, plan
@@ -56,6 +57,18 @@ def test_the_question_is_asked_with_equal_tokens_and_networks() -> None:
 def test_the_next_loss_is_all_that_differs_from_the_tasks() -> None:
     for run, other in zip(plan("tasks"), plan("next-loss"), strict=True):
         assert other == replace(run, changes=[*run.changes, "algorithm.next_loss=true"])
+
+
+def test_rates_that_end_begin_as_the_preset_has_them() -> None:
+    for run, other in zip(plan("ending"), plan("next-loss"), strict=False):
+        further = run.changes[len(other.changes) :]
+        assert run == replace(other, changes=[*other.changes, *further])
+        preset = first_plan(run.env, run.algorithm, run.memory).recipe
+        model = make_model(preset, run.algorithm, run.memory, make_vec_env(run.env, 128), seed=0)
+        assert read_assignments(further, "--set") == {
+            f"algorithm.{name}": {"start": getattr(model, name), "end": 0.0}
+            for name in ("learning_rate", "memory_learning_rate")
+        }
 
 
 def test_f1_is_weighted_by_hand() -> None:

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import Schedule
+from stable_baselines3.common.utils import FloatSchedule
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 from typing_extensions import Never
@@ -25,7 +26,7 @@ from agents.algorithms.mann_rl.folded import FoldedMemoryNet
 from agents.algorithms.mann_rl.networks import kept_statistics
 from agents.algorithms.mann_rl.policy import MannRLPolicy
 from agents.algorithms.mann_rl.replay import Pairs, Replay, Step
-from agents.algorithms.model import Env
+from agents.algorithms.model import Env, check_schedule
 from agents.algorithms.supervised import streams_of
 from agents.networks.sb3_words import ALGORITHM_WORDS, refuse_unknown
 from memory_envs.arguments import check_flag, check_integer, check_number, shown
@@ -57,7 +58,7 @@ class MannRL(MemoryAlgorithm):
             columns end where the shortest does, and what is longer is cut off. If they are shorter
             than `settle` and `history`, the memory-net learns nothing, of which there is a warning.
         learning_rate: Of the action network; a number, or a function of the remaining progress.
-        memory_learning_rate: Of the memory-net.
+        memory_learning_rate: Of the memory-net; the same.
         columns: Streams that are read at the same time: the paper's batch size.
         history: Steps that pairs are drawn from.
         settle: Steps before these, in which the action network gets used to a new memory-net.
@@ -90,7 +91,7 @@ class MannRL(MemoryAlgorithm):
         policy: str | type[MannRLPolicy],
         env: Env | str | None,
         learning_rate: float | Schedule = 1e-4,
-        memory_learning_rate: float = 1e-5,
+        memory_learning_rate: float | Schedule = 1e-5,
         columns: int = 16,
         history: int = 32,
         settle: int = 8,
@@ -124,7 +125,7 @@ class MannRL(MemoryAlgorithm):
             seed=seed,
             device=device,
         )
-        self.memory_learning_rate = check_number("memory_learning_rate", memory_learning_rate, 0.0)
+        self.memory_learning_rate = check_schedule("memory_learning_rate", memory_learning_rate)
         self.columns = check_integer("columns", columns, 2)  # batch norm knows no single column
         self.history = check_integer("history", history, 2)
         self.settle = check_integer("settle", settle, 0)
@@ -188,17 +189,23 @@ class MannRL(MemoryAlgorithm):
             {
                 "params": list(self.policy.memory_net.parameters()),
                 "betas": (0.0, 0.99),
-                "lr": self.memory_learning_rate,
+                "lr": self._memory_rate(1.0),
             },
         ]
         made = torch.optim.Adam(groups, lr=self.lr_schedule(1.0), fused=True)
         self._fill_optimizer(made)
         return made
 
+    @property
+    def _memory_rate(self) -> FloatSchedule:
+        return FloatSchedule(self.memory_learning_rate)
+
     def _update_learning_rate(self, optimizers: Any) -> None:
-        rate = self.lr_schedule(self._current_progress_remaining)
-        self.logger.record("train/learning_rate", rate)
-        self.optimizer.param_groups[0]["lr"] = rate
+        of_action, of_memory = self.optimizer.param_groups
+        of_action["lr"] = self.lr_schedule(self._current_progress_remaining)
+        of_memory["lr"] = self._memory_rate(self._current_progress_remaining)
+        self.logger.record("train/learning_rate", of_action["lr"])
+        self.logger.record("train/memory_learning_rate", of_memory["lr"])
 
     def collect_rollouts(self, env: VecEnv, callback: BaseCallback) -> bool:
         """Begins an episode in every row, and lays their streams out; see `MemoryAlgorithm`.

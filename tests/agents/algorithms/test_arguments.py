@@ -48,8 +48,10 @@ BAD: dict[str, list[Any]] = {
     "verbose": [*_NO_INTEGER, None, -1, 3],
     **dict.fromkeys(("dropout", "gamma"), SHARE),
     "gae_lambda": SHARE,
-    "learning_rate": [*FROM_NOUGHT, _falls_below],
-    "ent_coef": [*FROM_NOUGHT, _falls_below],
+    **{
+        name: [*FROM_NOUGHT, _falls_below]
+        for name in ("learning_rate", "memory_learning_rate", "ent_coef")
+    },
     "clip_range": [*ABOVE_NOUGHT, _falls_below],
     "clip_range_vf": [*OPTIONAL_ABOVE_NOUGHT, _falls_below],
     "vf_coef": FROM_NOUGHT,
@@ -60,7 +62,6 @@ BAD: dict[str, list[Any]] = {
     **{name: [*_NO_INTEGER, None, -1] for name in ("settle", "memory_iterations")},
     "memory_samples": INTEGER,
     "memory_clamp": ABOVE_NOUGHT,
-    "memory_learning_rate": FROM_NOUGHT,
     "memory_max_grad_norm": NORM,
     "rms_prop_eps": ABOVE_NOUGHT,
     **dict.fromkeys(("normalize_advantage", "normalize_value", "use_rms_prop"), FLAG),

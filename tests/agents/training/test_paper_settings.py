@@ -1,9 +1,11 @@
 """The presets of streams have the settings that the papers' tables list."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+from stable_baselines3.common.utils import LinearSchedule
 from torch import nn
 
 from agents import MannRL, Supervised, make_vec_env
@@ -58,13 +60,30 @@ def test_mann_rl_has_the_settings_of_its_paper(env_id: str) -> None:
 
 
 def test_the_memory_net_s_learning_rate_is_its_own() -> None:
-    """A schedule of the action network's leaves it alone."""
+    """A schedule of the action network's leaves it alone, and it may have one."""
     env = make_vec_env("Stream-Logic-v0", 128)
-    model = MannRL("MannRLPolicy", env, learning_rate=lambda left: 0.5 * left)
-    model.rollout()
-    model._current_progress_remaining = 0.5
-    model.train()
-    assert [group["lr"] for group in model.optimizer.param_groups] == [0.25, 1e-5]
+    for memory_rate, now in ((1e-5, 1e-5), (LinearSchedule(1.0, 0.0, 1.0), 0.5)):
+        rates: dict[str, Any] = {
+            "learning_rate": lambda left: 0.5 * left,
+            "memory_learning_rate": memory_rate,
+        }
+        model = MannRL("MannRLPolicy", env, **rates)
+        model.rollout()
+        model._current_progress_remaining = 0.5
+        model.train()
+        assert [group["lr"] for group in model.optimizer.param_groups] == [0.25, now]
+
+
+def test_the_memory_net_s_schedule_is_kept(tmp_path: Path) -> None:
+    env = make_vec_env("Stream-Logic-v0", 128)
+    schedule = LinearSchedule(0.5, 0.0, 1.0)
+    model = MannRL("MannRLPolicy", env, memory_learning_rate=schedule)
+    model.save(tmp_path / "model.zip")
+    loaded = MannRL.load(tmp_path / "model.zip", env)
+    loaded.rollout()
+    loaded._current_progress_remaining = 0.5
+    loaded.train()
+    assert loaded.optimizer.param_groups[1]["lr"] == 0.25
 
 
 # Munkhdalai et al., table 2 and appendix A.
