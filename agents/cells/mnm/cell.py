@@ -124,8 +124,9 @@ class MNM(MemoryCell[MNMState]):
         recall_decay: Their weight falls by this factor with every step, from 0 to 1.
         layer_norm: Whether what the controller gives out is layer-normalised before it becomes
             interaction vectors and output. It goes on to the controller's next step as it is.
-        controller: A name in `agents.cells.mnm.cell.CONTROLLERS`: the paper's ``"lstm"``, or ``"feedforward"``, which has
-            no state. All that goes on to the next step is then the memory, and what was read last.
+        controller: A name in `agents.cells.mnm.cell.CONTROLLERS`: the paper's ``"lstm"``, or
+            ``"feedforward"``, which has no state. All that goes on to the next step is then the
+            memory, and what was read last.
 
     Raises:
         TypeError, ValueError: If an argument is not valid.
