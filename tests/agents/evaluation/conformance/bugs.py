@@ -147,7 +147,7 @@ class NotANumberInRollouts(Toy):
 
     def rollout(self) -> Rollout:
         rollout = super().rollout()
-        return rollout._replace(values=rollout.values * np.nan)
+        return rollout._replace(values=np.full(rollout.starts.shape, np.nan))
 
 
 class StateOfTheLongest(Toy):
