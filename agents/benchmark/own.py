@@ -48,13 +48,13 @@ class OwnAgent:
             InterruptedTrialError: If a signal ended the training.
             ValueError: If the algorithm cannot play there, or its preset changes the environment.
         """
-        parts = _parts(trial.folder)
+        parts = training_parts(trial.folder)
         plan = self._plan(trial, parts)
         if plan is not None:
             _train(plan, parts, trial)
-        for part in _parts(trial.folder):
+        for part in training_parts(trial.folder):
             _read_curve(part, trial)
-        last = _parts(trial.folder)[-1]
+        last = training_parts(trial.folder)[-1]
         recipe = last.read_settings()["recipe"]
         model = load(last.newest_model())
         trial.steps = model.num_timesteps
@@ -82,7 +82,8 @@ class OwnAgent:
         return plan
 
 
-def _parts(folder: Path) -> list[RunDirectory]:
+def training_parts(folder: Path) -> list[RunDirectory]:
+    """Returns the training in a trial's folder and those that went on with it, the first first."""
     found = sorted(folder.glob("part-*"), key=lambda part: int(part.name.rpartition("-")[2]))
     return [RunDirectory(part) for part in found if (part / "settings.json").exists()]
 

@@ -22,7 +22,7 @@ from agents.benchmark.results import RESULT, Result, ResultError, read_result, w
 from agents.benchmark.suites import SUITES, Task
 from agents.benchmark.trial import Trial
 from agents.saving.atomic import write_json
-from agents.training.provenance import provenance
+from agents.training.provenance import provenance, versions
 
 INTERRUPTED, ELSEWHERE = 130, 75  # exit codes; the second is that of "try again later"
 _CLOCK, _LOCK = "clock.json", "lock"
@@ -125,10 +125,18 @@ def run(job: Job, command: str = "") -> Result:
             minutes=round(clock["minutes"], 3),
             parts=clock["parts"],
             command=command,
-            provenance=provenance(),
+            provenance=_provenance(SUITES[job.suite].needs),
         )
         write_result(result, job.folder)
         return result
+
+
+def _provenance(package: str | None) -> dict[str, Any]:
+    """Returns where a result comes from, with the version of the package that has the tasks."""
+    found = provenance()
+    if package is not None:
+        found["versions"] |= versions([package])
+    return found
 
 
 @contextmanager

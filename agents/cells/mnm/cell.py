@@ -34,7 +34,9 @@ What the paper leaves open, and what is done here:
   divisor T; REINFORCE takes its sum over an episode's steps, as it does of the policy's loss. Pairs
   of before the episode count nothing. Gradients reach the targets, as the equation says: what is to
   be stored is learned, too.
-- Layer normalisation of the controller's output (`layer_norm`) is not in the paper.
+- Layer normalisation of the controller's output (`layer_norm`) is not in the paper, nor is a
+  controller without a state (`controller="feedforward"`), for which only the memory is there to
+  remember by.
 - Widths of keys, values and layers are one number, as in all of Table 2, and the output is as wide
   as the controller. The controller starts as `lstm` does, with gates that keep for different times;
   those of `ntm` and `dnc` start orthogonal.
@@ -43,16 +45,25 @@ What the paper leaves open, and what is done here:
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from agents.cells.base import MemoryCell
+from agents.cells.controllers import GatedFeedForward
 from agents.cells.lstm import LSTM, LSTMState
 from agents.cells.mnm.fast.norm import EPS
 from agents.cells.mnm.memory import activations, recall, squared_error, write
-from memory_envs.arguments import check_flag, check_integer, check_number
+from agents.cells.none import NoState
+from memory_envs.arguments import check_choice, check_flag, check_integer, check_number
+
+# An LSTM starts as `lstm` does; see above.
+CONTROLLERS: dict[str, Callable[[int, int], LSTM | GatedFeedForward]] = {
+    "lstm": LSTM,
+    "feedforward": GatedFeedForward,
+}
 
 
 class Pairs(NamedTuple):
@@ -68,14 +79,14 @@ class MNMState(NamedTuple):
     Attributes:
         memory: The weights of its layers, ``(B, L, D, D)``.
         read: The value that was read last, the mean over heads, ``(B, D)``.
-        controller: The LSTM's state.
+        controller: The controller's state.
         written: What the last `recall_delay` steps wrote, the last one first. Pairs from before the
             episode are zero; a memory without biases answers them with zero, which is no error.
     """
 
     memory: Tensor
     read: Tensor
-    controller: LSTMState
+    controller: LSTMState | NoState
     written: tuple[Pairs, ...]
 
 
@@ -96,7 +107,7 @@ class Interaction(NamedTuple):
 
 
 class MNM(MemoryCell[MNMState]):
-    """An LSTM with a network for a memory; a subclass says by which errors it is written.
+    """A controller with a network for a memory; a subclass says by which errors it is written.
 
     Args:
         input_size: Width of the input.
@@ -113,6 +124,8 @@ class MNM(MemoryCell[MNMState]):
         recall_decay: Their weight falls by this factor with every step, from 0 to 1.
         layer_norm: Whether what the controller gives out is layer-normalised before it becomes
             interaction vectors and output. It goes on to the controller's next step as it is.
+        controller: A name in `agents.cells.mnm.cell.CONTROLLERS`: the paper's ``"lstm"``, or ``"feedforward"``, which has
+            no state. All that goes on to the next step is then the memory, and what was read last.
 
     Raises:
         TypeError, ValueError: If an argument is not valid.
@@ -134,6 +147,7 @@ class MNM(MemoryCell[MNMState]):
         recall_delay: int = 0,
         recall_decay: float = 1.0,
         layer_norm: bool = False,
+        controller: str = "lstm",
     ) -> None:
         check_integer("hidden_size", hidden_size, 1)
         check_integer("memory_layers", memory_layers, 1)
@@ -147,7 +161,8 @@ class MNM(MemoryCell[MNMState]):
         self.loss_weights = {"recall": weight} if weight else {}
         self.recall_delay = check_integer("recall_delay", recall_delay, 0)
         self.recall_decay = check_number("recall_decay", recall_decay, 0, 1)
-        self.controller = LSTM(input_size + memory_width, hidden_size)
+        check_choice("controller", controller, CONTROLLERS)
+        self.controller = CONTROLLERS[controller](input_size + memory_width, hidden_size)
         self.layer_norm = check_flag("layer_norm", layer_norm)
         self.norm = nn.LayerNorm(hidden_size, EPS) if layer_norm else nn.Identity()
         self.interface = nn.Linear(hidden_size, (3 * num_heads + 1) * memory_width)

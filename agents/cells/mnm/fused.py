@@ -13,11 +13,14 @@ import torch
 from torch import Tensor, nn
 
 from agents.cells.base import FusedCell, Unrolled
-from agents.cells.lstm import LSTMState
+from agents.cells.lstm import LSTM, LSTMState
 from agents.cells.mnm.cell import MNM, MNMState
 from agents.cells.mnm.fast.records import Switches
 from agents.cells.mnm.fast.sequence import Carried, Parameters, run_sequence
+from agents.cells.none import NoState
 from agents.cells.parts.gated import project
+
+_FORGET = -1000.0  # bias of a gate that is closed, to the last bit
 
 
 class FusedMNM(MNM, FusedCell[MNMState]):
@@ -46,17 +49,19 @@ class FusedMNM(MNM, FusedCell[MNMState]):
             backward_functions: Those of MNM-p.
             error_scale: In MNM-g, what the errors of the values are multiplied by.
         """
-        lstm, units = self.controller, self.controller.hidden_size
-        from_input, from_read = lstm.weight_ih.tensor_split([self.input_size], dim=1)
+        units, controller = self.controller.output_size, state.controller
+        if isinstance(controller, NoState):
+            nothing = xs.new_zeros(xs.shape[1], units)
+            hidden, cell = nothing, nothing
+        else:
+            hidden, cell = controller
+        weight, from_hidden, bias = self._as_lstm()
+        from_input, from_read = weight.tensor_split([self.input_size], dim=1)
         outs, after, missed = run_sequence(
-            project(xs, from_input, lstm.bias_ih + lstm.bias_hh),
-            Carried(
-                torch.cat((state.controller.hidden, state.read), dim=1),
-                state.controller.cell,
-                state.memory,
-            ),
+            project(xs, from_input, bias),
+            Carried(torch.cat((hidden, state.read), dim=1), cell, state.memory),
             Parameters(
-                torch.cat((lstm.weight_hh, from_read), dim=1),
+                torch.cat((from_hidden, from_read), dim=1),
                 *self._interface(),
                 self.rate.weight,
                 self.rate.bias,
@@ -75,12 +80,29 @@ class FusedMNM(MNM, FusedCell[MNMState]):
             ),
         )
         hidden, read = after.entering.tensor_split([units], dim=1)
-        state = MNMState(after.memory, read, LSTMState(hidden, after.cell), ())
+        if not isinstance(controller, NoState):
+            controller = LSTMState(hidden, after.cell)
+        state = MNMState(after.memory, read, controller, ())
         losses = {"recall": missed} if self.loss_weights else {}
         if self.layer_norm:
             seen, reads = outs.tensor_split([units], dim=2)
             outs = torch.cat((self.norm(seen), reads), dim=2)
         return Unrolled(self.output(outs), state, losses)
+
+    def _as_lstm(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Returns the controller's weights of what it sees and of its state, and its biases.
+
+        Of one that has no state they are those of an LSTM that forgets everything.
+        """
+        if isinstance(self.controller, LSTM):
+            lstm = self.controller
+            return lstm.weight_ih, lstm.weight_hh, lstm.bias_ih + lstm.bias_hh
+        gates, units = self.controller.gates, self.controller.output_size
+        entering, others = gates.weight.tensor_split([units])
+        weight = torch.cat((entering, torch.zeros_like(entering), others))
+        entering, others = gates.bias.tensor_split([units])
+        bias = torch.cat((entering, torch.full_like(entering, _FORGET), others))
+        return weight, weight.new_zeros(4 * units, units), bias
 
     def _interface(self) -> tuple[Tensor, Tensor]:
         """Returns weights and biases of the interface, those of the normalisation among them."""

@@ -36,6 +36,7 @@ class MNMP(FusedMNM):
         recall_delay: int = 0,
         recall_decay: float = 1.0,
         layer_norm: bool = False,
+        controller: str = "lstm",
     ) -> None:
         super().__init__(
             input_size,
@@ -50,6 +51,7 @@ class MNMP(FusedMNM):
             recall_delay,
             recall_decay,
             layer_norm,
+            controller,
         )
         self.backward_functions = nn.ModuleList(
             nn.Linear(memory_width, memory_width) for _ in range(memory_layers - 1)

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,15 @@ def test_the_references_score_0_and_1(tiny: Suite, tmp_path: Path) -> None:
         found = run(job(agent, tmp_path))
         assert found.score == pytest.approx(score)
         assert (found.steps, found.curve, found.parts) == (0, (), 1)
+
+
+def test_a_result_says_the_version_of_the_package_that_has_its_tasks(
+    tiny: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "pytest" not in run(job("random", tmp_path)).provenance["versions"]
+    monkeypatch.setitem(SUITES, tiny.name, replace(tiny, needs="pytest"))
+    found = run(job("random", tmp_path, seed=1)).provenance["versions"]
+    assert found["pytest"] == pytest.__version__
 
 
 def test_a_run_that_is_done_is_not_done_again(tiny: Suite, tmp_path: Path) -> None:

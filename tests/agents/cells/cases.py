@@ -68,6 +68,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "mnm-g-as-printed": ("mnm-g", MNM_SIZES | {"num_heads": 4, "normalized_writes": False}),
     "mnm-g-bare": ("mnm-g", MNM_SIZES | {"memory_layers": 1, "recall_weight": 0.0}),
     "mnm-g-norm": ("mnm-g", MNM_SIZES | {"num_heads": 2, "layer_norm": True}),
+    "mnm-g-feedforward": ("mnm-g", MNM_SIZES | {"controller": "feedforward"}),
     "mnm-p": ("mnm-p", MNM_SIZES),
     "mnm-p-options": (
         "mnm-p",
@@ -86,6 +87,10 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         MNM_SIZES | {"memory_layers": 3, "num_heads": 2, "recall_weight": 0.0},
     ),
     "mnm-p-norm": ("mnm-p", MNM_SIZES | {"num_heads": 3, "layer_norm": True}),
+    "mnm-p-feedforward": (
+        "mnm-p",
+        MNM_SIZES | {"num_heads": 2, "layer_norm": True, "controller": "feedforward"},
+    ),
     "salu": ("salu", {"hidden_size": 5, "memory_size": 9, "key_size": 3, "value_size": 2}),
     "salu-many-heads": (
         "salu",

@@ -152,6 +152,29 @@ def test_layer_norm_is_of_what_the_controller_gives_out(cls: type[MNM]) -> None:
         make_mnm(cls, layer_norm=1)
 
 
+@pytest.mark.parametrize("cls", BOTH)
+def test_a_feedforward_controller_is_an_lstm_in_an_empty_state(cls: type[MNM]) -> None:
+    cell, recurrent = make_mnm(cls, controller="feedforward"), make_mnm(cls)
+    recurrent.load_state_dict(cell.state_dict(), strict=False)
+    gates, lstm = cell.controller.gates, recurrent.controller
+    entering, others = torch.tensor_split(gates.weight, [cell.output_size])
+    with torch.no_grad():
+        lstm.weight_ih[: cell.output_size] = entering
+        lstm.weight_ih[2 * cell.output_size :] = others
+        for part in (lstm.bias_ih, lstm.bias_hh):
+            part.zero_()
+        gates.bias.zero_()
+    empty = recurrent.controller.initial_state(2)
+    state, expected = cell.initial_state(2), recurrent.initial_state(2)
+    for x in random(3, 2, INPUT_SIZE):
+        out, state = cell(x, state)
+        wanted, expected = recurrent(x, expected._replace(controller=empty))
+        torch.testing.assert_close(out, wanted)
+        torch.testing.assert_close(state.memory, expected.memory)
+    with pytest.raises(ValueError, match="controller is 'gru'; allowed: lstm, feedforward"):
+        make_mnm(cls, controller="gru")
+
+
 def test_by_default_mnm_g_has_one_rate_and_mnm_p_one_for_each_layer() -> None:
     for cls, rates in ((MNMG, 1), (MNMP, LAYERS)):
         cell = make_mnm(cls)

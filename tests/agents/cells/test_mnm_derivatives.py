@@ -88,6 +88,7 @@ def results(unrolled: Unrolled, inputs: list[Tensor]) -> list[Tensor]:
         {"memory_layers": 1, "num_heads": 2, "linear_values": True, "normalized_writes": False},
         {"memory_layers": 2, "num_heads": 4, "recall_weight": 0.0},
         {"memory_layers": 2, "num_heads": 2, "layer_norm": True},
+        {"memory_layers": 2, "num_heads": 1, "controller": "feedforward"},
         {"memory_layers": 4, "num_heads": 2, "rate_per_layer": True, "linear_values": True},
         {"memory_layers": 4, "num_heads": 1, "rate_per_layer": False, "normalized_writes": False},
     ],
