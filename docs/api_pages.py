@@ -60,6 +60,11 @@ _PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
             "agents.evaluation.memory_map",
         ),
     ),
+    "conformance": (
+        "Conformance",
+        "Is a recurrent agent right? [Another page](../conformance.md) tells of the checks.",
+        ("agents.evaluation.conformance",),
+    ),
     "benchmark": (
         "Benchmark",
         "What an agent of one's own is handed.",

@@ -88,6 +88,16 @@ def name_of(policy: Any) -> str:
     return name if isinstance(name, str) else type(policy).__name__
 
 
+def check_callable(name: str, value: Any, form: str) -> None:
+    """Refuses what cannot be called.
+
+    Raises:
+        TypeError: If it cannot; says of what form it has to be.
+    """
+    if not callable(value):
+        raise TypeError(f"{name} is {shown(value)}; allowed: functions {form}")
+
+
 def check_spaces(policy: Any, observations: spaces.Space[Any], actions: spaces.Space[Any]) -> None:
     """Checks the spaces that a policy says it was trained on.
 

@@ -20,7 +20,7 @@ from gymnasium.wrappers import vector as vector_wrappers
 import memory_envs
 from memory_envs import evaluate
 from memory_envs.scoring.interval import bootstrap
-from memory_envs.scoring.makers import from_function
+from memory_envs.scoring.makers import from_function, from_jax, from_predict
 from memory_envs.scoring.policy import CannotPlayError, Policy, Turn
 from memory_envs.scoring.random_play import random_policy
 from memory_envs.scoring.result import score_of
@@ -444,6 +444,13 @@ def test_a_row_that_is_over_may_be_given_anything() -> None:
 def test_bad_arguments_are_named(arguments: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         evaluate(*arguments)
+
+
+def test_makers_name_what_they_cannot_take() -> None:
+    makers: dict[str, Any] = {"function": from_function, "step": from_jax, "model": from_predict}
+    for name, make in makers.items():
+        with pytest.raises(TypeError, match=f"^{name} is 3; allowed: "):
+            make(3)
 
 
 def test_arguments_need_an_id() -> None:

@@ -167,7 +167,7 @@ def test_tianshou_recurrent_q_network() -> None:
         model=net, action_space=env.action_space, observation_space=env.observation_space
     )
     check(from_tianshou(q_policy))
-    check_memory(from_tianshou(q_policy))
+    check_starts(from_tianshou(q_policy), check_memory(from_tianshou(q_policy)))
 
 
 @pytest.mark.parametrize("deterministic", [True, False])
@@ -227,7 +227,7 @@ def test_jax() -> None:
 
     start = jax.numpy.zeros(16)
     check(from_jax(best, start, deterministic=True))
-    check_memory(from_jax(best, start))
+    check_starts(from_jax(best, start), check_memory(from_jax(best, start)))
     sampling = from_jax(draw, start, deterministic=False)
     found = evaluate(sampling, make, episodes=20)
     # Each row has a key of its own, so that even drawn actions do not depend on the other rows.

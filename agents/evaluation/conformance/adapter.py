@@ -88,10 +88,12 @@ class Adapter:
     the report says so.
 
     Attributes:
-        step: ``step(observations, state, starts, masks)``: one step of B rows. `state` is None
-            where all rows begin, `masks` is None where everything is allowed.
+        step: ``step(observations, state, starts, masks)``: one step of B rows, for any B. `state`
+            is None where all rows begin, `masks` is None where everything is allowed. It leaves the
+            state that it is given as it was, for it is asked again from the same one.
         rollout: ``rollout()``: the rollout that the learner plays next, without learning from it.
-            The first begins new episodes; the next goes on where it ended.
+            The first begins new episodes; the next goes on where it ended. It takes 16 steps or
+            more of each row, so that episodes end in it.
         evaluate: ``evaluate(rollout)``: log-probabilities and values as a training step computes
             them.
         policy: Plays the most probable actions, see `memory_envs.scoring.policy`.

@@ -32,6 +32,7 @@ from agents.evaluation.conformance.report import (
     NotCheckedError,
     Report,
 )
+from memory_envs.arguments import check_integer
 from memory_envs.scoring.policy import name_of
 
 # A failure names its cause because whatever it rests on has passed before.
@@ -71,13 +72,16 @@ def check_recurrent(
             ``make(make_env, rows, seed)`` that returns an `Adapter`.
         learn: Whether to train on a small task, too, which takes seconds to minutes.
         name: What the report calls it.
-        rows: Rows of environments.
-        seed: Of everything random.
+        rows: Rows of environments, two or more.
+        seed: Of everything random, from 0 on.
         train_steps: The most steps of that training.
 
     Raises:
-        TypeError: If it is something else.
+        TypeError, ValueError: If an argument is something else; says what is allowed.
     """
+    check_integer("rows", rows, 2)  # of one row nobody could say whether it depends on others
+    check_integer("seed", seed, 0)
+    check_integer("train_steps", train_steps, 1)
     make: MakeAdapter = maker_of(model)
     kit = Kit(make, rows, seed, train_steps)
     findings: dict[str, Finding] = {}

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from agents.evaluation.conformance.adapter import Adapter, MakeAdapter, Rollout
+from agents.evaluation.conformance.adapter import Adapter, MakeAdapter, MakeEnv, Rollout
 from agents.evaluation.conformance.probe import ProbeEnv, Probes, Taken
-from agents.evaluation.conformance.replay import Array, apart
+from agents.evaluation.conformance.replay import TOLERANCE, Array, apart
 from agents.evaluation.conformance.report import FailedError, NotCheckedError
+from memory_envs.arguments import shown
 
-# What must differ by far more than sums are rounded for a check to see anything.
-_VISIBLE = 10.0
+# What must differ by more than a check tolerates, or the check would see nothing.
+_VISIBLE = 2.0 * TOLERANCE
+NO_MEMORY = "what is given out does not depend on the memory"
 
 
 class Played(NamedTuple):
@@ -60,7 +62,24 @@ class Kit:
             seed: Of the agent, if it is another.
         """
         probes = Probes(self.seed, ends, masks)
-        return self.make(probes, self.rows, self.seed if seed is None else seed), probes
+        return self.made_in(probes, self.rows, self.seed if seed is None else seed), probes
+
+    def made_in(self, make_env: MakeEnv, rows: int, seed: int) -> Adapter:
+        """Makes an agent in environments.
+
+        Raises:
+            FailedError: If that cannot be done, or gives something else.
+        """
+        try:
+            agent = self.make(make_env, rows, seed)
+        except Exception as error:
+            raise FailedError(
+                "no agent can be made in the environments of the checks, whose observations are "
+                f"vectors and whose actions are Discrete: {type(error).__name__}: {error}"
+            ) from error
+        if not isinstance(agent, Adapter):
+            raise FailedError(f"what makes an agent returned {shown(agent)}; allowed: an Adapter")
+        return agent
 
     def played(self, ends: str | None = None, masks: bool = False) -> Played:
         """Makes an agent and lets it play its first rollout."""
@@ -71,17 +90,21 @@ class Kit:
         """Lets an agent play its next rollout.
 
         Raises:
-            FailedError: If it has another number of steps than were taken.
+            FailedError: If it has another shape, or another number of steps than were taken.
         """
-        before = [len(probe.taken) for probe in probes.made[-self.rows :]]
+        before = {id(probe): len(probe.taken) for probe in probes.made}
         rollout = agent.rollout()
-        steps = len(rollout.actions)
-        made = [len(probe.taken) for probe in probes.made[-self.rows :]]
-        for row, (first, last) in enumerate(zip(before, made, strict=True)):
-            if last - first != steps:
+        steps = _steps_of(rollout, self.rows)
+        if len(probes.made) < self.rows:
+            raise FailedError(
+                f"make_env was called {len(probes.made)} times; allowed: once for each of "
+                f"{self.rows} rows"
+            )
+        for row, probe in enumerate(probes.made[-self.rows :]):
+            taken = len(probe.taken) - before.get(id(probe), 0)
+            if taken != steps:
                 raise FailedError(
-                    f"the rollout has {steps} steps of row {row}, but the environment took "
-                    f"{last - first}"
+                    f"the rollout has {steps} steps of row {row}, but the environment took {taken}"
                 )
         return Played(agent, probes, rollout, probes.last(self.rows, steps))
 
@@ -90,6 +113,40 @@ class Kit:
         random = np.random.default_rng([self.seed, 7])
         shape = steps, self.rows, *ProbeEnv.observation_space.shape
         return random.uniform(-1.0, 1.0, shape).astype(np.float32)
+
+
+def _steps_of(rollout: Rollout, rows: int) -> int:
+    """Returns how many steps a rollout has.
+
+    Raises:
+        FailedError: If it has another number of rows, or parts of other shapes.
+    """
+    steps = np.shape(rollout.actions)[:1] or (1,)
+    for name in ("actions", "observations", "starts", "log_probs", "values", "advantages", "masks"):
+        part = getattr(rollout, name)
+        if part is None and name in ("values", "advantages", "masks"):
+            continue
+        more = name in ("observations", "masks")
+        check_shape(f"the rollout's {name}", part, (*steps, rows), more)
+    return int(steps[0])
+
+
+def check_shape(name: str, part: Any, shape: tuple[int, ...], more: bool = False) -> None:
+    """Refuses an array or tensor of another shape.
+
+    Args:
+        name: What it is.
+        part: The array or tensor.
+        shape: ``(T, B)``.
+        more: Whether dimensions may follow.
+
+    Raises:
+        FailedError: If its shape is another.
+    """
+    got = tuple(np.shape(part))
+    if (got[: len(shape)] if more else got) != shape:
+        allowed = ", ".join([*map(str, shape), *(["..."] if more else [])])
+        raise FailedError(f"{name} have shape {got}; allowed: ({allowed}), steps before rows")
 
 
 Function = Callable[[Kit], None]
@@ -118,5 +175,5 @@ def visible(a: Array, b: Array, words: str) -> None:
     Raises:
         NotCheckedError: If the two are the same but for rounding.
     """
-    if apart(a, b) < _VISIBLE * 2e-6:
+    if apart(a, b) < _VISIBLE:
         raise NotCheckedError(words)

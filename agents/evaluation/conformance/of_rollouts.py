@@ -10,9 +10,17 @@ import torch
 from torch import Tensor
 
 from agents.evaluation.conformance.adapter import Adapter
-from agents.evaluation.conformance.kit import Kit, Played
+from agents.evaluation.conformance.kit import NO_MEMORY, Kit, Played, check_shape, visible
 from agents.evaluation.conformance.probe import Probes, Taken
-from agents.evaluation.conformance.replay import TOLERANCE, Array, apart, numbers, replay
+from agents.evaluation.conformance.replay import (
+    TOLERANCE,
+    Array,
+    apart,
+    numbers,
+    one_step,
+    replay,
+    wrong,
+)
 from agents.evaluation.conformance.report import FailedError, NotCheckedError
 
 
@@ -42,6 +50,8 @@ def terminal_observations(kit: Kit) -> None:
     agent, probes = kit.agent()
     for which in ("first rollout", "second rollout"):
         _record(kit.rollout_of(agent, probes), which)
+    if not any(step.terminated or step.truncated for probe in probes.made for step in probe.taken):
+        raise NotCheckedError("no episode ends in two rollouts: they have too few steps")
 
 
 def expected(
@@ -69,10 +79,10 @@ def _compare(played: Played, which: str) -> None:
     if played.rollout.values is not None and values is not None:
         pairs.append(("value", played.rollout.values, values))
     for name, got, right in pairs:
-        wrong = np.abs(numbers(got) - right) / np.maximum(1.0, np.abs(right)) > TOLERANCE
-        if not wrong.any():
+        places = np.argwhere(wrong(got, right))
+        if not places.size:
             continue
-        time, row = np.argwhere(wrong)[0]
+        time, row = places[0]
         taken = played.taken[row][time]
         if taken.episode == first[row] and played.taken[row][0].time > 0:
             cause = "the memory of an episode that a rollout cuts is not carried into the next one"
@@ -93,7 +103,26 @@ def rollout_memory(kit: Kit) -> None:
     """Each episode of two rollouts is played as if it were alone."""
     agent, probes = kit.agent()
     for which in ("first rollout", "second rollout"):
-        _compare(kit.rollout_of(agent, probes), which)
+        played = kit.rollout_of(agent, probes)
+        _compare(played, which)
+    _see_memory(played)
+
+
+def _see_memory(played: Played) -> None:
+    """Refuses to judge a rollout in which a lost memory would not be seen.
+
+    Raises:
+        NotCheckedError: If each step alone, with a new memory, gives out the same.
+    """
+    known, critic = expected(played.agent, played.probes, played.taken)
+    found, alone = np.zeros_like(known), np.zeros_like(known)
+    for row, steps in enumerate(played.taken):
+        for time, taken in enumerate(steps):
+            step = one_step(played.agent, taken, None, starts=True)
+            found[time, row] = numbers(step.log_probs)[0, taken.action]
+            alone[time, row] = 0.0 if critic is None else numbers(step.values)[0]
+    values = np.zeros_like(known) if critic is None else critic
+    visible(np.stack([found, alone]), np.stack([known, values]), NO_MEMORY)
 
 
 def changed_environment(kit: Kit) -> None:
@@ -112,6 +141,7 @@ def changed_environment(kit: Kit) -> None:
         raise FailedError(
             f"after a change of environments the memory is not reset: {error}"
         ) from error
+    _see_memory(played)
 
 
 def ratio_one(kit: Kit) -> None:
@@ -120,15 +150,17 @@ def ratio_one(kit: Kit) -> None:
     for which in ("first rollout", "second rollout"):
         played = kit.rollout_of(agent, probes)
         rollout, judged = played.rollout, agent.evaluate(played.rollout)
-        ratios = np.exp(numbers(judged.log_probs) - numbers(rollout.log_probs))
-        wrong = np.abs(ratios - 1.0) > TOLERANCE
+        check_shape("log_probs of evaluate", judged.log_probs, np.shape(rollout.log_probs))
+        got = np.exp(numbers(judged.log_probs) - numbers(rollout.log_probs))
+        places = np.argwhere(wrong(got, np.ones_like(got)))
         name = "the probability ratio is not 1 before the first update"
-        if not wrong.any() and judged.values is not None and rollout.values is not None:
-            wrong = np.abs(numbers(judged.values) - numbers(rollout.values)) > TOLERANCE
+        if not places.size and judged.values is not None and rollout.values is not None:
+            check_shape("values of evaluate", judged.values, np.shape(rollout.values))
+            got = numbers(judged.values)
+            places = np.argwhere(wrong(got, rollout.values))
             name = "training finds other values than the rollout before the first update"
-        if not wrong.any():
+        if not places.size:
             continue
-        places = np.argwhere(wrong)
         time, row = places[0]
         place = f"{which}, step {time} of row {row}"
         later = [played.taken[b][t].episode > played.taken[b][0].episode for t, b in places]
@@ -137,7 +169,7 @@ def ratio_one(kit: Kit) -> None:
             place += "; only after the first end: the memory is not reset as in the rollout"
         elif all(went_on):
             place += "; only in episodes that went on: they do not begin with the memory they had"
-        raise FailedError(f"{name} ({ratios[time, row]:.6g} at {place})")
+        raise FailedError(f"{name} ({got[time, row]:.6g} at {place})")
 
 
 def padding_counts(kit: Kit) -> None:
@@ -193,7 +225,8 @@ def _compare_gradients(played: Played, name: str, whole: Any) -> None:
         got = _gradient(whole[times[last], row], parameters)
         wanted = _gradient(right, parameters)
         scale = max(1e-3, float(wanted.abs().max()))
-        if (error := float((got - wanted).abs().max()) / scale) > 1e-3:
+        error = float((got - wanted).abs().max()) / scale
+        if not error <= 1e-3:  # nor is it NaN
             raise FailedError(
                 f"the gradient of the {name} at step {times[last]} of row {row} is not that of its "
                 f"episode alone (relative error {error:.2g}): it reaches into another episode or "

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from agents.evaluation.conformance.adapter import Adapter, Step
-from agents.evaluation.conformance.kit import Kit, visible
+from agents.evaluation.conformance.kit import NO_MEMORY, Kit, check_shape, visible
+from agents.evaluation.conformance.of_rollouts import expected
 from agents.evaluation.conformance.probe import CHOICES
-from agents.evaluation.conformance.replay import TOLERANCE, Array, apart, numbers
+from agents.evaluation.conformance.replay import TOLERANCE, Array, apart, numbers, wrong
 from agents.evaluation.conformance.report import FailedError, NotCheckedError
 
 _STEPS = 4
@@ -51,7 +52,10 @@ def outputs_fit(kit: Kit) -> None:
         if not np.isfinite(outputs(step)).all():
             raise FailedError(f"step {time} gives out what is not finite")
         if apart(np.exp(log_probs).sum(axis=1), np.ones(kit.rows)) > TOLERANCE:
-            raise FailedError(f"the probabilities of step {time} do not sum to 1")
+            raise FailedError(
+                f"the probabilities of step {time} do not sum to 1: log_probs are not "
+                "log-probabilities"
+            )
 
 
 def rows_apart(kit: Kit) -> None:
@@ -80,13 +84,15 @@ def state_reset(kit: Kit) -> None:
     nowhere, first = np.zeros(kit.rows, np.bool_), np.arange(kit.rows) == 0
     kept = agent.step(shown, state, nowhere, None)
     new = agent.step(shown, None, ~nowhere, None)
-    visible(outputs(kept), outputs(new), "what is given out does not depend on the memory")
-    unmarked = agent.step(shown, None, nowhere, None)
-    if apart(outputs(unmarked), outputs(new)) > TOLERANCE:
+    other = agent.step(last, None, ~nowhere, None)
+    next_steps = [outputs(agent.step(last, step.state, nowhere, None)) for step in (new, other)]
+    if apart(outputs(new), outputs(other)) == apart(*next_steps) == 0.0:
         raise FailedError(
-            "with a new memory it makes a difference whether an episode is said to start: a start "
-            "does more than to reset the memory"
+            "what an episode shows first has no part in what is given out, then and a step later: "
+            "the memory is reset after the step, not before it"
         )
+    for part in (slice(1), slice(1, None)):  # the row that will start, and those that go on
+        visible(outputs(kept)[part], outputs(new)[part], NO_MEMORY)
     mixed = agent.step(shown, state, first, None)
     later = outputs(agent.step(last, mixed.state, nowhere, None))
     right_later = [outputs(agent.step(last, step.state, nowhere, None)) for step in (new, kept)]
@@ -129,6 +135,10 @@ def masks_respected(kit: Kit) -> None:
     true = np.stack([[taken.mask for taken in steps] for steps in played.taken], axis=1)
     if not np.array_equal(true, played.rollout.masks):
         raise FailedError("the masks of the rollout are not those of the environment")
-    judged = numbers(agent.evaluate(played.rollout).log_probs)
-    if apart(judged, played.rollout.log_probs) > TOLERANCE:
+    known, _ = expected(agent, probes, played.taken, masked=True)
+    if wrong(played.rollout.log_probs, known).any():
+        raise FailedError("the rollout keeps the probabilities that actions have without the masks")
+    judged = agent.evaluate(played.rollout).log_probs
+    check_shape("log_probs of evaluate", judged, known.shape)
+    if wrong(judged, known).any():
         raise FailedError("training computes the probabilities of actions without the masks")

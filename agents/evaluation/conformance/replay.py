@@ -37,6 +37,16 @@ def apart(a: Any, b: Any) -> float:
     return float("inf") if np.isnan(difference).any() else float(difference.max())
 
 
+def wrong(got: Any, right: Any) -> npt.NDArray[np.bool_]:
+    """Returns where numbers differ from the right ones by more than rounding; NaN always does."""
+    one, other = numbers(got), numbers(right)
+    with np.errstate(invalid="ignore"):
+        near: npt.NDArray[np.bool_] = np.abs(one - other) <= TOLERANCE * np.maximum(
+            1.0, np.abs(other)
+        )
+    return ~near
+
+
 def one_step(agent: Adapter, taken: Taken, state: Any, starts: bool, masked: bool = False) -> Step:
     """Takes one step of one row."""
     masks = taken.mask[None] if masked else None

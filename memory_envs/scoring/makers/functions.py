@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from memory_envs.scoring.policy import MadePolicy, Turn, name_of
+from memory_envs.scoring.policy import MadePolicy, Turn, check_callable, name_of
 
 
 def from_function(function: Callable[..., Any], deterministic: bool | None = None) -> MadePolicy:
@@ -17,6 +17,7 @@ def from_function(function: Callable[..., Any], deterministic: bool | None = Non
             second argument, `masks`; returns actions ``(B, ...)``.
         deterministic: Whether it takes the most probable actions, for the result.
     """
+    check_callable("function", function, "function(observations)")
     takes_masks = "masks" in inspect.signature(function).parameters
 
     def act(turn: Turn, state: Any) -> tuple[Any, Any]:

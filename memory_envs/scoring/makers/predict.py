@@ -6,6 +6,7 @@ import inspect
 from contextlib import nullcontext
 from typing import Any
 
+from memory_envs.arguments import shown
 from memory_envs.scoring.makers.randomness import seeded
 from memory_envs.scoring.policy import MadePolicy, Turn, name_of, read_parts
 
@@ -17,7 +18,12 @@ def from_predict(model: Any, deterministic: bool = True) -> MadePolicy:
         model: PPO, DQN, RecurrentPPO, MaskablePPO, MemoryPPO, ...: it carries a memory, and takes
             action masks, if its `predict` does.
         deterministic: Whether to take the most probable actions rather than sampled ones.
+
+    Raises:
+        TypeError: If it has no `predict`.
     """
+    if not callable(getattr(model, "predict", None)):
+        raise TypeError(f"model is {shown(model)}; allowed: models with SB3's predict")
     space = getattr(model, "observation_space", None)
     takes_masks = "action_masks" in inspect.signature(model.predict).parameters
 

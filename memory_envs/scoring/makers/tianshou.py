@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from importlib import import_module
 from typing import Any
 
@@ -24,6 +25,9 @@ def from_tianshou(policy: Any, deterministic: bool = True) -> MadePolicy:
         seen = turn.observations
         if turn.masks is not None:
             seen = batch(obs=seen, mask=turn.masks)
+        if state is not None and turn.starts.any():  # as Tianshou's collector does
+            state = deepcopy(state)
+            state.empty_(turn.starts)
         with playing(policy, None if deterministic else turn.seeds):
             out = policy(batch(obs=seen, info=batch()), state)
             actions, chances = out.act, out.get("dist")

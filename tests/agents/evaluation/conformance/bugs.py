@@ -27,6 +27,24 @@ class NotANumber(Toy):
         return step._replace(values=step.values * float("nan"))
 
 
+class LogitsForLogProbs(Toy):
+    """What the network gives out is taken for log-probabilities."""
+
+    def heads(self, hidden: Tensor, masks: Any) -> tuple[Tensor, Tensor]:
+        return self.net["actor"](hidden), super().heads(hidden, masks)[1]
+
+
+class ForgetsForOneStep(Toy):
+    """Where an episode starts, the step is that of a new memory, and the old one is handed on."""
+
+    def step(self, shown: Any, state: Any, starts: Any, masks: Any) -> Step:
+        step = super().step(shown, state, starts, masks)
+        if state is None:
+            return step
+        seen = torch.as_tensor(np.array(shown))
+        return step._replace(state=self.net["cell"](seen, state))
+
+
 class NeverResets(Toy):
     """The memory goes on from one episode to the next."""
 
@@ -124,6 +142,14 @@ class ResetsAfterTerminationsOnly(Toy):
         return super().remember(shown, state, starts)
 
 
+class NotANumberInRollouts(Toy):
+    """The rollout's values are not numbers."""
+
+    def rollout(self) -> Rollout:
+        rollout = super().rollout()
+        return rollout._replace(values=np.full(rollout.starts.shape, np.nan))
+
+
 class StateOfTheLongest(Toy):
     """ray-project/ray#21392: the state after the padding was handed on, not that after the end."""
 
@@ -151,6 +177,21 @@ class StartsOneLate(Toy):
     def rollout(self) -> Rollout:
         rollout = super().rollout()
         return rollout._replace(starts=np.concatenate([rollout.starts[1:], self.starts[None]]))
+
+
+class KeepsOtherActions(Toy):
+    """The rollout keeps the actions of the step after."""
+
+    def rollout(self) -> Rollout:
+        rollout = super().rollout()
+        return rollout._replace(actions=np.roll(rollout.actions, 1, axis=0))
+
+
+class StaysWhereItIs(Toy):
+    """Other environments are taken, and the old ones played."""
+
+    def change_env(self, make_env: MakeEnv) -> None:
+        pass
 
 
 class KeepsStateInOtherEnvironments(Toy):
@@ -282,6 +323,33 @@ class CriticWithoutMemory(Toy):
         return super().evaluate(rollout)._replace(values=values)
 
 
+class NotANumberInTraining(Toy):
+    """Not a number is no further from 1 than is allowed, in a careless check."""
+
+    def evaluate(self, rollout: Rollout) -> Judged:
+        judged = super().evaluate(rollout)
+        return judged._replace(log_probs=judged.log_probs * float("nan"))
+
+
+class RowsBeforeTime(Toy):
+    """What training computes has rows before steps."""
+
+    def evaluate(self, rollout: Rollout) -> Judged:
+        log_probs, values = super().evaluate(rollout)
+        return Judged(log_probs.T, values.T)
+
+    def train(self, steps: int) -> None:
+        pass  # it could not
+
+
+class NotANumberInTheGradient(Toy):
+    """Numbers are right, and the way back goes through the root of nothing."""
+
+    def unroll(self, rollout: Rollout) -> Tensor:
+        hidden = super().unroll(rollout)
+        return hidden + (hidden - hidden.detach()).sqrt()
+
+
 class _Gradients(Toy):
     """What training unrolls has the right numbers, and another way back."""
 
@@ -312,6 +380,18 @@ class NoGradientThroughTime(_Gradients):
         return self.reset(state, starts).detach()
 
 
+class CriticWithoutGradientThroughTime(Toy):
+    """The values are right; only the memory of the actor is learnt by more than one step."""
+
+    def evaluate(self, rollout: Rollout) -> Judged:
+        judged, state, values = super().evaluate(rollout), self.first_state, []
+        for shown, starts in zip(rollout.observations, rollout.starts, strict=True):
+            begins = torch.as_tensor(starts)
+            state = self.remember(torch.as_tensor(shown), state.detach(), begins)
+            values.append(self.heads(state, None)[1])
+        return judged._replace(values=torch.stack(values))
+
+
 class CountsPadding(Toy):
     """Stable-Baselines-Team/stable-baselines3-contrib#75: means were taken over padding, too.
 
@@ -339,6 +419,32 @@ class IgnoresMasks(Toy):
 
     def heads(self, hidden: Tensor, masks: Any) -> tuple[Tensor, Tensor]:
         return super().heads(hidden, None)
+
+
+class LogProbsWithoutMasks(Toy):
+    """Actions are drawn under masks; rollout and training both hold what they are without."""
+
+    def rollout(self) -> Rollout:
+        rollout = super().rollout()
+        with torch.no_grad():
+            return rollout._replace(log_probs=self.evaluate(rollout).log_probs.numpy())
+
+    def evaluate(self, rollout: Rollout) -> Judged:
+        return super().evaluate(rollout._replace(masks=None))
+
+
+class PlaysForbiddenActions(Toy):
+    """The network knows the masks, and the rollout draws without them."""
+
+    def rollout(self) -> Rollout:
+        self.draws = True
+        try:
+            return super().rollout()
+        finally:
+            self.draws = False
+
+    def heads(self, hidden: Tensor, masks: Any) -> tuple[Tensor, Tensor]:
+        return super().heads(hidden, None if getattr(self, "draws", False) else masks)
 
 
 class MasksOfTheNextStep(Toy):
@@ -433,11 +539,31 @@ class NeverResetsInPlay(Toy):
         return super().policy(turn._replace(starts=starts), state)
 
 
+class SamplesInPlay(Toy):
+    """Actions are drawn where the most probable ones were asked for."""
+
+    def policy(self, turn: Turn, state: Any) -> tuple[Any, Any]:
+        with torch.no_grad():
+            step = self.step(turn.observations, state, turn.starts, turn.masks)
+        return torch.multinomial(step.log_probs.exp(), 1)[:, 0].numpy(), step.state
+
+
 class SavesHalf(Toy):
     """The memory's cell is not in the file."""
 
     def saved(self) -> dict[str, Tensor]:
         return {name: x for name, x in super().saved().items() if not name.startswith("cell")}
+
+
+class SavesWhatItBeganWith(Toy):
+    """The file holds the network as it was made."""
+
+    def make_network(self, size: int, choices: int, seed: int) -> None:
+        super().make_network(size, choices, seed)
+        self.first = {name: x.clone() for name, x in super().saved().items()}
+
+    def saved(self) -> dict[str, Tensor]:
+        return self.first
 
 
 class RandomOfItsOwn(Toy):
@@ -461,16 +587,21 @@ PLANTED: list[tuple[type[Toy], str, str]] = [
     (NormalisesOverRows, "rows", "depends on other rows"),
     (RowsBySlot, "rows", "depends on other rows"),
     (NotANumber, "outputs", "not finite"),
+    (LogitsForLogProbs, "outputs", "are not log-probabilities"),
+    (ForgetsForOneStep, "state reset", "a step later, the memory is not reset"),
     (NeverResets, "state reset", "not reset where an episode starts"),
     (ResetsAllRows, "state reset", "lose their memory"),
     (ResetsToRemains, "state reset", "neither kept nor that of a new episode"),
-    (StartsAfterTheStep, "state reset", "does more than to reset"),
+    (StartsAfterTheStep, "state reset", "reset after the step, not before it"),
     (LastForFirst, "terminal observations", "in place of the first one of the next"),
+    (KeepsOtherActions, "terminal observations", "another action than was taken"),
     (StartsOneLate, "terminal observations", "start of an episode, wrongly"),
     (ZeroStateInRollouts, "rollout memory", "not carried from step to step"),
     (ZeroStateBetweenRollouts, "rollout memory", "not carried into the next one"),
     (ResetsAfterTerminationsOnly, "rollout memory", "something of an earlier episode"),
+    (NotANumberInRollouts, "rollout memory", "the value is nan"),
     (StateOfTheLongest, "rollout memory", "not carried into the next one"),
+    (StaysWhereItIs, "changed environment", "make_env was called 0 times"),
     (KeepsStateInOtherEnvironments, "changed environment", "after a change of environments"),
     (ZeroStateInTraining, "ratio", "do not begin with the memory they had"),
     (NoResetBetweenRows, "ratio", "do not begin with the memory they had"),
@@ -481,11 +612,17 @@ PLANTED: list[tuple[type[Toy], str, str]] = [
     (ShuffledInTraining, "ratio", "probability ratio is not 1"),
     (DropoutInTraining, "ratio", "probability ratio is not 1"),
     (CriticWithoutMemory, "ratio", "other values"),
+    (NotANumberInTraining, "ratio", "is not 1 before the first update (nan"),
+    (RowsBeforeTime, "ratio", "log_probs of evaluate have shape (3, 16)"),
+    (NotANumberInTheGradient, "gradient", "relative error nan"),
     (GradientAcrossEpisodes, "gradient", "reaches into another episode"),
     (NoGradientThroughTime, "gradient", "stops within this one"),
+    (CriticWithoutGradientThroughTime, "gradient", "gradient of the values"),
     (CountsPadding, "padding", "is padding counted"),
     (ForgetsMasksInTraining, "masks", "without the masks"),
+    (PlaysForbiddenActions, "masks", "takes a forbidden action"),
     (IgnoresMasks, "masks", "forbidden action has the probability"),
+    (LogProbsWithoutMasks, "masks", "probabilities that actions have without the masks"),
     (MasksOfTheNextStep, "masks", "not those of the environment"),
     (LeaksOverEnds, "episode ends", "carried over the end"),
     (DropsLastRewards, "episode ends", "the advantage at step"),
@@ -494,8 +631,10 @@ PLANTED: list[tuple[type[Toy], str, str]] = [
     (ValueOfTheStepBefore, "time limits", "the value of the observation before the last"),
     (ForgetsAtTimeLimits, "time limits", "without the memory of its episode"),
     (DropsStateInPlay, "predict", "does not carry its state"),
-    (NeverResetsInPlay, "predict", "not reset it"),
+    (NeverResetsInPlay, "predict", "does not reset its state where an episode starts"),
+    (SamplesInPlay, "predict", "does not take the most probable action"),
     (SavesHalf, "files", "something else than what was saved"),
+    (SavesWhatItBeganWith, "files", "something else than what was saved"),
     (RandomOfItsOwn, "seed", "the same seed gives other"),
     (IgnoresSeed, "seed", "the seed is not used"),
 ]
