@@ -27,7 +27,7 @@ def test_every_training_of_a_plan_is_one_that_can_be_planned(name: str) -> None:
         changes = read_assignments(run.changes, "--set")
         recipe = first_plan(run.env, run.algorithm, run.memory, changes, run.seed).recipe
         assert recipe.evaluation_kwargs == {"split": "valid"}
-        assert recipe.env_kwargs == {"level": "word" if name == "words" else "sentence"}
+        assert recipe.env_kwargs["level"] == ("word" if name == "words" else "sentence")
 
 
 def test_reward_and_answers_teach_the_same_network_for_as_long() -> None:

@@ -20,7 +20,7 @@ from agents.cells.mnm.fast.sequence import Carried, Parameters, run_sequence
 from agents.cells.none import NoState
 from agents.cells.parts.gated import project
 
-_FORGET = -1000.0  # bias of a gate that is closed, to the last bit
+_FORGET = -200.0  # bias of a gate that is closed, to the last bit of 32
 
 
 class FusedMNM(MNM, FusedCell[MNMState]):
@@ -50,18 +50,17 @@ class FusedMNM(MNM, FusedCell[MNMState]):
             error_scale: In MNM-g, what the errors of the values are multiplied by.
         """
         units, controller = self.controller.output_size, state.controller
+        weight, bias = self._gates()
+        from_input, recurrent = weight.tensor_split([self.input_size], dim=1)
         if isinstance(controller, NoState):
-            nothing = xs.new_zeros(xs.shape[1], units)
-            hidden, cell = nothing, nothing
+            entering, cell = state.read, xs.new_zeros(xs.shape[1], units)
         else:
-            hidden, cell = controller
-        weight, from_hidden, bias = self._as_lstm()
-        from_input, from_read = weight.tensor_split([self.input_size], dim=1)
+            entering, cell = torch.cat((controller.hidden, state.read), dim=1), controller.cell
         outs, after, missed = run_sequence(
             project(xs, from_input, bias),
-            Carried(torch.cat((hidden, state.read), dim=1), cell, state.memory),
+            Carried(entering, cell, state.memory),
             Parameters(
-                torch.cat((from_hidden, from_read), dim=1),
+                recurrent,
                 *self._interface(),
                 self.rate.weight,
                 self.rate.bias,
@@ -79,7 +78,8 @@ class FusedMNM(MNM, FusedCell[MNMState]):
                 self.layer_norm,
             ),
         )
-        hidden, read = after.entering.tensor_split([units], dim=1)
+        width = after.entering.shape[1] - state.read.shape[1]
+        hidden, read = after.entering.tensor_split([width], dim=1)
         if not isinstance(controller, NoState):
             controller = LSTMState(hidden, after.cell)
         state = MNMState(after.memory, read, controller, ())
@@ -89,20 +89,21 @@ class FusedMNM(MNM, FusedCell[MNMState]):
             outs = torch.cat((self.norm(seen), reads), dim=2)
         return Unrolled(self.output(outs), state, losses)
 
-    def _as_lstm(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Returns the controller's weights of what it sees and of its state, and its biases.
+    def _gates(self) -> tuple[Tensor, Tensor]:
+        """Returns the weights and biases of an LSTM's gates, of the input and of what enters.
 
-        Of one that has no state they are those of an LSTM that forgets everything.
+        Those of a controller that has no state are of an LSTM that forgets everything.
         """
         if isinstance(self.controller, LSTM):
             lstm = self.controller
-            return lstm.weight_ih, lstm.weight_hh, lstm.bias_ih + lstm.bias_hh
+            from_input, from_read = lstm.weight_ih.tensor_split([self.input_size], dim=1)
+            weight = torch.cat((from_input, lstm.weight_hh, from_read), dim=1)
+            return weight, lstm.bias_ih + lstm.bias_hh
         gates, units = self.controller.gates, self.controller.output_size
         entering, others = gates.weight.tensor_split([units])
         weight = torch.cat((entering, torch.zeros_like(entering), others))
         entering, others = gates.bias.tensor_split([units])
-        bias = torch.cat((entering, torch.full_like(entering, _FORGET), others))
-        return weight, weight.new_zeros(4 * units, units), bias
+        return weight, torch.cat((entering, torch.full_like(entering, _FORGET), others))
 
     def _interface(self) -> tuple[Tensor, Tensor]:
         """Returns weights and biases of the interface, those of the normalisation among them."""

@@ -64,7 +64,7 @@ class Weights(NamedTuple):
     `add_packed_product` wants them.
 
     Attributes:
-        recurrent: From hidden state and last read to the gates, ``(G, U + D)``.
+        recurrent: From what enters a step to the gates, ``(G, E)``.
         interface: From the hidden state to the interaction vectors, ``(V, U)``.
         interface_bias: ``(V,)``.
         rate: From the rate vector to the rates, ``(L, D)`` or ``(1, D)``.
@@ -92,7 +92,7 @@ class Record(NamedTuple):
         starts: Whether an episode starts.
         endings: Index in `ended` of the memory that a start replaces.
         ended: Memories of the episodes that end before the last step, ``(n, L, D, D)`` in all.
-        entering: The hidden state and the last read that enter the step, ``(U + D,)``.
+        entering: What enters the step, the last of what left the one before, ``(E,)``.
         gates: First what the input adds to the gates, then what leaves them, ``(G,)``.
         cells: The cell state that enters, ``(U,)``; there are T + 1 of them.
         tanh_cells: The hyperbolic tangent of the one that leaves, ``(U,)``.
@@ -131,7 +131,7 @@ class Gradients(NamedTuple):
         missed: Given.
         cell: By the cell state that leaves the last step, ``(B, U)``; becomes that by the first.
         memory: Likewise by the memory, ``(B, L, D, D)``.
-        entering: Takes that by what enters the first step, ``(B, U + D)``.
+        entering: Takes that by what enters the first step, ``(B, E)``.
         gates: Takes that by what enters the gates.
         vectors: Given as zero; takes that by the interaction vectors before their tanh.
         targets: Takes that by the targets before their tanh.

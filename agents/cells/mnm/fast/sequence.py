@@ -31,7 +31,8 @@ class Carried(NamedTuple):
     """What goes from step to step.
 
     Attributes:
-        entering: Hidden state and last read, ``(B, U + D)``.
+        entering: What of the controller's output and the last read enters a step, the E last of
+            their numbers, ``(B, E)``: both, or the read alone.
         cell: Cell state, ``(B, U)``.
         memory: ``(B, L, D, D)``.
     """
@@ -80,7 +81,8 @@ def run_sequence(
     """
     inputs = projected, *carried, *parameters, starts, heads, recalls, switches
     outs, cell, memory, missed = _Sequence.apply(*inputs)  # type: ignore[no-untyped-call]  # PyTorch
-    return outs, Carried(outs[-1], cell, memory), missed
+    leaving = outs[-1, :, -carried.entering.shape[1] :]
+    return outs, Carried(leaving, cell, memory), missed
 
 
 class _Sequence(torch.autograd.Function):
@@ -112,7 +114,8 @@ class _Sequence(torch.autograd.Function):
         by_outs, by_cell, by_memory, by_missed = (
             x.clone(memory_format=torch.contiguous_format) for x in given
         )
-        by_entering, by_gates = torch.empty_like(by_outs[0]), torch.empty_like(kept["gates"])
+        by_entering = torch.empty_like(kept["entering"][0])
+        by_gates = torch.empty_like(kept["gates"])
         by_vectors, by_targets = (
             torch.zeros_like(kept["vectors"]),
             torch.empty_like(kept["targets"]),
@@ -167,7 +170,7 @@ def _make_room(
         "starts": starts.contiguous(),
         "endings": (later.flatten().cumsum(0) - 1).view(T, B),
         "ended": new(int(later.sum()), L, D, D),
-        "entering": new(T, B, U + D),
+        "entering": new(T, B, carried.entering.shape[1]),
         "gates": projected.clone(memory_format=torch.contiguous_format),
         "cells": new(T + 1, B, U),
         "tanh_cells": new(T, B, U),

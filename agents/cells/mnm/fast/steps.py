@@ -86,7 +86,8 @@ def _enter(t: int, b: int, weights: Weights, record: Record, memory: Floats) -> 
         record.ended[record.endings[t, b]] = memory[b]
         memory[b] = weights.initial_memory
     else:
-        record.entering[t, b] = record.outs[t - 1, b]
+        entering = record.entering[t, b]
+        entering[:] = record.outs[t - 1, b, -len(entering) :]
 
 
 @inlined
@@ -161,12 +162,13 @@ def run_rows_backward(
     Q, U = record.queried.shape[3], record.cells.shape[2]
     by_answers = np.empty((Q, D), memory.dtype)
     by_hidden = np.empty((last - first, U), memory.dtype)
-    by_entering = np.zeros((last - first, U + D), memory.dtype)
+    E = record.entering.shape[2]
+    by_entering = np.zeros((last - first, E), memory.dtype)
     for t in range(T - 1, -1, -1):
         for b in range(first, last):
             by_out = grads.outs[t, b]
             if t + 1 < T and not record.starts[t + 1, b]:
-                by_out += by_entering[b - first]
+                by_out[U + D - E :] += by_entering[b - first]
             for h in range(H):
                 by_answers[h] = by_out[U:] / np.float32(H)
             if Q > H:
