@@ -25,14 +25,14 @@ _LOOKS = ["env_kwargs.question_pauses=2", "env_kwargs.pauses_show=sentence"]
 # Nothing but the memory to remember by.
 _NO_STATE = ["policy.memory_kwargs.controller=feedforward"]
 _DROPOUT = ["policy.encoder_kwargs.word_dropout=0.1", "algorithm.dropout=0.1"]
-# The order of a sentence's words can be told, and the rate goes down in the end; these sizes are
-# half of the paper's, whose steps cost three times as much.
+# The order of a sentence's words can be told, and the rate goes down in the end.
 _BASE = [
     "policy.encoder_kwargs.positions=waves",
     'algorithm.learning_rate={"start":0.001,"end":0.0,"hold":0.6}',
 ]
+# Half of the paper's, whose steps cost three times as much; both for some six hours of a core.
 _SIZES = [
-    "timesteps=500000000",  # some six hours of a core
+    "timesteps=500000000",
     "policy.encoder_kwargs.size=128",
     "policy.memory_kwargs.hidden_size=128",
 ]

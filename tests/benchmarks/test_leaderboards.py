@@ -9,6 +9,7 @@ from agents.benchmark.results import Point, Result
 from agents.benchmark.submission import check_submission, read_submission
 from agents.benchmark.suites import SUITES
 from benchmarks import leaderboards
+from tests.benchmarks.published import check_pages
 
 PUBLISHED = leaderboards.SUBMISSIONS
 PAGES = (leaderboards.PAGE, leaderboards.BOARD)
@@ -78,14 +79,8 @@ def check_published(docs: Path) -> None:
 
     Without submissions there are no pages, and none is named.
     """
-    expected = leaderboards.pages(leaderboards.published())
-    for path in (leaderboards.PAGE, leaderboards.BOARD):
-        found = path.read_text(encoding="utf-8") if path.exists() else None
-        assert found == expected.get(path), f"{path}: run python -m benchmarks.leaderboards"
-    contents = {"index.md": "\nresults/leaderboard\n", "results/index.md": "](leaderboard.md)"}
-    for name, words in contents.items():
-        named = words in (docs / name).read_text(encoding="utf-8")
-        assert named == bool(expected), f"{name} names the leaderboard: {named}"
+    pages = leaderboards.PAGE, leaderboards.BOARD
+    check_pages(docs, "leaderboard", pages, leaderboards.pages(leaderboards.published()))
 
 
 def test_what_is_published_is_what_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +109,7 @@ def test_pages_are_written_once_there_is_a_result_and_are_held_to_it(
     check_published(docs)
     leaderboards.keep([result("ppo/lstm"), result("random")])
     leaderboards.main()
-    with pytest.raises(AssertionError, match=r"index\.md names the leaderboard: False"):
+    with pytest.raises(AssertionError, match=r"index\.md names the page: False"):
         check_published(docs)
     (docs / "index.md").write_text("results\nresults/leaderboard\n", encoding="utf-8")
     (docs / "results/index.md").write_text("[Leaderboards](leaderboard.md)", encoding="utf-8")
@@ -123,5 +118,5 @@ def test_pages_are_written_once_there_is_a_result_and_are_held_to_it(
     assert "| `ppo/lstm` | Recurrent PPO of this project, LSTM. | memory-envs |" in text
     assert "have presets" in text
     leaderboards.keep([result("random", score=0.9)])
-    with pytest.raises(AssertionError, match=r"run python -m benchmarks\.leaderboards"):
+    with pytest.raises(AssertionError, match=r"run its generator"):
         check_published(docs)

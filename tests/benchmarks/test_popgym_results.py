@@ -12,6 +12,7 @@ from agents.benchmark.suites import SUITES
 from benchmarks import popgym_results
 from benchmarks.popgym_page import AGENTS, page
 from benchmarks.popgym_paper import read_paper
+from tests.benchmarks.published import check_pages
 
 COMMIT = "0123456789" * 4
 PUBLISHED = popgym_results.RESULTS
@@ -165,14 +166,7 @@ def test_the_page_shows_ours_beside_the_papers(tmp_path: Path) -> None:
 
 def check_published(docs: Path) -> None:
     """Compares the page with what was kept, and what names the page with whether there is one."""
-    expected = popgym_results.pages()
-    path = popgym_results.PAGE
-    found = path.read_text(encoding="utf-8") if path.exists() else None
-    assert found == expected.get(path), f"{path}: run python -m benchmarks.popgym_results"
-    contents = {"index.md": "\nresults/popgym\n", "results/index.md": "](popgym.md)"}
-    for name, words in contents.items():
-        named = words in (docs / name).read_text(encoding="utf-8")
-        assert named == bool(expected), f"{name} names the page: {named}"
+    check_pages(docs, "popgym", [popgym_results.PAGE], popgym_results.pages())
 
 
 def test_what_is_published_is_what_was_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,5 +202,5 @@ def test_the_page_is_written_once_there_is_a_result_and_is_held_to_it(
     (docs / "results/index.md").write_text("[POPGym](popgym.md)", encoding="utf-8")
     check_published(docs)
     popgym_results.keep([Run(result("popgym-RepeatFirstEasy", "random"), folder)])
-    with pytest.raises(AssertionError, match=r"run python -m benchmarks\.popgym_results"):
+    with pytest.raises(AssertionError, match=r"run its generator"):
         check_published(docs)
