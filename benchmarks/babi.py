@@ -77,7 +77,8 @@ def ask(
     level = env_kwargs.get("level", "word")
     found = {}
     for number in numbers:
-        kwargs = {**env_kwargs, "split": split}
+        # The stories as they were released, whatever was learnt from.
+        kwargs = {**env_kwargs, "split": split, "exchange_names": False}
         env: Any = gym.make_vec(stream_id(babi_name(number)), num_envs=_ROWS, **kwargs)
         # Of words, an answer has as many as are due one after the other.
         found[number] = answer_all(model.policy, env.unwrapped, level == "word")

@@ -86,6 +86,10 @@ class StreamEnv(MemoryEnv[StreamState]):
       `question_pauses` further ones a question; its answer is due at the last. They show nothing,
       zeros, or with `pauses_show="sentence"` the sentence again.
 
+    With `exchange_names=True` people, places, things and directions of a story exchange their names
+    wherever they stand, drawn anew each time (`memory_envs.stream.text.names` says which): each
+    story stands for hundreds, none of which can be learnt by heart.
+
     Words and answers have the same numbers in all 20 tasks. Task 3's training stories are a
     stand-in: 185 of the release, and 1,615 that are written as these are
     (`memory_envs.stream.text.task3`).
@@ -121,7 +125,7 @@ class StreamEnv(MemoryEnv[StreamState]):
             and `data`, a folder with files of the same names and formats in the place of those that
             come with the package. For bAbI also `level`, "word" or "sentence", and with the latter
             `pauses` and `question_pauses`, 0 unless given, and `pauses_show`, "nothing" or
-            "sentence".
+            "sentence"; and with both `exchange_names`.
 
     ## Memory Demand
 

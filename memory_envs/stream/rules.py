@@ -171,7 +171,9 @@ class StreamRules:
         """
         task, (_, *constants) = self.settings.task, self._constants
         if not task.is_data_set:
-            raise TypeError(f"task is {task.name}; allowed: tasks that draw from a data set")
+            raise TypeError(
+                f"task is {task.name}; allowed: tasks that draw from a data set as it is"
+            )
         starts, *others = task.data
         for first in range(0, len(starts) - 1, num_rows):
             rows = np.arange(min(num_rows, len(starts) - 1 - first))

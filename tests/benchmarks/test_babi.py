@@ -26,7 +26,9 @@ def test_every_training_of_a_plan_is_one_that_can_be_planned(name: str) -> None:
     for run in runs:
         changes = read_assignments(run.changes, "--set")
         recipe = first_plan(run.env, run.algorithm, run.memory, changes, run.seed).recipe
-        assert recipe.evaluation_kwargs == {"split": "valid"}
+        evaluated = {"exchange_names": False, **recipe.env_kwargs, **recipe.evaluation_kwargs}
+        assert evaluated["split"] == "valid"
+        assert not evaluated["exchange_names"]
         assert recipe.env_kwargs["level"] == ("word" if name == "words" else "sentence")
 
 

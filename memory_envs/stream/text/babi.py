@@ -16,7 +16,8 @@ Words and answers have the same numbers in all tasks and all splits, those of ``
 ``answers.txt``: what learnt all tasks together plays each of them.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -24,14 +25,23 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
-from memory_envs.arguments import allowed_names, check_choice, check_integer, shown
+from memory_envs.arguments import (
+    allowed_names,
+    check_choice,
+    check_flag,
+    check_integer,
+    shown,
+)
 from memory_envs.stream.task import NO_ANSWER, StreamTask
 from memory_envs.stream.text.files import Folder, Text, has_text, read_text
+from memory_envs.stream.text.names import Names, names_of
 from memory_envs.stream.text.sequences import (
     Sequences,
     join,
     name_of,
     same,
+    sample_exchanged_rows,
+    sample_exchanged_symbols,
     sample_rows,
     sample_symbols,
 )
@@ -121,6 +131,7 @@ def babi(
     pauses: int = 0,
     question_pauses: int = 0,
     pauses_show: str = "nothing",
+    exchange_names: bool = False,
 ) -> StreamTask:
     """Returns the stories of some of the tasks as one stream task.
 
@@ -133,17 +144,21 @@ def babi(
         pauses: Further steps after every sentence, in which nothing new is shown.
         question_pauses: Yet further ones after a question.
         pauses_show: What they show, "nothing", or "sentence" for the sentence again.
+        exchange_names: Whether people, places and things exchange their names in every story that
+            is drawn, see `memory_envs.stream.text.names`.
 
     Raises:
         TypeError, ValueError, FileNotFoundError: For a bad argument, or a bad file.
     """
     check_choice("split", split, SPLITS)
     check_level(level, pauses, question_pauses, pauses_show)
+    check_flag("exchange_names", exchange_names)
     files = [read_text(folder, "babi", f"qa{number}_{split}.txt", _SOURCE) for number in numbers]
     vocabulary = Vocabulary(folder)
+    tasks = numbers if exchange_names else None
     if level == "word":
-        return _in_words(files, vocabulary)
-    return _in_sentences(files, vocabulary, pauses, question_pauses, pauses_show)
+        return _in_words(files, vocabulary, tasks)
+    return _in_sentences(files, vocabulary, pauses, question_pauses, pauses_show, tasks)
 
 
 def check_level(level: str, pauses: int, question_pauses: int, pauses_show: str) -> None:
@@ -196,7 +211,9 @@ def sentence_steps(sentence: T, nothing: T, pauses: int, pauses_show: str) -> li
     return [sentence] + [sentence if pauses_show == "sentence" else nothing] * pauses
 
 
-def _in_words(files: list[Text], vocabulary: Vocabulary) -> StreamTask:
+def _in_words(
+    files: list[Text], vocabulary: Vocabulary, exchanged: tuple[int, ...] | None
+) -> StreamTask:
     words = _Numbers("word", vocabulary.words)
     answers = _Numbers("answer", vocabulary.answer_words)
 
@@ -205,8 +222,9 @@ def _in_words(files: list[Text], vocabulary: Vocabulary) -> StreamTask:
         inputs = word_steps([words.of(word, text, line) for word in line.words], len(due))
         return inputs, [NO_ANSWER] * len(line.words) + [answers.of(a, text, line) for a in due]
 
-    sequences = join(_stories(files, steps))
-    return _task(
+    kinds, stories = _stories(files, steps)
+    sequences = join(stories)
+    task = _task(
         sequences,
         sample_symbols,
         input_space(vocabulary, "word"),
@@ -214,10 +232,20 @@ def _in_words(files: list[Text], vocabulary: Vocabulary) -> StreamTask:
         vocabulary.answer_words,
         sequences,
     )
+    if exchanged is None:
+        return task
+    due = _due(len(files), kinds, stories)
+    names = names_of(kinds, due, exchanged, vocabulary.words, vocabulary.answer_words)
+    return _with_exchanged(task, sample_exchanged_symbols, names)
 
 
 def _in_sentences(
-    files: list[Text], vocabulary: Vocabulary, pauses: int, question_pauses: int, pauses_show: str
+    files: list[Text],
+    vocabulary: Vocabulary,
+    pauses: int,
+    question_pauses: int,
+    pauses_show: str,
+    exchanged: tuple[int, ...] | None,
 ) -> StreamTask:
     words = _Numbers("word", vocabulary.words)
     answers = _Numbers("answer", vocabulary.answers)
@@ -231,13 +259,14 @@ def _in_sentences(
         due = NO_ANSWER if line.answer is None else answers.of(line.answer, text, line)
         return shown, [NO_ANSWER] * (len(shown) - 1) + [due]
 
-    sequences = join(_stories(files, steps))
+    kinds, stories = _stories(files, steps)
+    sequences = join(stories)
     # As wide in every task, so that what learnt all of them plays each.
     width = max(SENTENCE_WORDS, *map(len, sentences))
     table = np.zeros((len(sentences), width), np.int32)
     for sentence, number in sentences.items():
         table[number, : len(sentence)] = sentence
-    return _task(
+    task = _task(
         sequences,
         sample_rows,
         input_space(vocabulary, "sentence", width),
@@ -245,16 +274,22 @@ def _in_sentences(
         vocabulary.answers,
         (*sequences, table),
     )
+    if exchanged is None:
+        return task
+    due = _due(len(files), kinds, stories)
+    names = names_of(kinds, due, exchanged, vocabulary.words, vocabulary.answers)
+    return _with_exchanged(task, sample_exchanged_rows, names)
 
 
-def _stories(files: list[Text], steps: Any) -> Iterator[tuple[list[int], list[int]]]:
-    """Yields the inputs and the right answers of each story.
+def _stories(files: list[Text], steps: Any) -> tuple[list[int], list[tuple[list[int], list[int]]]]:
+    """Returns of each story which file it is from, and its inputs and right answers.
 
     Args:
         files: The files of stories.
         steps: Function from a file and a line to the inputs and the right answers of its steps.
     """
-    for text in files:
+    kinds, stories = [], []
+    for kind, text in enumerate(files):
         known: dict[tuple[tuple[str, ...], str | None], tuple[list[int], list[int]]] = {}
         for story in read_stories(text):
             shown: list[int] = []
@@ -266,7 +301,19 @@ def _stories(files: list[Text], steps: Any) -> Iterator[tuple[list[int], list[in
                 inputs, targets = known[key]
                 shown += inputs
                 wanted += targets
-            yield shown, wanted
+            kinds.append(kind)
+            stories.append((shown, wanted))
+    return kinds, stories
+
+
+def _due(
+    files: int, kinds: list[int], stories: list[tuple[list[int], list[int]]]
+) -> list[set[int]]:
+    """Returns which answers are due in the stories of each file."""
+    due: list[set[int]] = [set() for _ in range(files)]
+    for kind, (_, wanted) in zip(kinds, stories, strict=True):
+        due[kind].update(wanted)
+    return [found - {NO_ANSWER} for found in due]
 
 
 def _task(
@@ -291,6 +338,11 @@ def _task(
         data=data,
         is_data_set=True,
     )
+
+
+def _with_exchanged(task: StreamTask, sample: Any, names: Names) -> StreamTask:
+    """Returns a task whose names are exchanged: it has far more streams than are in its data."""
+    return replace(task, sample=sample, data=(*task.data, *names), is_data_set=False)
 
 
 def sentence_text(words: list[str], sentence: npt.NDArray[Any]) -> str:

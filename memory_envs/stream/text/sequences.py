@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from memory_envs.core.rng import draw
+from memory_envs.stream.text.names import draw_names, exchange, exchange_answer
 
 
 class Sequences(NamedTuple):
@@ -56,6 +57,33 @@ def sample_rows(row, length, inputs, targets, starts, shown, wanted, table):  # 
         targets[t] = wanted[first + t]
         for k in range(table.shape[1]):
             inputs[t, k] = table[shown[first + t], k]
+    return size
+
+
+def sample_exchanged_symbols(  # type: ignore[no-untyped-def]
+    row, length, inputs, targets, starts, shown, wanted, kinds, groups, answers
+):
+    """The same as `sample_symbols`, but for names that are exchanged; see `Names`."""
+    item = draw(row, starts.size - 1)
+    first, size = starts[item], starts[item + 1] - starts[item]
+    exchanged = draw_names(row, groups[kinds[item]])
+    for t in range(size):
+        inputs[t] = exchange(shown[first + t], exchanged)
+        targets[t] = exchange_answer(wanted[first + t], answers, exchanged)
+    return size
+
+
+def sample_exchanged_rows(  # type: ignore[no-untyped-def]
+    row, length, inputs, targets, starts, shown, wanted, table, kinds, groups, answers
+):
+    """The same as `sample_rows`, but for names that are exchanged; see `Names`."""
+    item = draw(row, starts.size - 1)
+    first, size = starts[item], starts[item + 1] - starts[item]
+    exchanged = draw_names(row, groups[kinds[item]])
+    for t in range(size):
+        targets[t] = exchange_answer(wanted[first + t], answers, exchanged)
+        for k in range(table.shape[1]):
+            inputs[t, k] = exchange(table[shown[first + t], k], exchanged)
     return size
 
 
