@@ -23,10 +23,6 @@ To our disadvantage:
 
 - A fifteenth of the steps.
 - "Best of 13" picks the best memory on each task. Ours were picked on other tasks.
-- The paper's agents see their last action, and a flag at an episode's first step (the wrappers
-  `PreviousAction` and `Antialias`); ours see what the environment shows. That matters most where
-  the observation is the outcome alone, of an action that was drawn: Battleship, MineSweeper and
-  MultiarmedBandit.
 
 To our advantage:
 
@@ -45,6 +41,12 @@ Neither, or unknown:
   logged during as many steps, of the latest 100 episodes each; a million steps have 15 of them. A
   held-out value is the mean of 256 episodes, and there are about a hundred.
 - The paper's trials are three. A number of ours without a deviation is of one.
+- Both see their last action, and a flag at an episode's first step (POPGym's wrappers
+  `PreviousAction` and `Antialias`): so it is in the script for the paper's experiments at the tag
+  `paper` (commit e397e5e, February 2023), and since December 2022. Before, Battleship, MineSweeper
+  and MultiarmedBandit showed the action themselves, RepeatFirst flagged the first step and
+  RepeatPrevious the steps that are paid for, and the other tasks had neither. Which of the two made
+  the numbers is not said. The paper counts the last action as part of the observation.
 - Networks, batches and learning rates differ; ours has rollouts of 128 steps and cuts gradients
   there, the paper's goes through whole episodes of up to 1,024.
 - POPGym itself has changed: since its release for the paper (0.0.2), CountRecall has one action

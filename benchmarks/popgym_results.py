@@ -94,8 +94,8 @@ def keep(runs: Sequence[Run]) -> None:
     """Adds results to the file of results, in place of earlier ones of the same runs.
 
     Raises:
-        ValueError: If a result is of an agent, suite, task or seed that is not compared, was
-            trained for more than its budget, or is of a tree that is not clean.
+        ValueError: If a result is of an agent, suite, task, environment or seed that is not
+            compared, was trained for more than its budget, or is of a tree that is not clean.
     """
     paper = read_paper()
     for run in runs:
@@ -117,7 +117,8 @@ def _check(result: Result, trials: int) -> None:
     title = f"{result.agent} on {result.task} of {result.suite}, seed {result.seed}"
     try:
         check_choice("suite", result.suite, [SUITE.name])
-        check_choice("task", result.task, [task.name for task in SUITE.tasks])
+        ids = {task.name: task.env for task in SUITE.tasks}
+        check_choice("env", result.env, [ids[check_choice("task", result.task, ids)]])
         check_choice("agent", result.agent, AGENTS)
         check_integer("seed", result.seed, 0, trials - 1)
     except ValueError as error:

@@ -68,8 +68,8 @@ class Job:
         """Returns what it came to; None if it has not been run to its end.
 
         Raises:
-            ResultError: If its file is damaged, or that of an agent with nearly the same name,
-                which has the same folder.
+            ResultError: If its file is damaged, that of an agent with nearly the same name, which
+                has the same folder, or of a suite as it was once, with another environment.
         """
         path = self.folder / RESULT
         if not path.exists():
@@ -79,6 +79,11 @@ class Job:
             raise ResultError(
                 f"{path} is a result of agent {found.agent!r}, not of {self.agent!r}; allowed: the "
                 "same words for the same agent, and another folder for another"
+            )
+        if found.env != (env := self.find_task().env):
+            raise ResultError(
+                f"{path}: env is {found.env!r}; allowed: {env!r}, as it is in the suite today, and "
+                "another folder for it"
             )
         return found
 

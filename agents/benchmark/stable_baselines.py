@@ -54,12 +54,16 @@ class SB3Agent:
         return model
 
     def _wrappers(self, observations: Any, actions: Any) -> list[Any]:
-        """What lets the class play there: flat actions for DQN's kind, one-hot observations."""
+        """What lets the class play there: flat actions for DQN's kind, one-hot observations.
+
+        A `Tuple` becomes one vector, too: not all of SB3's kind have a policy for several parts.
+        """
         wrappers: list[Any] = []
         if issubclass(self._kind, OffPolicyAlgorithm) and isinstance(actions, spaces.MultiDiscrete):
             wrappers.append(FlatActions)
         is_numbers = isinstance(observations, spaces.Box) and len(observations.shape) == 1
-        if isinstance(observations, spaces.MultiDiscrete) or (self._stack > 1 and not is_numbers):
+        has_parts = isinstance(observations, spaces.MultiDiscrete | spaces.Tuple)
+        if has_parts or (self._stack > 1 and not is_numbers):
             wrappers.append(FlattenObservation)
         if self._stack > 1:
             wrappers += [self._stacked, FlattenObservation]

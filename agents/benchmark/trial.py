@@ -25,6 +25,7 @@ from agents.benchmark.suites import Task
 from agents.training.run_directory import HELD_OUT_SEEDS, training_seed
 from memory_envs import evaluate
 from memory_envs.scoring.result import EvaluationResult
+from memory_envs.spec import environment_spec
 
 EPISODES, SEED = 1000, 7  # of the evaluation that counts, as in `memory-envs evaluate`
 _CURVE_EPISODES = 256
@@ -78,9 +79,9 @@ class Trial:
 
         Args:
             num_envs: Number of rows.
-            **vector_kwargs: See `gymnasium.make_vec`, such as `autoreset_mode`.
+            **vector_kwargs: Arguments of the vector environment, such as `autoreset_mode`.
         """
-        if self._wrappers:
+        if self._wrappers or environment_spec(self.env).vector_entry_point is None:
             vector_kwargs = {
                 "vectorization_mode": "sync",
                 "vector_kwargs": vector_kwargs,

@@ -30,7 +30,7 @@ def result(task: str, agent: str, seed: int = 0, **changes: Any) -> Result:
     returns = (0.1, 0.7, 0.5)
     fields: dict[str, Any] = {
         "suite": "popgym",
-        "env": f"popgym:{task}-v0",
+        "env": f"agents.benchmark.popgym_tasks:previous-action/{task}-v0",
         "timesteps": 1_000_000,
         "steps": 0 if agent == "random" else 1_001_472,
         "evaluation": {"return_mean": 0.4},
@@ -110,6 +110,10 @@ def test_results_are_kept_once_in_the_order_of_the_suite(tmp_path: Path) -> None
     [
         ({"suite": "quick"}, r"of quick, seed 0: suite is 'quick'; allowed: popgym"),
         ({"task": "popgym-X"}, r"task is 'popgym-X'; allowed: popgym-AutoencodeEasy"),
+        (
+            {"env": "popgym:popgym-AutoencodeEasy-v0"},
+            r"env is 'popgym:popgym-AutoencodeEasy-v0'; allowed: .*:previous-action/popgym-Auto",
+        ),
         ({"agent": "ppo/ntm"}, r"agent is 'ppo/ntm'; allowed: random, ppo/gru"),
         ({"seed": 3}, r"seed is 3; allowed: integers from 0 to 2"),
         ({"steps": 1_200_000}, r"steps is 1200000; allowed: 1000000 and a rollout more"),

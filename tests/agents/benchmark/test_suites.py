@@ -1,5 +1,8 @@
 """The suites name environments that there are, with arguments that these take."""
 
+import subprocess
+import sys
+
 import gymnasium as gym
 import pytest
 
@@ -71,10 +74,23 @@ def test_generalisation_asks_for_lengths_that_training_has_not() -> None:
         assert task.evaluation_kwargs["min_length"] > trained
 
 
-def test_popgyms_ids_are_registered() -> None:
-    pytest.importorskip("popgym")
-    for task in SUITES["popgym"].tasks:
-        assert task.env.partition(":")[2] in gym.registry
+def test_popgym_is_not_needed_to_know_its_tasks() -> None:
+    """A package that is not there, in a process of its own; whoever makes one is told."""
+    program = """
+import sys
+sys.modules["popgym"] = None
+import memory_envs
+from agents.benchmark.suites import SUITES
+from memory_envs.spec import check_env
+try:
+    check_env(SUITES["popgym"].tasks[0].env)
+except ValueError as error:
+    print(error)
+"""
+    shown = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout
+    assert "popgym_tasks cannot be imported" in shown
 
 
 def test_an_unknown_suite_is_refused_with_the_nearest() -> None:
