@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -144,19 +145,6 @@ def test_answers_are_right(number: int, answers: Any) -> None:
             assert all(given == right for given, right in answers(lines)), lines
 
 
-def test_all_orders_of_names_are_alike_likely() -> None:
-    draws = 40 * ROWS
-    starts = Counter(
-        lines[0][0].split()[0]
-        for seed in range(40)
-        for lines in _drawn(_id(20), seed * ROWS, level="sentence", exchange_names=True)
-    )
-    people = {name for (name,) in GROUPS[20][0]}
-    assert set(starts) == people
-    # Five standard deviations of a share of a quarter.
-    assert max(abs(count / draws - 0.25) for count in starts.values()) < 5 * (3 / 16 / draws) ** 0.5
-
-
 def test_each_row_exchanges_its_own_and_all_tasks_their_own() -> None:
     drawn = _drawn("Stream-bAbI-v0", level="sentence", exchange_names=True)
     joint = {
@@ -171,16 +159,33 @@ def test_each_row_exchanges_its_own_and_all_tasks_their_own() -> None:
 
 
 STORY = "1 Mary went to the bedroom.\n2 Where is Mary?\tbedroom\t1\n"
+PEOPLE = ("daniel", "john", "mary", "sandra")
 
 
-def _folder(path: Path, answers: str) -> Path:
-    (path / "qa1_train.txt").write_text(STORY, encoding="utf-8")
-    words = "\n".join(
-        ["mary", "went", "to", "the", "bedroom", ".", "where", "is", "?", "john", "office"]
-    )
-    (path / "words.txt").write_text(words, encoding="utf-8")
+def _folder(
+    path: Path, answers: str, story: str = STORY, people: tuple[str, ...] = PEOPLE[1:3]
+) -> Path:
+    words = [*people, "went", "to", "the", "bedroom", "office", ".", "where", "is", "?"]
+    (path / "qa1_train.txt").write_text(story, encoding="utf-8")
+    (path / "words.txt").write_text("\n".join(words), encoding="utf-8")
     (path / "answers.txt").write_text(answers, encoding="utf-8")
     return path
+
+
+def test_all_orders_of_names_are_alike_likely(tmp_path: Path) -> None:
+    lines = [f"{number} {name} went to the office." for number, name in enumerate(PEOPLE, 1)]
+    story = "\n".join([*lines, "5 Where is Mary?\toffice\t1\n"])
+    folder = _folder(tmp_path, "bedroom\noffice\n", story, PEOPLE)
+    env: Any = gym.make_vec(
+        _id(1), num_envs=24 * ROWS, data=folder, level="sentence", exchange_names=True
+    ).unwrapped
+    env.reset(seed=0)
+    orders = Counter(
+        tuple(said.split()[0] for said, _ in lines[:4]) for lines in _lines(env, env.batch())
+    )
+    assert set(orders) == set(permutations(PEOPLE))
+    # Chi-squared with 23 degrees of freedom: mean 23, variance 46; five standard deviations.
+    assert sum((count - ROWS) ** 2 / ROWS for count in orders.values()) < 23 + 5 * 46**0.5
 
 
 @pytest.mark.parametrize("level", LEVELS)
