@@ -46,14 +46,18 @@ def test_a_task_is_popgyms_own_beside_the_last_action_and_a_flag(task: Task) -> 
         for part, expected in zip(shown, (*parts, action, flag), strict=True):
             np.testing.assert_array_equal(part, expected)
 
-    check(*(one.reset(seed=3)[0] for one in (env, twin, own)), null, 1)
+    seen, again, bare = (one.reset(seed=3)[0] for one in (env, twin, own))
+    check(seen, again, bare, null, 1)
     for _ in range(300):
         action = env.action_space.sample()
-        seen, again, bare = (one.step(action) for one in (env, twin, own))
-        assert seen[1:4] == again[1:4] == bare[1:4]
-        check(seen[0], again[0], bare[0], action, 0)
-        if seen[2] or seen[3]:
-            check(*(one.reset()[0] for one in (env, twin, own)), null, 1)
+        (seen, *after), (again, *others), (bare, *its) = (
+            one.step(action) for one in (env, twin, own)
+        )
+        assert after[:3] == others[:3] == its[:3]
+        check(seen, again, bare, action, 0)
+        if after[1] or after[2]:
+            seen, again, bare = (one.reset()[0] for one in (env, twin, own))
+            check(seen, again, bare, null, 1)
 
 
 @pytest.mark.parametrize("name", KINDS)
