@@ -204,6 +204,11 @@ def test_what_cannot_be_exchanged_is_named(tmp_path: Path) -> None:
     message = "exchange_names is True; allowed with answers.txt that has 'office' beside 'bedroom'"
     with pytest.raises(ValueError, match=message):
         gym.make(_id(1), data=folder, exchange_names=True)
+    things = "1 Mary went to the office.\n2 Where is Mary?\tbedroom,office\n"
+    answers = "bedroom\noffice\nbedroom,office\nkitchen,office\nbedroom,kitchen\noffice,bedroom\n"
+    folder = _folder(tmp_path, answers, things, ("mary", "kitchen"))
+    with pytest.raises(ValueError, match=r"answers.txt that has '.*' beside '.*'"):
+        gym.make(_id(1), data=folder, exchange_names=True, level="sentence")
     with pytest.raises(TypeError, match="exchange_names is 1; allowed: False, True"):
         gym.make(_id(1), exchange_names=1)
     with pytest.raises(TypeError, match="argument 'exchange_names' of task Logic"):

@@ -109,12 +109,13 @@ def names_of(
         numbers.setdefault(part, len(numbers))
     cells, shape = {}, np.array([len(tasks), 0, 0, 0])
     for kind, task in enumerate(tasks):
-        asked = [answers[number] for number in due[kind]]
-        for at, group in enumerate(GROUPS[task]):
-            # Of a vocabulary of the user's, what it has.
-            known = [one for one in group if all(name in numbers for name in one)]
-            _check_answers(known, asked, answers)
-            for member, one in enumerate(known):
+        # Of a vocabulary of the user's, what it has.
+        known = [
+            [one for one in group if all(name in numbers for name in one)] for group in GROUPS[task]
+        ]
+        _check_answers(known, (answers[number] for number in due[kind]), answers)
+        for at, group in enumerate(known):
+            for member, one in enumerate(group):
                 for place, name in enumerate(one):
                     index = kind, at, member, place
                     cells[index] = numbers[name]
@@ -129,19 +130,25 @@ def names_of(
 
 
 def _check_answers(
-    group: Sequence[Sequence[str]], asked: Sequence[str], answers: Sequence[str]
+    groups: Sequence[Sequence[Sequence[str]]], asked: Iterable[str], answers: Iterable[str]
 ) -> None:
-    """Looks whether what is asked has an answer, too, when any two of a group exchange names."""
-    known = set(answers)
-    for one, other in combinations(group, 2):
-        exchanged = dict([*zip(one, other, strict=True), *zip(other, one, strict=True)])
-        for answer in asked:
+    """Looks whether all that can become of the answers, as names are exchanged, are answers."""
+    known, seen = set(answers), set(asked)
+    pending = list(seen)
+    while pending:
+        answer = pending.pop()
+        # Any order of a group is reached by exchanging two after two.
+        for one, other in (pair for group in groups for pair in combinations(group, 2)):
+            exchanged = dict([*zip(one, other, strict=True), *zip(other, one, strict=True)])
             new = ",".join(exchanged.get(part, part) for part in answer.split(","))
             if new not in known:
                 raise ValueError(
                     f"exchange_names is True; allowed with answers.txt that has {new!r} beside "
                     f"{answer!r}"
                 )
+            if new not in seen:
+                seen.add(new)
+                pending.append(new)
 
 
 @njit(cache=True)
