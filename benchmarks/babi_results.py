@@ -237,8 +237,8 @@ _EXPLAINED = {
         "With exchanged names no story comes twice in training: in each that is drawn, people,",
         "places, things and directions stand for each other (`env_kwargs.exchange_names`). The",
         "paper's models learned without that. MNM-p's controller has no state but where the name",
-        "says so. A question is shown three times, and answered at the third: the looks at what",
-        "the memory read.",
+        "says so. A question is shown three times and answered at the third, so that what was read",
+        "at one time can be asked about at the next; with one look it is shown once.",
     ],
     "words": [
         *_JOINT,

@@ -9,7 +9,7 @@ from agents.benchmark.results import Point, Result
 from agents.benchmark.submission import check_submission, read_submission
 from agents.benchmark.suites import SUITES
 from benchmarks import leaderboards
-from tests.benchmarks.published import check_pages
+from tests.benchmarks.published import check_first_page, check_pages
 
 PUBLISHED = leaderboards.SUBMISSIONS
 PAGES = (leaderboards.PAGE, leaderboards.BOARD)
@@ -102,18 +102,14 @@ def test_pages_are_written_once_there_is_a_result_and_are_held_to_it(
         monkeypatch.setattr(leaderboards, name, tmp_path / "docs" / path.name)
     monkeypatch.setattr("sys.argv", ["leaderboards"])
     docs = tmp_path / "docs"
-    (docs / "results").mkdir(parents=True)
-    for name in ("index.md", "results/index.md"):
-        (docs / name).write_text("nothing yet", encoding="utf-8")
-    leaderboards.main()
-    check_published(docs)
-    leaderboards.keep([result("ppo/lstm"), result("random")])
-    leaderboards.main()
-    with pytest.raises(AssertionError, match=r"index\.md names the page: False"):
-        check_published(docs)
-    (docs / "index.md").write_text("results\nresults/leaderboard\n", encoding="utf-8")
-    (docs / "results/index.md").write_text("[Leaderboards](leaderboard.md)", encoding="utf-8")
-    check_published(docs)
+    named = {
+        "index.md": "results\nresults/leaderboard\n",
+        "results/index.md": "[Leaderboards](leaderboard.md)",
+    }
+    first = [result("ppo/lstm"), result("random")]
+    check_first_page(
+        docs, named, leaderboards.main, lambda: leaderboards.keep(first), check_published
+    )
     text = leaderboards.PAGE.read_text(encoding="utf-8")
     assert "| `ppo/lstm` | Recurrent PPO of this project, LSTM. | memory-envs |" in text
     assert "have presets" in text

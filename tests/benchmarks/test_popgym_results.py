@@ -12,7 +12,7 @@ from agents.benchmark.suites import SUITES
 from benchmarks import popgym_results
 from benchmarks.popgym_page import AGENTS, page
 from benchmarks.popgym_paper import read_paper
-from tests.benchmarks.published import check_pages
+from tests.benchmarks.published import check_first_page, check_pages
 
 COMMIT = "0123456789" * 4
 PUBLISHED = popgym_results.RESULTS
@@ -192,19 +192,12 @@ def test_the_page_is_written_once_there_is_a_result_and_is_held_to_it(
     docs = tmp_path / "docs"
     monkeypatch.setattr(popgym_results, "PAGE", docs / "results" / "popgym.md")
     monkeypatch.setattr("sys.argv", ["popgym_results"])
-    (docs / "results").mkdir(parents=True)
-    for name in ("index.md", "results/index.md"):
-        (docs / name).write_text("nothing yet", encoding="utf-8")
-    popgym_results.main()
-    check_published(docs)
     folder = trained(tmp_path / "run", 0.5)
-    popgym_results.keep([Run(result("popgym-RepeatFirstEasy", "ppo/gru"), folder)])
-    popgym_results.main()
-    with pytest.raises(AssertionError, match=r"index\.md names the page: False"):
-        check_published(docs)
-    (docs / "index.md").write_text("results\nresults/popgym\n", encoding="utf-8")
-    (docs / "results/index.md").write_text("[POPGym](popgym.md)", encoding="utf-8")
-    check_published(docs)
+    first = Run(result("popgym-RepeatFirstEasy", "ppo/gru"), folder)
+    named = {"index.md": "results\nresults/popgym\n", "results/index.md": "[POPGym](popgym.md)"}
+    check_first_page(
+        docs, named, popgym_results.main, lambda: popgym_results.keep([first]), check_published
+    )
     popgym_results.keep([Run(result("popgym-RepeatFirstEasy", "random"), folder)])
     with pytest.raises(AssertionError, match=r"run its generator"):
         check_published(docs)

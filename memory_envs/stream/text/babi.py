@@ -234,8 +234,7 @@ def _in_words(
     )
     if exchanged is None:
         return task
-    due = _due(len(files), kinds, stories)
-    names = names_of(kinds, due, exchanged, vocabulary.words, vocabulary.answer_words)
+    names = names_of(kinds, stories, exchanged, vocabulary.words, vocabulary.answer_words)
     return _with_exchanged(task, sample_exchanged_symbols, names)
 
 
@@ -276,8 +275,7 @@ def _in_sentences(
     )
     if exchanged is None:
         return task
-    due = _due(len(files), kinds, stories)
-    names = names_of(kinds, due, exchanged, vocabulary.words, vocabulary.answers)
+    names = names_of(kinds, stories, exchanged, vocabulary.words, vocabulary.answers)
     return _with_exchanged(task, sample_exchanged_rows, names)
 
 
@@ -304,16 +302,6 @@ def _stories(files: list[Text], steps: Any) -> tuple[list[int], list[tuple[list[
             kinds.append(kind)
             stories.append((shown, wanted))
     return kinds, stories
-
-
-def _due(
-    files: int, kinds: list[int], stories: list[tuple[list[int], list[int]]]
-) -> list[set[int]]:
-    """Returns which answers are due in the stories of each file."""
-    due: list[set[int]] = [set() for _ in range(files)]
-    for kind, (_, wanted) in zip(kinds, stories, strict=True):
-        due[kind].update(wanted)
-    return [found - {NO_ANSWER} for found in due]
 
 
 def _task(

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from numba import njit
 
 from memory_envs.core.rng import draw
+from memory_envs.stream.task import NO_ANSWER
 
 # A group's members can stand for each other. A member is one name, or several that go together.
 Group = tuple[tuple[str, ...], ...]
@@ -87,7 +88,7 @@ class Names(NamedTuple):
 
 def names_of(
     kinds: Sequence[int],
-    due: Sequence[Iterable[int]],
+    stories: Sequence[tuple[Sequence[int], Sequence[int]]],
     tasks: Sequence[int],
     words: Sequence[str],
     answers: Sequence[str],
@@ -96,7 +97,7 @@ def names_of(
 
     Args:
         kinds: To which of the tasks each story belongs, by its place among them.
-        due: The answers that are due in each task's stories.
+        stories: What is shown in each, and the answers that are due; `NO_ANSWER` where none is.
         tasks: Their numbers.
         words: The names of the words by number.
         answers: Those of the answers, several words parted by commas.
@@ -107,13 +108,17 @@ def names_of(
     numbers = {word: number for number, word in enumerate(words)}
     for part in (part for answer in answers for part in answer.split(",")):
         numbers.setdefault(part, len(numbers))
+    due: list[set[int]] = [set() for _ in tasks]
+    for kind, (_, wanted) in zip(kinds, stories, strict=True):
+        due[kind].update(wanted)
     cells, shape = {}, np.array([len(tasks), 0, 0, 0])
     for kind, task in enumerate(tasks):
         # Of a vocabulary of the user's, what it has.
         known = [
             [one for one in group if all(name in numbers for name in one)] for group in GROUPS[task]
         ]
-        _check_answers(known, (answers[number] for number in due[kind]), answers)
+        asked = [answers[number] for number in due[kind] - {NO_ANSWER}]
+        _check_answers(known, asked, answers)
         for at, group in enumerate(known):
             for member, one in enumerate(group):
                 for place, name in enumerate(one):
@@ -200,4 +205,4 @@ def exchange_answer(answer, answers, exchanged):  # type: ignore[no-untyped-def]
                 break
         if same:
             return number
-    return answer
+    return answer  # never: `names_of` has looked
