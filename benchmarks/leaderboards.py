@@ -1,9 +1,10 @@
 """The published leaderboards: ``python -m benchmarks.leaderboards [--results FOLDER]``.
 
 They are made of the submissions in benchmarks/submissions, a file for each agent. Those of the
-agents below are this project's own: FOLDER, which `memory-envs benchmark` filled, replaces in them
-what it has. Others are left as they are. Without a submission there are no pages; the first ones
-are to be named in docs/index.md and docs/results/index.md.
+agents of `benchmarks.baselines` and of random play are this project's own: FOLDER, which
+`memory-envs benchmark` filled, replaces in them what it has. Others are left as they are. Without a
+submission there are no pages; the first ones are to be named in docs/index.md and
+docs/results/index.md.
 """
 
 import argparse
@@ -31,14 +32,16 @@ SEEDS = 3
 CODE = "this repository, at the commit that each result names"
 ABOUT = {
     "random": "Uniformly random actions.",
-    "ppo/none": "Recurrent PPO of this project without a memory.",
-    "ppo/lstm": "Recurrent PPO of this project, LSTM.",
-    "ppo/gru": "Recurrent PPO of this project, GRU.",
-    "ppo/gated-delta": "Recurrent PPO of this project, gated delta network.",
-    "ppo/mnm-p": "Recurrent PPO of this project, metalearned neural memory with a learned rule.",
-    "sb3_contrib:RecurrentPPO": "RecurrentPPO of sb3-contrib with its defaults, eight rows.",
-    "stable_baselines3:PPO stack=4": "PPO of Stable-Baselines3 with its defaults, eight rows; "
-    "the last four observations in place of one.",
+    "benchmarks.baselines:none": "Recurrent PPO of this project without a memory.",
+    "benchmarks.baselines:lstm": "Recurrent PPO of this project, LSTM.",
+    "benchmarks.baselines:gru": "Recurrent PPO of this project, GRU.",
+    "benchmarks.baselines:gated_delta": "Recurrent PPO of this project, gated delta network.",
+    "benchmarks.baselines:mnm_p": "Recurrent PPO of this project, metalearned neural memory with a "
+    "learned rule.",
+    "benchmarks.baselines:recurrent_ppo": "RecurrentPPO of sb3-contrib, an LSTM for the policy and "
+    "one for the critic.",
+    "benchmarks.baselines:frame_stacking": "PPO of Stable-Baselines3, which sees the last four "
+    "observations.",
 }
 
 

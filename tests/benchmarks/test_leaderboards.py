@@ -13,6 +13,7 @@ from tests.benchmarks.published import check_first_page, check_pages
 
 PUBLISHED = leaderboards.SUBMISSIONS
 PAGES = (leaderboards.PAGE, leaderboards.BOARD)
+LSTM = "benchmarks.baselines:lstm"
 
 
 @pytest.fixture(autouse=True)
@@ -41,9 +42,9 @@ def result(agent: str, seed: int = 0, score: float = 0.5, **changes: Any) -> Res
 
 
 def test_results_join_the_submission_of_their_agent() -> None:
-    leaderboards.keep([result("ppo/lstm", 1), result("random")])
-    leaderboards.keep([result("ppo/lstm", 1, score=0.75), result("ppo/lstm", 0)])
-    (lstm, random) = (read_submission(leaderboards.path_of(a)) for a in ("ppo/lstm", "random"))
+    leaderboards.keep([result(LSTM, 1), result("random")])
+    leaderboards.keep([result(LSTM, 1, score=0.75), result(LSTM, 0)])
+    (lstm, random) = (read_submission(leaderboards.path_of(a)) for a in (LSTM, "random"))
     assert [found.score for found in lstm.results] == [0.5, 0.75]
     assert len(random.results) == 1
     page = leaderboards.page(leaderboards.published())
@@ -56,7 +57,7 @@ def test_results_join_the_submission_of_their_agent() -> None:
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"agent": "ppo/ntm"}, r"ppo/ntm on .*: agent is 'ppo/ntm'; allowed: random, ppo/none"),
+        ({"agent": "ppo/ntm"}, r"ppo/ntm on .*: agent is 'ppo/ntm'; allowed: random, benchmarks"),
         ({"seed": 3}, r"seed 3: seed is 3; allowed: integers from 0 to 2"),
         ({"suite": "streams"}, r"of streams, .*: suite is 'streams'; allowed: quick, tape-easy"),
         ({"provenance": {"commit": "0123456+"}}, r"commit is '0123456\+'; allowed: one of a clean"),
@@ -64,10 +65,10 @@ def test_results_join_the_submission_of_their_agent() -> None:
     ],
 )
 def test_what_is_not_of_the_plan_is_refused(changes: dict[str, Any], complaint: str) -> None:
-    good = result("ppo/lstm")
+    good = result(LSTM)
     with pytest.raises(ValueError, match=complaint):
-        leaderboards.keep([good, result(**{"agent": "ppo/lstm", **changes})])
-    assert not leaderboards.path_of("ppo/lstm").exists()
+        leaderboards.keep([good, result(**{"agent": LSTM, **changes})])
+    assert not leaderboards.path_of(LSTM).exists()
 
 
 def test_each_agent_has_a_file_of_its_own() -> None:
@@ -106,12 +107,12 @@ def test_pages_are_written_once_there_is_a_result_and_are_held_to_it(
         "index.md": "results\nresults/leaderboard\n",
         "results/index.md": "[Leaderboards](leaderboard.md)",
     }
-    first = [result("ppo/lstm"), result("random")]
+    first = [result(LSTM), result("random")]
     check_first_page(
         docs, named, leaderboards.main, lambda: leaderboards.keep(first), check_published
     )
     text = leaderboards.PAGE.read_text(encoding="utf-8")
-    assert "| `ppo/lstm` | Recurrent PPO of this project, LSTM. | memory-envs |" in text
+    assert f"| `{LSTM}` | Recurrent PPO of this project, LSTM. | memory-envs |" in text
     assert "have presets" in text
     leaderboards.keep([result("random", score=0.9)])
     with pytest.raises(AssertionError, match=r"run its generator"):
