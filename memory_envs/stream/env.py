@@ -88,7 +88,8 @@ class StreamEnv(MemoryEnv[StreamState]):
 
     With `exchange_names=True` people, places, things and directions of a story exchange their names
     wherever they stand, drawn anew each time (`memory_envs.stream.text.names` says which): each
-    story stands for hundreds, none of which can be learnt by heart.
+    story stands for hundreds, none of which can be learnt by heart. With `balanced=True` all of
+    bAbI's tasks are drawn about as often, those with few but long stories as those with many.
 
     Words and answers have the same numbers in all 20 tasks. Task 3's training stories are a
     stand-in: 185 of the release, and 1,615 that are written as these are
@@ -125,7 +126,7 @@ class StreamEnv(MemoryEnv[StreamState]):
             and `data`, a folder with files of the same names and formats in the place of those that
             come with the package. For bAbI also `level`, "word" or "sentence", and with the latter
             `pauses` and `question_pauses`, 0 unless given, and `pauses_show`, "nothing" or
-            "sentence"; and with both `exchange_names`.
+            "sentence"; and with both `exchange_names` and `balanced`.
 
     ## Memory Demand
 

@@ -155,6 +155,33 @@ def test_every_story_is_drawn_alike() -> None:
     assert max(found.values()) < 3 * 20_000 / 93
 
 
+def _tasks_drawn(**kwargs: Any) -> Counter[int]:
+    """How often each task is drawn among 8,000 stories of all of them."""
+    numbers = {
+        tuple(said for said, _ in _shown(story, "sentence")): number
+        for number in BABI
+        for story in _stories(number, "valid")
+    }
+    env: Any = gym.make_vec(JOINT, 8_000, level="sentence", split="valid", **kwargs).unwrapped
+    env.reset(seed=0)
+    batch, words = env.batch(), env.rules.settings.task.words
+    return Counter(
+        numbers[tuple(words(item) for item in batch.inputs[:size, row])]
+        for row, size in enumerate(batch.sizes.tolist())
+    )
+
+
+def test_balanced_tasks_are_drawn_about_as_often() -> None:
+    """A share of 1 in 20 has a standard deviation of a twentieth; a story comes whole times."""
+    assert max(_tasks_drawn().values()) > 3 * 400
+    drawn = _tasks_drawn(balanced=True)
+    assert set(drawn) == set(BABI)
+    assert all(300 < number < 500 for number in drawn.values()), drawn
+    env: Any = gym.make_vec(JOINT, num_envs=2, level="sentence", balanced=True).unwrapped
+    with pytest.raises(TypeError, match="allowed: tasks that draw from a data set"):
+        next(env.every())
+
+
 def test_what_draws_no_sequence_of_a_data_set_has_no_end() -> None:
     env: Any = gym.make_vec("Stream-Copy-v0", num_envs=2).unwrapped
     with pytest.raises(TypeError, match="task is Copy; allowed: tasks that draw from a data set"):

@@ -16,6 +16,7 @@ Words and answers have the same numbers in all tasks and all splits, those of ``
 ``answers.txt``: what learnt all tasks together plays each of them.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
@@ -132,6 +133,7 @@ def babi(
     question_pauses: int = 0,
     pauses_show: str = "nothing",
     exchange_names: bool = False,
+    balanced: bool = False,
 ) -> StreamTask:
     """Returns the stories of some of the tasks as one stream task.
 
@@ -146,6 +148,8 @@ def babi(
         pauses_show: What they show, "nothing", or "sentence" for the sentence again.
         exchange_names: Whether people, places and things exchange their names in every story that
             is drawn, see `memory_envs.stream.text.names`.
+        balanced: Whether all tasks are drawn about as often, in place of all stories: a file of
+            1,000 questions may be 1,000 stories, or a hundred.
 
     Raises:
         TypeError, ValueError, FileNotFoundError: For a bad argument, or a bad file.
@@ -153,12 +157,13 @@ def babi(
     check_choice("split", split, SPLITS)
     check_level(level, pauses, question_pauses, pauses_show)
     check_flag("exchange_names", exchange_names)
+    check_flag("balanced", balanced)
     files = [read_text(folder, "babi", f"qa{number}_{split}.txt", _SOURCE) for number in numbers]
     vocabulary = Vocabulary(folder)
     tasks = numbers if exchange_names else None
     if level == "word":
-        return _in_words(files, vocabulary, tasks)
-    return _in_sentences(files, vocabulary, pauses, question_pauses, pauses_show, tasks)
+        return _in_words(files, vocabulary, tasks, balanced)
+    return _in_sentences(files, vocabulary, pauses, question_pauses, pauses_show, tasks, balanced)
 
 
 def check_level(level: str, pauses: int, question_pauses: int, pauses_show: str) -> None:
@@ -212,7 +217,10 @@ def sentence_steps(sentence: T, nothing: T, pauses: int, pauses_show: str) -> li
 
 
 def _in_words(
-    files: list[Text], vocabulary: Vocabulary, exchanged: tuple[int, ...] | None
+    files: list[Text],
+    vocabulary: Vocabulary,
+    exchanged: tuple[int, ...] | None,
+    balanced: bool,
 ) -> StreamTask:
     words = _Numbers("word", vocabulary.words)
     answers = _Numbers("answer", vocabulary.answer_words)
@@ -222,7 +230,7 @@ def _in_words(
         inputs = word_steps([words.of(word, text, line) for word in line.words], len(due))
         return inputs, [NO_ANSWER] * len(line.words) + [answers.of(a, text, line) for a in due]
 
-    kinds, stories = _stories(files, steps)
+    kinds, stories = _stories(files, steps, balanced)
     sequences = join(stories)
     task = _task(
         sequences,
@@ -231,6 +239,7 @@ def _in_words(
         partial(name_of, vocabulary.words),
         vocabulary.answer_words,
         sequences,
+        balanced,
     )
     if exchanged is None:
         return task
@@ -245,6 +254,7 @@ def _in_sentences(
     question_pauses: int,
     pauses_show: str,
     exchanged: tuple[int, ...] | None,
+    balanced: bool,
 ) -> StreamTask:
     words = _Numbers("word", vocabulary.words)
     answers = _Numbers("answer", vocabulary.answers)
@@ -258,7 +268,7 @@ def _in_sentences(
         due = NO_ANSWER if line.answer is None else answers.of(line.answer, text, line)
         return shown, [NO_ANSWER] * (len(shown) - 1) + [due]
 
-    kinds, stories = _stories(files, steps)
+    kinds, stories = _stories(files, steps, balanced)
     sequences = join(stories)
     # As wide in every task, so that what learnt all of them plays each.
     width = max(SENTENCE_WORDS, *map(len, sentences))
@@ -272,6 +282,7 @@ def _in_sentences(
         partial(sentence_text, vocabulary.words),
         vocabulary.answers,
         (*sequences, table),
+        balanced,
     )
     if exchanged is None:
         return task
@@ -279,12 +290,16 @@ def _in_sentences(
     return _with_exchanged(task, sample_exchanged_rows, names)
 
 
-def _stories(files: list[Text], steps: Any) -> tuple[list[int], list[tuple[list[int], list[int]]]]:
+def _stories(
+    files: list[Text], steps: Any, balanced: bool
+) -> tuple[list[int], list[tuple[list[int], list[int]]]]:
     """Returns of each story which file it is from, and its inputs and right answers.
 
     Args:
         files: The files of stories.
         steps: Function from a file and a line to the inputs and the right answers of its steps.
+        balanced: Whether those of files with fewer stories are repeated, until each has about as
+            many as the largest.
     """
     kinds, stories = [], []
     for kind, text in enumerate(files):
@@ -301,7 +316,16 @@ def _stories(files: list[Text], steps: Any) -> tuple[list[int], list[tuple[list[
                 wanted += targets
             kinds.append(kind)
             stories.append((shown, wanted))
-    return kinds, stories
+    if not balanced:
+        return kinds, stories
+    sizes = Counter(kinds)
+    most = max(sizes.values())
+    repeated = [
+        (kind, story)
+        for kind, story in zip(kinds, stories, strict=True)
+        for _ in range(round(most / sizes[kind]))
+    ]
+    return [kind for kind, _ in repeated], [story for _, story in repeated]
 
 
 def _task(
@@ -311,6 +335,7 @@ def _task(
     words: Any,
     answers: list[str],
     data: tuple[npt.NDArray[Any], ...],
+    balanced: bool,
 ) -> StreamTask:
     return StreamTask(
         JOINT,  # all share their machine code
@@ -324,7 +349,7 @@ def _task(
         words=words,
         answer_words=partial(name_of, answers),
         data=data,
-        is_data_set=True,
+        is_data_set=not balanced,  # or each story would come several times
     )
 
 

@@ -22,7 +22,7 @@ TEXTS: dict[str, Callable[..., StreamTask]] = {
 
 def text_options(name: str) -> tuple[str, ...]:
     """Returns the arguments of an environment that choose the text of a task."""
-    of_babi = ("level", "pauses", "question_pauses", "pauses_show", "exchange_names")
+    of_babi = ("level", "pauses", "question_pauses", "pauses_show", "exchange_names", "balanced")
     return ("split", "data", *(of_babi if name.startswith(JOINT) else ()))
 
 
