@@ -30,24 +30,32 @@ BOARD = ROOT / "docs" / "_static" / "leaderboard.html"
 SUITES = ("quick", "tape-easy", "tape", "maze")
 SEEDS = 3
 CODE = "this repository, at the commit that each result names"
-ABOUT = {
-    "random": "Uniformly random actions.",
-    "benchmarks.baselines:none": "Recurrent PPO of this project without a memory.",
-    "benchmarks.baselines:lstm": "Recurrent PPO of this project, LSTM.",
-    "benchmarks.baselines:gru": "Recurrent PPO of this project, GRU.",
-    "benchmarks.baselines:gated_delta": "Recurrent PPO of this project, gated delta network.",
-    "benchmarks.baselines:mnm_p": "Recurrent PPO of this project, metalearned neural memory with a "
-    "learned rule.",
-    "benchmarks.baselines:recurrent_ppo": "RecurrentPPO of sb3-contrib, an LSTM for the policy and "
-    "one for the critic.",
-    "benchmarks.baselines:frame_stacking": "PPO of Stable-Baselines3, which sees the last four "
-    "observations.",
+OURS = "Recurrent PPO of this project, "
+# By what the command line calls an agent: its name, and what it is.
+AGENTS = {
+    "random": ("random", "Uniformly random actions."),
+    "benchmarks.baselines:none": ("PPO/none", f"{OURS}without a memory."),
+    "benchmarks.baselines:lstm": ("PPO/LSTM", f"{OURS}LSTM."),
+    "benchmarks.baselines:gru": ("PPO/GRU", f"{OURS}GRU."),
+    "benchmarks.baselines:gated_delta": ("PPO/gated-delta", f"{OURS}gated delta network."),
+    "benchmarks.baselines:mnm_p": (
+        "PPO/MNM-p",
+        f"{OURS}metalearned neural memory with a learned rule.",
+    ),
+    "benchmarks.baselines:recurrent_ppo": (
+        "RecurrentPPO (sb3-contrib)",
+        "RecurrentPPO of sb3-contrib, an LSTM for the policy and one for the critic.",
+    ),
+    "benchmarks.baselines:frame_stacking": (
+        "PPO, 4 frames (SB3)",
+        "PPO of Stable-Baselines3, which sees the last four observations.",
+    ),
 }
 
 
 def command(suite: str) -> str:
     """Returns the command that makes the results of a suite."""
-    agents = [f"--agent {shlex.quote(agent)}" for agent in ABOUT]
+    agents = [f"--agent {shlex.quote(agent)}" for agent in AGENTS]
     return f"memory-envs benchmark {suite} {' '.join(agents)} --seeds {SEEDS}"
 
 
@@ -63,7 +71,7 @@ def keep(results: Iterable[Result]) -> None:
         ValueError: If a result is of an agent, suite or seed that is not published, or of a tree
             that is not clean.
     """
-    new: dict[str, dict[tuple[str, str, str, int], Result]] = {agent: {} for agent in ABOUT}
+    new: dict[str, dict[tuple[str, str, str, int], Result]] = {agent: {} for agent in AGENTS}
     for result in results:
         _check(result)
         new[result.agent][result.key] = result
@@ -74,13 +82,14 @@ def keep(results: Iterable[Result]) -> None:
         before = read_submission(path).results if path.exists() else ()
         merged = {result.key: result for result in before} | found
         ordered = tuple(merged[key] for key in sorted(merged))
-        write_submission(Submission(agent, "memory-envs", CODE, ABOUT[agent], ordered), path)
+        name, about = AGENTS[agent]
+        write_submission(Submission(name, "memory-envs", CODE, about, ordered), path)
 
 
 def _check(result: Result) -> None:
     title = f"{result.agent} on {result.task} of {result.suite}, seed {result.seed}"
     try:
-        check_choice("agent", result.agent, ABOUT)
+        check_choice("agent", result.agent, AGENTS)
         check_choice("suite", result.suite, SUITES)
         check_integer("seed", result.seed, 0, SEEDS - 1)
     except ValueError as error:
@@ -117,6 +126,9 @@ def page(runs: Sequence[Run]) -> str:
         f"Machine: {'; '.join(sorted(machines))}; each run had one thread. Commits, versions and",
         "curves stand in the files of `benchmarks/submissions/`.",
         "",
+        "The agents of `benchmarks.baselines` have one PPO with the same settings for all, no",
+        "presets and no curriculum.",
+        "",
         "## The agents",
         "",
         *_agents(runs),
@@ -128,10 +140,11 @@ def page(runs: Sequence[Run]) -> str:
 
 def _agents(runs: Sequence[Run]) -> list[str]:
     """Returns a table of who was sent by whom."""
-    lines = ["| agent | what it is | by | code |", "| --- | --- | --- | --- |"]
+    lines = ["| agent | what it is | `--agent` | by | code |", "| --- | --- | --- | --- | --- |"]
     for path in dict.fromkeys(run.source for run in runs):
         sent = read_submission(path)
-        lines.append(f"| `{sent.agent}` | {sent.about} | {sent.authors} | {sent.code} |")
+        words = ", ".join(f"`{name}`" for name in sorted({found.agent for found in sent.results}))
+        lines.append(f"| `{sent.agent}` | {sent.about} | {words} | {sent.authors} | {sent.code} |")
     return lines
 
 

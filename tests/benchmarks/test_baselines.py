@@ -10,7 +10,7 @@ from agents.benchmark.own import training_parts
 from agents.benchmark.suites import Task
 from agents.benchmark.trial import Trial
 from benchmarks import baselines
-from benchmarks.leaderboards import ABOUT
+from benchmarks.leaderboards import AGENTS
 
 OURS = ("none", "lstm", "gru", "gated_delta", "mnm_p")
 THEIRS = ("recurrent_ppo", "frame_stacking")
@@ -57,6 +57,6 @@ def test_ours_is_trained_with_what_is_said(tmp_path: Path) -> None:
 
 def test_the_agents_are_those_of_the_leaderboards() -> None:
     names = [f"benchmarks.baselines:{name}" for name in OURS + THEIRS]
-    assert list(ABOUT) == ["random", *names]
+    assert list(AGENTS) == ["random", *names]
     for name in names:
         assert callable(find_agent(name))

@@ -72,7 +72,7 @@ def test_what_is_not_of_the_plan_is_refused(changes: dict[str, Any], complaint: 
 
 
 def test_each_agent_has_a_file_of_its_own() -> None:
-    assert len({leaderboards.path_of(agent) for agent in leaderboards.ABOUT}) == 8
+    assert len({leaderboards.path_of(agent) for agent in leaderboards.AGENTS}) == 8
 
 
 def check_published(docs: Path) -> None:
@@ -112,7 +112,8 @@ def test_pages_are_written_once_there_is_a_result_and_are_held_to_it(
         docs, named, leaderboards.main, lambda: leaderboards.keep(first), check_published
     )
     text = leaderboards.PAGE.read_text(encoding="utf-8")
-    assert f"| `{LSTM}` | Recurrent PPO of this project, LSTM. | memory-envs |" in text
+    said = f"Recurrent PPO of this project, LSTM. | `{LSTM}` | memory-envs |"
+    assert f"| `PPO/LSTM` | {said}" in text
     assert "have presets" in text
     leaderboards.keep([result("random", score=0.9)])
     with pytest.raises(AssertionError, match=r"run its generator"):
