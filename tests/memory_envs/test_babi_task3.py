@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from memory_envs.stream.text.task3 import write_stories, write_story
+from memory_envs.stream.text.task3 import main, write_story
 
 FILE = Path(__file__).parents[2] / "memory_envs/stream/text/data/babi/qa3_train.txt.gz"
 RELEASED = 185
@@ -72,8 +72,12 @@ def _followed(story: Story) -> Iterator[tuple[str, str, str, list[str], bool]]:
             assert carriers.pop(thing) == person
 
 
-def test_the_file_holds_what_is_written_after_the_released_stories(lines: list[str]) -> None:
-    written = list(write_stories(1615, np.random.default_rng(3)))
+def test_the_file_holds_what_is_written_after_the_released_stories(
+    lines: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["task3"])
+    main()
+    written = capsys.readouterr().out.splitlines()
     assert lines[-len(written) :] == written
     assert len(_stories(lines[: -len(written)])) == RELEASED
 

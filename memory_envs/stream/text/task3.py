@@ -59,7 +59,8 @@ class Question(NamedTuple):
         thing: What is asked for.
         room: The room.
         answer: Where it was before.
-        support: The lines from which that follows, the last one first, as the release has them.
+        support: The lines from which that follows, in the release's order: that the thing was left
+            or, if it is carried, taken; that it came to the room; that it was where it was before.
     """
 
     thing: str
