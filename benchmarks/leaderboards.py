@@ -20,8 +20,8 @@ from agents.benchmark.report.page import report_page
 from agents.benchmark.results import Result
 from agents.benchmark.submission import Submission, read_submission, write_submission
 from agents.saving.atomic import write_text
+from benchmarks.accepted import check_result
 from benchmarks.recorded import notes
-from memory_envs.arguments import check_choice, check_integer
 
 ROOT = Path(__file__).parents[1]
 SUBMISSIONS = ROOT / "benchmarks" / "submissions"
@@ -68,12 +68,11 @@ def keep(results: Iterable[Result]) -> None:
     """Adds results to the submissions of their agents, in place of earlier ones of the same runs.
 
     Raises:
-        ValueError: If a result is of an agent, suite or seed that is not published, or of a tree
-            that is not clean.
+        ValueError: If a result is not one that is published, see `check_result`.
     """
     new: dict[str, dict[tuple[str, str, str, int], Result]] = {agent: {} for agent in AGENTS}
     for result in results:
-        _check(result)
+        check_result(result, SUITES, AGENTS, SEEDS)
         new[result.agent][result.key] = result
     for agent, found in new.items():
         if not found:
@@ -84,19 +83,6 @@ def keep(results: Iterable[Result]) -> None:
         ordered = tuple(merged[key] for key in sorted(merged))
         name, about = AGENTS[agent]
         write_submission(Submission(name, "memory-envs", CODE, about, ordered), path)
-
-
-def _check(result: Result) -> None:
-    title = f"{result.agent} on {result.task} of {result.suite}, seed {result.seed}"
-    try:
-        check_choice("agent", result.agent, AGENTS)
-        check_choice("suite", result.suite, SUITES)
-        check_integer("seed", result.seed, 0, SEEDS - 1)
-    except ValueError as error:
-        raise ValueError(f"{title}: {error}") from error
-    commit = result.provenance.get("commit") or "+"
-    if commit.endswith("+"):
-        raise ValueError(f"{title}: commit is {commit!r}; allowed: one of a clean tree")
 
 
 def published() -> list[Run]:

@@ -19,13 +19,12 @@ from typing import Any
 
 from agents.benchmark.own import training_parts
 from agents.benchmark.reading import Run, read_runs
-from agents.benchmark.results import Result
 from agents.benchmark.suites import SUITES
 from agents.saving.atomic import write_text
+from benchmarks.accepted import check_result
 from benchmarks.popgym_page import AGENTS, page
 from benchmarks.popgym_paper import read_paper
 from benchmarks.recorded import Record
-from memory_envs.arguments import check_choice, check_integer
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "popgym.json"
@@ -94,12 +93,11 @@ def keep(runs: Sequence[Run]) -> None:
     """Adds results to the file of results, in place of earlier ones of the same runs.
 
     Raises:
-        ValueError: If a result is of an agent, suite, task, environment or seed that is not
-            compared, was trained for more than its budget, or is of a tree that is not clean.
+        ValueError: If a result is not one that is published, see `check_result`.
     """
     paper = read_paper()
     for run in runs:
-        _check(run.result, paper.trials)
+        check_result(run.result, [SUITE.name], AGENTS, paper.trials)
     found = {_key(known): known for known in kept()}
     for run in runs:
         new = record(run, paper.batch)
@@ -111,24 +109,6 @@ def keep(runs: Sequence[Run]) -> None:
 def _key(known: Record) -> tuple[int, int, int]:
     names = [task.name for task in SUITE.tasks]
     return names.index(known["task"]), list(AGENTS).index(known["agent"]), known["seed"]
-
-
-def _check(result: Result, trials: int) -> None:
-    title = f"{result.agent} on {result.task} of {result.suite}, seed {result.seed}"
-    try:
-        check_choice("suite", result.suite, [SUITE.name])
-        ids = {task.name: task.env for task in SUITE.tasks}
-        check_choice("env", result.env, [ids[check_choice("task", result.task, ids)]])
-        check_choice("agent", result.agent, AGENTS)
-        check_integer("seed", result.seed, 0, trials - 1)
-    except ValueError as error:
-        raise ValueError(f"{title}: {error}") from error
-    if result.over_budget:
-        allowed = f"{result.timesteps} and a rollout more"
-        raise ValueError(f"{title}: steps is {result.steps}; allowed: {allowed}")
-    commit = result.provenance.get("commit") or "+"
-    if commit.endswith("+"):
-        raise ValueError(f"{title}: commit is {commit!r}; allowed: one of a clean tree")
 
 
 def kept() -> list[Record]:

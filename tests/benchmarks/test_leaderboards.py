@@ -22,7 +22,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def result(agent: str, seed: int = 0, score: float = 0.5, **changes: Any) -> Result:
-    task = SUITES["quick"].tasks[0]
+    task = SUITES[changes.get("suite", "quick")].tasks[0]
     scale = {"random_return": 0.0, "optimal_return": 2.0}
     evaluation = {"episodes": 1000, "seed": 7, "success": 0.5, "return_mean": 2 * score}
     fields = {
@@ -51,7 +51,16 @@ def test_results_join_the_submission_of_their_agent() -> None:
     assert "0.625 ± 0.125" in page
     assert leaderboards.command("quick") in page
     assert leaderboards.command("maze") not in page, "there is no result of it"
-    assert "Machine: P, 2 cores" in page
+    assert "Machine: P, 2 cores;" in page
+    assert page.count("Recurrent PPO of this project, LSTM.") == 1, "it has two results"
+
+
+def test_the_page_names_all_suites_and_machines() -> None:
+    machine = {"commit": "0123456", "machine": {"processor": "Q", "cores": 4}}
+    leaderboards.keep([result("random"), result("random", suite="maze", provenance=machine)])
+    page = leaderboards.page(leaderboards.published())
+    assert leaderboards.command("quick") + "\n" + leaderboards.command("maze") in page
+    assert "Machine: P, 2 cores; Q, 4 cores;" in page
 
 
 @pytest.mark.parametrize(
@@ -60,6 +69,10 @@ def test_results_join_the_submission_of_their_agent() -> None:
         ({"agent": "ppo/ntm"}, r"ppo/ntm on .*: agent is 'ppo/ntm'; allowed: random, benchmarks"),
         ({"seed": 3}, r"seed 3: seed is 3; allowed: integers from 0 to 2"),
         ({"suite": "streams"}, r"of streams, .*: suite is 'streams'; allowed: quick, tape-easy"),
+        ({"task": "Tape-Copy"}, r"task is 'Tape-Copy'; allowed: Tape-Copy-Easy, "),
+        ({"env": "Tape-Copy-v0"}, r"env is 'Tape-Copy-v0'; allowed: Tape-Copy-Easy-v0"),
+        ({"timesteps": 200_000}, r"timesteps is 200000; allowed: 100000$"),
+        ({"steps": 200_000}, r"steps is 200000; allowed: 100000 and a rollout more"),
         ({"provenance": {"commit": "0123456+"}}, r"commit is '0123456\+'; allowed: one of a clean"),
         ({"provenance": {}}, r"allowed: one of a clean tree"),
     ],

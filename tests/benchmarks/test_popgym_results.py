@@ -79,28 +79,33 @@ def test_a_training_that_was_continued_is_one_curve(tmp_path: Path) -> None:
     part(tmp_path, 0, {1: 0.1, 2: 0.2, 3: 9.0})
     part(tmp_path, 10, {5: 0.5})
     part(tmp_path, 2, {3: 0.3, 4: 0.4})
+    part(tmp_path, 3, {})
     found = popgym_results.training_curve(tmp_path)
     assert found == [(1, 0.1), (2, 0.2), (3, 0.3), (4, 0.4), (5, 0.5)]
 
 
 def test_results_are_kept_once_in_the_order_of_the_suite(tmp_path: Path) -> None:
-    folder = trained(tmp_path / "run", 0.25, 0.75, 0.5)
+    folder = trained(tmp_path / "run", 0.25, 0.71236, 0.5)
     late, early = "popgym-RepeatFirstMedium", "popgym-AutoencodeEasy"
+    last = "ppo/mnm-p"
     first = [Run(result(late, "ppo/gru", seed), folder) for seed in (1, 0)]
-    popgym_results.keep([*first, Run(result(early, "random"), tmp_path)])
-    again = replace(first[0].result, minutes=9.0)
+    untrained = result(early, "random", evaluation={"return_mean": 0.41236})
+    popgym_results.keep([*first, *(Run(one, tmp_path) for one in (result(early, last), untrained))])
+    again = replace(first[0].result, minutes=9.126)
     popgym_results.keep([Run(again, folder)])
     kept = popgym_results.kept()
     keys = [(run["task"], run["agent"], run["seed"], run["minutes"]) for run in kept]
     assert keys == [
         (early, "random", 0, 3.0),
+        (early, last, 0, 3.0),
         (late, "ppo/gru", 0, 3.0),
-        (late, "ppo/gru", 1, 9.0),
+        (late, "ppo/gru", 1, 9.13),
     ]
-    trained_one = kept[1]
-    assert (trained_one["training"], trained_one["held_out"]) == (0.75, 0.7)
+    trained_one = kept[2]
+    assert (trained_one["training"], trained_one["held_out"]) == (0.7124, 0.7)
     assert (trained_one["evaluations"], trained_one["return_mean"]) == (3, 0.4)
     assert (kept[0]["training"], kept[0]["held_out"]) == (None, None)
+    assert kept[0]["return_mean"] == 0.4124
     assert trained_one["versions"]["popgym"] == "1.0.7"
     assert trained_one["command"] == "memory-envs benchmark popgym"
 
@@ -116,6 +121,7 @@ def test_results_are_kept_once_in_the_order_of_the_suite(tmp_path: Path) -> None
         ),
         ({"agent": "ppo/ntm"}, r"agent is 'ppo/ntm'; allowed: random, ppo/gru"),
         ({"seed": 3}, r"seed is 3; allowed: integers from 0 to 2"),
+        ({"timesteps": 2_000_000}, r"timesteps is 2000000; allowed: 1000000$"),
         ({"steps": 1_200_000}, r"steps is 1200000; allowed: 1000000 and a rollout more"),
         ({"provenance": {"commit": f"{COMMIT}+"}}, r"commit is '.*\+'; allowed: one of a clean"),
         ({"provenance": {}}, r"allowed: one of a clean tree"),
