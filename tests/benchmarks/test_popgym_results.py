@@ -76,12 +76,12 @@ def test_the_maximum_is_of_means_over_whole_batches() -> None:
 
 def test_a_training_that_was_continued_is_one_curve(tmp_path: Path) -> None:
     """Of what was done twice, after a kill, the second is what was learned from."""
-    part(tmp_path, 0, {1: 0.1, 2: 0.2, 3: 9.0})
-    part(tmp_path, 10, {5: 0.5})
-    part(tmp_path, 2, {3: 0.3, 4: 0.4})
+    part(tmp_path, 0, {1: 0.1, 2: 0.2, 3: 9.0, 4: 9.0})
+    part(tmp_path, 10, {6: 0.6})
+    part(tmp_path, 2, {3: 0.3, 5: 0.5})
     part(tmp_path, 3, {})
     found = popgym_results.training_curve(tmp_path)
-    assert found == [(1, 0.1), (2, 0.2), (3, 0.3), (4, 0.4), (5, 0.5)]
+    assert found == [(1, 0.1), (2, 0.2), (3, 0.3), (5, 0.5), (6, 0.6)]
 
 
 def test_results_are_kept_once_in_the_order_of_the_suite(tmp_path: Path) -> None:

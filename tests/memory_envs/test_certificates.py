@@ -31,6 +31,7 @@ from memory_envs.certificates.search import FloatArray, play
 from memory_envs.certificates.stream_tasks import KNOWN
 from memory_envs.certificates.streams import list_streams
 from memory_envs.certificates.strings import list_strings, turns_round
+from memory_envs.certificates.windows import with_windows
 from memory_envs.core.rng import draw, uniform
 from memory_envs.oracles import optimal_return
 from memory_envs.stream.settings import StreamSettings
@@ -443,6 +444,19 @@ def test_the_search_finds_what_needs_no_memory(monkeypatch: pytest.MonkeyPatch) 
 
         monkeypatch.setattr(search, "_improve", once)
         assert found() > 2.8
+
+
+# Windows, by what a player sees.
+
+
+def test_from_the_window_of_a_player_on_its_return_is_known() -> None:
+    best, memoryless = Interval(3.0, 4.0, "proven"), Interval(1.0, 2.0, "sampled", "proven")
+    wider, solved = Interval(1.0, 4.0, "sampled", "trivial"), Interval(3.0, 4.0, "found")
+    seen = {1: memoryless, 2: wider, 3: wider}
+    ks = tuple(seen)
+    assert with_windows(best, memoryless, ks, None) == (seen, dict.fromkeys(ks, wider))
+    assert with_windows(best, memoryless, ks, 2) == (seen, {1: wider, 2: solved, 3: solved})
+    assert with_windows(best, solved, ks, 0) == (dict.fromkeys(ks, solved),) * 2
 
 
 # Players, over the registry.
