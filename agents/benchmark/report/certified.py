@@ -57,7 +57,8 @@ def certified_scores(suite: str, task: str, results: Sequence[Result]) -> Certif
         results: Runs of the suite.
 
     Returns:
-        The bounds; None if the task is not an id of the package as it is, or has no scores.
+        The bounds; None if the task is not an id of the package as it is, or has no scores: no
+        optimum is known, or random play gets it.
     """
     known = SUITES[suite].find(task) if suite in SUITES else None
     run = next((result for result in results if result.task == task), None)
@@ -65,7 +66,7 @@ def certified_scores(suite: str, task: str, results: Sequence[Result]) -> Certif
         return None
     certificate = read_certificates().get(known.env)
     random, optimal = (run.evaluation.get(name) for name in ("random_return", "optimal_return"))
-    if certificate is None or random is None or optimal is None:
+    if certificate is None or random is None or optimal is None or optimal <= random:
         return None
     memoryless, best = (
         _on_scale(interval, random, optimal)

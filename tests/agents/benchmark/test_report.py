@@ -126,6 +126,7 @@ def evaluated(score: float, **changes: float | None) -> dict[str, float | None]:
         ("Maze-InvisibleGoal-9x9-v0", (120.0, 520.0), ("unknown", "0.870")),
         ("Maze-InvisibleGoal-11x11-v0", (0.0, 400.0), ("from 0.161", "0.735 to 0.748")),
         ("Tape-Reverse-Easy-v0", (None, None), ("-", "-")),
+        ("Tape-Reverse-Easy-v0", (4.0, 4.0), ("-", "-")),
     ],
 )
 def test_what_the_best_score_stands_beside_a_task(
