@@ -60,6 +60,11 @@ def test_a_task_is_popgyms_own_beside_the_last_action_and_a_flag(task: Task) -> 
             check(seen, again, bare, null, 1)
 
 
+def test_a_task_takes_its_own_arguments() -> None:
+    with pytest.raises(TypeError, match="unexpected keyword argument 'mines'"):
+        gym.make(find(KINDS[0]).env, mines=3)
+
+
 @pytest.mark.parametrize("name", KINDS)
 def test_who_is_judged_sees_what_is_shown_in_training(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
