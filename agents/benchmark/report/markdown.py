@@ -24,9 +24,9 @@ take longer where observations are wrapped, as for Stable-Baselines3's classes.
 observation alone, and of the best one that remembers all it saw. Where the latter is below 1,
 optimal play knows what is not shown, such as the place of a maze's goal, and no agent scores 1.
 
-This project's agents (`ppo/lstm` and their kind) have presets, settings and a curriculum that were
-chosen for many of these tasks. Classes of Stable-Baselines3's kind have their own defaults, which
-were not, and no curriculum: the difference between the two is not one of memories alone.
+Agents that are called `ppo/lstm` or the like have presets, settings and a curriculum that were
+chosen for many of these tasks. Those called `stable_baselines3:PPO` or the like have their own
+defaults, which were not, and no curriculum: the difference is not one of memories alone.
 """
 
 
