@@ -1,8 +1,8 @@
 """The suites of the benchmark, as data: which tasks, with how many steps of training each.
 
 A score is comparable where tasks, steps and evaluation are the same. So what is changed here gets
-another name. Budgets of the suites that have a published leaderboard are small, for its agents are
-many: three seeds of one agent take two cores about an hour.
+another name, once there are published scores of it. Budgets of the suites that have a leaderboard
+are small, for its agents are many.
 """
 
 from __future__ import annotations
